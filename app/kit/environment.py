@@ -1,0 +1,125 @@
+"""Reading environment variables one by one while collecting every fault instead of stopping at the first."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+T = TypeVar("T", bound=str)
+
+TRUE = ("1", "true", "yes", "on")
+FALSE = ("0", "false", "no", "off")
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """One setting that cannot be used, in words, and what to do about it."""
+
+    name: str
+    problem: str
+    remedy: str
+
+    def sentence(self) -> str:
+        """`PORT “80a” is no whole number. Write …`"""
+        return f"{self.name} {self.problem}. {self.remedy}"
+
+
+class Reader:
+    """Typed access to one environment; `faults` grows as values turn out wrong."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = env
+        self.faults: list[Fault] = []
+
+    def fault(self, name: str, problem: str, remedy: str) -> None:
+        """Remember one more fault."""
+        self.faults.append(Fault(name, problem, remedy))
+
+    def text(self, name: str) -> str | None:
+        """The value without surrounding blanks and quotes, None when unset or empty.
+
+        Compose files and .env readers often pass quotes on literally: `PORT="8000"`.
+        """
+        value = self.env.get(name, "").strip()
+        if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1].strip()
+        return value or None
+
+    def secret(self, name: str) -> str | None:
+        """The value of NAME, or the content of the file that NAME_FILE points to."""
+        value, file = self.text(name), self.text(f"{name}_FILE")
+        if value and file:
+            self.fault(name, f"and {name}_FILE are both set", "Keep one of the two.")
+        if value or not file:
+            return value
+        try:
+            return Path(file).read_text(encoding="utf-8").strip() or None
+        except OSError as exc:
+            reason = exc.strerror or "unknown reason"
+            self.fault(
+                f"{name}_FILE", f"cannot be read ({reason})", "Check that the file is mounted and readable."
+            )
+            return None
+
+    def choice(self, name: str, allowed: Sequence[T], default: T, upper: bool = False) -> T:
+        """One of a few words, in any case."""
+        value = self.text(name)
+        if value is None:
+            return default
+        wanted = value.upper() if upper else value.lower()
+        for word in allowed:
+            if word == wanted:
+                return word
+        self.fault(name, f"“{value}” is not one of its values", f"Use one of {', '.join(allowed)}.")
+        return default
+
+    def boolean(self, name: str, default: bool) -> bool:
+        """true/false in the usual spellings."""
+        value = self.text(name)
+        if value is None:
+            return default
+        if value.lower() in TRUE:
+            return True
+        if value.lower() not in FALSE:
+            self.fault(name, f"“{value}” is neither true nor false", "Use true or false.")
+        return False
+
+    def integer(self, name: str, default: int, low: int, high: int | None = None) -> int:
+        """A whole number within bounds."""
+        value = self.optional_integer(name, low, high)
+        return default if value is None else value
+
+    def optional_integer(self, name: str, low: int, high: int | None = None) -> int | None:
+        """A whole number within bounds, or None when unset."""
+        value = self.text(name)
+        if value is None:
+            return None
+        bounds = f"of at least {low}" if high is None else f"from {low} to {high}"
+        try:
+            number = int(value)
+        except ValueError:
+            self.fault(name, f"“{value}” is no whole number", f"Use a number {bounds}.")
+            return None
+        if number < low or (high is not None and number > high):
+            self.fault(name, f"“{value}” is out of bounds", f"Use a number {bounds}.")
+            return None
+        return number
+
+    def url(self, name: str, schemes: Sequence[str]) -> str | None:
+        """An address with one of the schemes."""
+        value = self.secret(name)
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or not (parts.netloc or parts.path):
+            self.fault(
+                name,
+                "is no address Studio can use",
+                f"Start it with {' or '.join(s + '://' for s in schemes)}.",
+            )
+        return value
+
+    def comma_list(self, name: str) -> tuple[str, ...]:
+        """`a, b,c` as a tuple; blanks and empty parts dropped."""
+        return tuple(part.strip() for part in (self.text(name) or "").split(",") if part.strip())

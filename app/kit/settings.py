@@ -1,0 +1,333 @@
+"""One typed settings model for every shape: native, `docker run`, RunPod, Compose, Kubernetes.
+
+Everything comes from the environment and, for the four secrets, from `<workspace>/keys/`. All faults
+are reported at once, each with its remedy; an unknown `STUDIO_*` name gets a suggestion.
+"""
+
+import difflib
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from app.kit.crypto import derive
+from app.kit.environment import Fault, Reader
+
+ROLES = ("api", "daemon", "worker-cpu", "worker-gpu", "postgres", "redis")
+KEY_NAMES = ("jwt_secret_key", "worker_shared_secret", "postgres_password", "encryption_key")
+
+# Names under STUDIO_ that some part of Studio reads; anything else there is a typing mistake.
+KNOWN_STUDIO_NAMES = frozenset(
+    {
+        "STUDIO_ROLES",
+        "STUDIO_API_URL",
+        "STUDIO_RUN_DIR",
+        "STUDIO_SERVICE_USER",
+        "STUDIO_POSTGRES_USER",
+        "STUDIO_UPLOAD_MAX_BYTES",
+        "STUDIO_OUTGOING_ALLOW",
+        "STUDIO_WORKER_NAME",
+        "STUDIO_CPU_SLOTS",
+        "STUDIO_GPU_SLOTS",
+        "STUDIO_MODEL_IDLE_S",
+        "STUDIO_IMAGE_VERSION",
+    }
+)
+
+# Values that tutorials print; production refuses them as secrets.
+WEAK_SECRETS = frozenset(
+    {"secret", "changeme", "change-me", "password", "studio", "postgres", "admin", "test", "dev"}
+)
+
+
+class SettingsFaults(Exception):
+    """The settings cannot be used; every fault is listed with its remedy."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = faults
+        super().__init__("\n".join(fault.sentence() for fault in faults))
+
+
+class Database(msgspec.Struct, frozen=True):
+    """Where Postgres is. `embedded`: Studio runs it itself on a socket in `socket_dir`."""
+
+    embedded: bool
+    owner_url: str  # migrations and seeding; owns the tables
+    app_url: str  # API and daemon; owns nothing, cannot bypass row-level security
+    socket_dir: Path
+
+    def __repr__(self) -> str:
+        return f"Database(embedded={self.embedded}, ****)"
+
+
+class Redis(msgspec.Struct, frozen=True):
+    """Where Redis is. `embedded`: Studio runs it itself on the Unix socket `socket`."""
+
+    embedded: bool
+    url: str
+    socket: Path
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """The box's own secrets; None until the boot has made them."""
+
+    jwt_secret_key: str | None
+    worker_shared_secret: str | None
+    postgres_password: str | None
+    encryption_key: str | None
+
+    def __repr__(self) -> str:
+        return "Keys(****)"
+
+    def require(self, name: str) -> str:
+        """The key, or a KeyError whose text says how to get it made."""
+        value: str | None = getattr(self, name)
+        if value is None:
+            raise KeyError(
+                f"{name.upper()} is not set and keys/{name} does not exist; run `studio boot` once"
+            )
+        return value
+
+
+class LogSettings(msgspec.Struct, frozen=True):
+    """How lines look. `prefix` replaces `service (host)` when set."""
+
+    level: str = "INFO"
+    format: Literal["pretty", "json"] = "pretty"
+    prefix: str | None = None
+    colors: bool = True
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting of the box, checked."""
+
+    env: Literal["development", "production"]
+    debug: bool
+    host: str
+    port: int
+    workspace: Path
+    run_dir: Path  # sockets and run-time state; short, because a Unix socket path ends at 107 bytes
+    database: Database
+    redis: Redis
+    keys: Keys
+    admin_email: str | None
+    admin_password: str | None
+    create_tables: bool
+    cors_origins: tuple[str, ...]
+    public_urls: tuple[str, ...]  # the first is the primary
+    tunnel_token: str | None
+    log: LogSettings
+    roles: frozenset[str]
+    api_url: str  # where a worker finds the API
+    service_user: str | None  # the image's `studio`; None natively: the user who started Studio
+    postgres_user: str | None  # the user Postgres runs as when Studio is started by root
+    upload_max_bytes: int
+    outgoing_allow: tuple[str, ...]  # hosts or CIDRs steps may reach although they are private
+    worker_name: str | None
+    cpu_slots: int | None  # None: from the cgroup's CPU quota
+    gpu_slots: int | None  # None: one a GPU, and one without any
+    model_idle_s: float  # an unused torch child is ended after this, and its memory is back
+
+    @property
+    def blobs_dir(self) -> Path:
+        """Content-addressed bytes: `blobs/aa/<sha256>`."""
+        return self.workspace / "blobs"
+
+    @property
+    def keys_dir(self) -> Path:
+        """The four secrets, one file each, 0600 in a 0700 folder."""
+        return self.workspace / "keys"
+
+    @property
+    def tmp_dir(self) -> Path:
+        """Scratch on the volume: uploads under way and the workers' private folders."""
+        return self.workspace / "tmp"
+
+    @property
+    def models_dir(self) -> Path:
+        """Model weights."""
+        return self.workspace / "models"
+
+    @property
+    def local_url(self) -> str:
+        """The address a person on this machine opens."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
+        return f"http://{host}:{self.port}"
+
+
+def load_settings(env: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment and the key files. Raises SettingsFaults with every fault found."""
+    reader = Reader(os.environ if env is None else env)
+    environment = reader.choice("ENV", ("development", "production"), "development")
+    production = environment == "production"
+    workspace = Path(
+        reader.text("WORKSPACE_PATH") or ("/workspace" if production else "workspace")
+    ).absolute()
+    host = reader.text("HOST") or "0.0.0.0"
+    port = reader.integer("PORT", 8000, low=1, high=65535)
+    run_dir = Path(reader.text("STUDIO_RUN_DIR") or _default_run_dir(workspace))
+    keys = _read_keys(reader, workspace / "keys", production)
+    roles = _read_roles(reader)
+    admin_email, admin_password = reader.text("ADMIN_EMAIL"), reader.secret("ADMIN_PASSWORD")
+    if bool(admin_email) != bool(admin_password):
+        missing = "ADMIN_PASSWORD" if admin_email else "ADMIN_EMAIL"
+        reader.fault(
+            missing, "is not set while its partner is", "Set both ADMIN_EMAIL and ADMIN_PASSWORD, or neither."
+        )
+    if admin_email and "@" not in admin_email:
+        reader.fault("ADMIN_EMAIL", f"“{admin_email}” is no mail address", "Write it as name@example.org.")
+    if admin_password is not None and len(admin_password) < 8:
+        reader.fault("ADMIN_PASSWORD", "is shorter than 8 characters", "Choose a longer one.")
+    settings = Settings(
+        env="production" if production else "development",
+        debug=reader.boolean("DEBUG", not production),
+        host=host,
+        port=port,
+        workspace=workspace,
+        run_dir=run_dir,
+        database=_read_database(reader, run_dir, keys),
+        redis=_read_redis(reader, run_dir),
+        keys=keys,
+        admin_email=admin_email,
+        admin_password=admin_password,
+        create_tables=reader.boolean("CREATE_TABLES", True),
+        cors_origins=_read_origins(reader, production),
+        public_urls=_read_public_urls(reader),
+        tunnel_token=reader.secret("CLOUDFLARE_TUNNEL_TOKEN"),
+        log=LogSettings(
+            level=reader.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", upper=True),
+            format=reader.choice("LOG_FORMAT", ("pretty", "json"), "pretty"),
+            prefix=reader.text("LOG_PREFIX"),
+            colors=reader.boolean("LOG_COLORS", True),
+        ),
+        roles=roles,
+        api_url=(reader.url("STUDIO_API_URL", ("http", "https")) or f"http://127.0.0.1:{port}").rstrip("/"),
+        service_user=reader.text("STUDIO_SERVICE_USER"),
+        postgres_user=reader.text("STUDIO_POSTGRES_USER"),
+        # 64 GiB: longer than any film people upload, short of filling a disk by one mistake
+        upload_max_bytes=reader.integer("STUDIO_UPLOAD_MAX_BYTES", 64 * 1024**3, low=1),
+        outgoing_allow=reader.comma_list("STUDIO_OUTGOING_ALLOW"),
+        worker_name=reader.text("STUDIO_WORKER_NAME"),
+        cpu_slots=reader.optional_integer("STUDIO_CPU_SLOTS", low=1, high=1024),
+        gpu_slots=reader.optional_integer("STUDIO_GPU_SLOTS", low=1, high=64),
+        model_idle_s=float(reader.integer("STUDIO_MODEL_IDLE_S", 600, low=0)),
+    )
+    _refuse_unknown_names(reader)
+    if reader.faults:
+        raise SettingsFaults(reader.faults)
+    return settings
+
+
+def _default_run_dir(workspace: Path) -> str:
+    """`/run/studio` for root, else a short folder of this user's own, distinct for each workspace."""
+    tag = hashlib.sha256(str(workspace).encode()).hexdigest()[:10]
+    if os.geteuid() == 0:
+        return f"/run/studio-{tag}"
+    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    return f"{base}/studio-{os.geteuid()}-{tag}"
+
+
+def _read_keys(reader: Reader, folder: Path, production: bool) -> Keys:
+    values: dict[str, str | None] = {}
+    for name in KEY_NAMES:
+        value = reader.secret(name.upper())
+        if value is not None and production and (len(value) < 16 or value.lower() in WEAK_SECRETS):
+            reader.fault(
+                name.upper(),
+                "is too weak for production (shorter than 16 characters or a well-known word)",
+                f"Make one with `openssl rand -hex 32`, or leave it unset and Studio makes keys/{name} itself.",
+            )
+        values[name] = value or _key_file(folder / name)
+    return Keys(**values)
+
+
+def _key_file(path: Path) -> str | None:
+    """The kept key, or None when there is none or this user may not read it (a worker elsewhere)."""
+    try:
+        return path.read_text(encoding="utf-8").strip() or None
+    except (FileNotFoundError, PermissionError, NotADirectoryError):
+        return None
+
+
+def _read_database(reader: Reader, run_dir: Path, keys: Keys) -> Database:
+    url = reader.secret("DATABASE_URL")
+    if url:
+        parts = urlsplit(url)
+        scheme = parts.scheme.split("+")[0]
+        if scheme not in ("postgres", "postgresql") or not parts.path.strip("/"):
+            reader.fault(
+                "DATABASE_URL",
+                "is not a Postgres address with a database name",
+                "Write it as postgresql://user:password@host:5432/database.",
+            )
+        plain = "postgresql" + url[len(parts.scheme) :]
+        return Database(embedded=False, owner_url=plain, app_url=plain, socket_dir=run_dir / "postgres")
+    password = keys.postgres_password or ""
+    # Folders of their own: Postgres and Redis may write their sockets there and nowhere else in run_dir.
+    socket_dir = run_dir / "postgres"
+    host = quote(str(socket_dir), safe="")
+
+    def address(user: str, secret: str) -> str:
+        return f"postgresql://{user}:{quote(secret, safe='')}@/studio?host={host}"
+
+    return Database(
+        embedded=True,
+        owner_url=address("studio", password),
+        app_url=address("studio_app", derive(password, "studio_app")),
+        socket_dir=socket_dir,
+    )
+
+
+def _read_redis(reader: Reader, run_dir: Path) -> Redis:
+    socket = run_dir / "redis" / "redis.sock"
+    url = reader.url("REDIS_URL", ("redis", "rediss", "unix"))
+    if url:
+        return Redis(embedded=False, url=url, socket=socket)
+    return Redis(embedded=True, url=f"unix://{socket}", socket=socket)
+
+
+def _read_roles(reader: Reader) -> frozenset[str]:
+    names = reader.comma_list("STUDIO_ROLES") or ("all",)
+    if "all" in names:
+        return frozenset(ROLES)
+    for name in names:
+        if name not in ROLES:
+            close = difflib.get_close_matches(name, ROLES, n=1)
+            hint = f"Did you mean “{close[0]}”? " if close else ""
+            reader.fault("STUDIO_ROLES", f"“{name}” is no role", f"{hint}Use any of all, {', '.join(ROLES)}.")
+    return frozenset(names)
+
+
+def _read_origins(reader: Reader, production: bool) -> tuple[str, ...]:
+    origins = reader.comma_list("CORS_ORIGINS")
+    if "*" in origins and production:
+        reader.fault(
+            "CORS_ORIGINS",
+            "“*” would let every web page act with a visitor's sign-in",
+            "List the exact origins, such as https://studio.example.org, or leave it unset.",
+        )
+    return tuple(origin.rstrip("/") for origin in origins)
+
+
+def _read_public_urls(reader: Reader) -> tuple[str, ...]:
+    urls = reader.comma_list("PUBLIC_URL")
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            reader.fault(
+                "PUBLIC_URL", f"“{url}” is no web address", "Write it as https://studio.example.org."
+            )
+    return tuple(url.rstrip("/") for url in urls)
+
+
+def _refuse_unknown_names(reader: Reader) -> None:
+    for name in sorted(reader.env):
+        if name.startswith("STUDIO_") and name.removesuffix("_FILE") not in KNOWN_STUDIO_NAMES:
+            close = difflib.get_close_matches(name, sorted(KNOWN_STUDIO_NAMES), n=1)
+            remedy = f"Did you mean {close[0]}?" if close else "Remove it; no part of Studio reads it."
+            reader.fault(name, "is no setting of Studio", remedy)

@@ -1,0 +1,49 @@
+"""`python -m app.migrations upgrade|current|check`: schema work as the owner role; the boot calls it."""
+
+import sys
+
+import psycopg
+import sqlalchemy as sa
+
+from app.kit.log import configure, get_logger
+from app.kit.settings import SettingsFaults, load_settings
+from app.migrations import runner
+
+log = get_logger(__name__)
+
+
+def main(argv: list[str]) -> int:
+    """Exit code 0 when the database is as asked, 1 with a sentence when not."""
+    try:
+        settings = load_settings()
+    except SettingsFaults as exc:
+        print(exc, file=sys.stderr)
+        return 1
+    configure("studio-boot", settings.log)
+    url = settings.database.owner_url
+    try:
+        match argv:
+            case ["upgrade"]:
+                if runner.upgrade(url):
+                    log.info("database migrated", action="migrated", revision=runner.head())
+            case ["check"]:
+                runner.check(url)
+            case ["current"]:
+                print(runner.current(url) or "empty")
+            case _:
+                print("Use: python -m app.migrations upgrade|current|check", file=sys.stderr)
+                return 2
+    except (runner.SchemaFromTheFuture, runner.SchemaBehind) as exc:
+        log.error(str(exc), action="migration_refused")
+        return 1
+    except (psycopg.OperationalError, sa.exc.OperationalError) as exc:
+        reason = str(exc.orig if isinstance(exc, sa.exc.OperationalError) else exc).strip().splitlines()[0]
+        log.error(
+            f"The database does not answer: {reason} Check DATABASE_URL.", action="database_unreachable"
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

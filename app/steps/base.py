@@ -1,0 +1,170 @@
+"""What a step type is: one class in one file, found by walking this package.
+
+A step type declares its kind, version, lane and typed inputs and outputs; the palette, the form, the port
+colours, validation and the docs page read from that declaration. `run` gets checked inputs and a Context
+and nothing else: no database, no settings.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import msgspec
+
+from app.flow.messages import ErrorClass, Lane
+from app.flow.ports import Asset
+
+I = TypeVar("I", bound=msgspec.Struct)  # noqa: E741  the inputs struct of a step type
+O = TypeVar("O", bound=msgspec.Struct)  # noqa: E741  the outputs struct of a step type
+A = TypeVar("A", bound=Asset)
+
+
+class StepFailed(Exception):
+    """A step cannot do its work: a class for retry policies, a sentence and a next move for people."""
+
+    def __init__(
+        self,
+        error_class: ErrorClass,
+        message: str,
+        *,
+        remedy: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        self.error_class = error_class
+        self.message = message
+        self.remedy = remedy
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished child program. `output` is its standard output, `tail` the end of its standard error."""
+
+    returncode: int
+    output: bytes
+    tail: str
+
+
+class Runtime(Protocol):
+    """A model family in the torch child; methods run there, arguments and answers cross as JSON."""
+
+    async def call(self, method: str, **arguments: Any) -> Any:
+        """Run one method. Raises StepFailed (out_of_memory, missing_model, bug)."""
+
+
+class Http(Protocol):
+    """The one way out: http(s) only, private addresses refused, every redirect checked again."""
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: dict[str, str] | None = None,
+        content: bytes | None = None,
+        timeout_s: float = 60.0,
+        max_bytes: int = 64 * 1024 * 1024,
+        into: Path | None = None,
+    ) -> "HttpAnswer":
+        """Send a request; the body comes back in memory, or in the file `into`."""
+
+
+class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Status, headers (lower-case names) and body; `body` is empty when it went into a file."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    size_bytes: int
+    url: str  # after redirects
+
+
+class Context(Protocol):
+    """What a running step may do beside computing: files, progress, logs, programs, runtimes."""
+
+    folder: Path  # private scratch, removed after the step
+    seed: int  # the same for every try of this step
+    number: int  # which try this is, from 1
+    cancelled: asyncio.Event
+    http: Http
+
+    async def fetch(self, asset: Asset) -> Path:
+        """A local, read-only file with the asset's bytes."""
+
+    async def keep(self, path: Path, kind: type[A], name: str, mime: str | None = None) -> A:
+        """Store a file the step made; it becomes an asset when the step completes. Sniffs the type."""
+
+    async def progress(self, fraction: float, message: str | None = None) -> None:
+        """How far the step is, 0 to 1; cheap, sent at most a few times a second."""
+
+    async def log(self, message: str, level: str = "info") -> None:
+        """A line for the person who watches."""
+
+    async def preview(self, path: Path) -> None:
+        """A small picture of the work so far."""
+
+    async def in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Run blocking code off the event loop, with the worker's bounded number of threads."""
+
+    async def run_program(
+        self, argv: Sequence[str], on_line: Callable[[str], Awaitable[None]] | None = None
+    ) -> Program:
+        """Run a program such as ffmpeg in a process group of its own, killed when the step is cancelled."""
+
+    def runtime(self, family: str) -> Runtime:
+        """A model family of `workers/runtimes` in the torch child (GPU lane only)."""
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """An inline step's wish to go on later: it waits, holds no worker, then completes with `outputs`."""
+
+    until: datetime
+    outputs: dict[str, Any]
+    reason: str
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    """Inputs that a reader can try; the walk-all test runs those marked `runs_offline`.
+
+    In `inputs` a file is written as {"sample": "photo.jpg"}; the test draws it.
+    """
+
+    title: str
+    inputs: dict[str, Any]
+    runs_offline: bool = True
+
+
+class Declaration(Generic[I, O]):
+    """What every step type declares, whichever way it runs."""
+
+    kind: ClassVar[str]  # `image.transform`: subject.verb, as in documents
+    version: ClassVar[int]  # raised when the same inputs give other outputs
+    lane: ClassVar[Lane]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    category: ClassVar[str]  # palette group: Flow, Web, Images, Video, AI, Debug
+    hidden: ClassVar[bool] = False  # not offered in the palette
+    timeout_s: ClassVar[float | None] = None  # default when the node names none
+    Inputs: type[I]
+    Outputs: type[O]
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+
+class StepType(Declaration[I, O]):
+    """A step that a worker runs (lane cpu or gpu)."""
+
+    async def run(self, inputs: I, ctx: Context) -> O:
+        """Do the work. Raises StepFailed; anything else counts as a bug of the step."""
+        raise NotImplementedError
+
+
+class InlineStepType(Declaration[I, O]):
+    """A step that the engine evaluates inside its own transaction: pure, quick, no I/O."""
+
+    lane: ClassVar[Lane] = Lane.inline
+
+    def evaluate(self, inputs: I, now: datetime) -> O | Pause:
+        """The outputs, or a Pause. `now` is the database's time. Raises StepFailed."""
+        raise NotImplementedError

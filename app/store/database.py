@@ -1,0 +1,269 @@
+"""Postgres: one transaction per thing that happens, under row-level security.
+
+    async with database.transaction(Scope.organization(id)) as tx:
+        rows = await tx.fetch_all("SELECT …", {…})
+        tx.after_commit(lambda: bells.ring(…))
+
+The scope is set for the transaction only (`set_config(…, true)`), so a pooled connection never carries one
+organization's view into another's request. Without a scope no organization's row is visible.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg.adapt import Buffer
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection as SqlConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from app.kit.codec import decode_any, encode_text
+from app.kit.errors import Unavailable
+from app.kit.log import get_logger
+from app.kit.settings import Settings
+
+log = get_logger(__name__)
+T = TypeVar("T")
+Params = Mapping[str, Any]
+Row = dict[str, Any]
+
+
+def _loads(raw: str | bytes | Buffer) -> Any:
+    return decode_any(raw if isinstance(raw, str | bytes) else bytes(raw))
+
+
+set_json_dumps(encode_text)
+set_json_loads(_loads)
+
+
+def jsonb(value: Any) -> Jsonb:
+    """A value for a jsonb column."""
+    return Jsonb(value)
+
+
+_CONNECTION_FAULTS = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    OSError,
+)
+_SET_SCOPE = "SELECT set_config('studio.organization', %s, true), set_config('studio.system', %s, true)"
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer; Studio tries again by itself, and so can you in a moment."""
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """Whose rows a transaction may see: one organization's, the whole box's, or nobody's."""
+
+    organization_id: UUID | None
+    is_system: bool
+
+    def settings(self) -> tuple[str, str]:
+        """The values of `studio.organization` and `studio.system`."""
+        return "" if self.organization_id is None else str(
+            self.organization_id
+        ), "on" if self.is_system else ""
+
+    @classmethod
+    def organization(cls, organization_id: UUID) -> "Scope":
+        """The rows of one organization."""
+        return cls(organization_id, False)
+
+    @classmethod
+    def system(cls) -> "Scope":
+        """Every organization's rows: for the engine's sweeps, workers' claims and the super admin."""
+        return cls(None, True)
+
+    @classmethod
+    def nobody(cls) -> "Scope":
+        """Only tables that belong to the box, such as users before they are signed in."""
+        return cls(None, False)
+
+
+class Transaction:
+    """One open transaction: raw SQL for what is hot, a SQLAlchemy session for what is not."""
+
+    def __init__(self, connection: SqlConnection, raw: psycopg.AsyncConnection[Any], scope: Scope) -> None:
+        self._connection = connection
+        self._raw = raw
+        self._session: AsyncSession | None = None
+        self._after: list[Callable[[], Awaitable[Any]]] = []
+        self.scope = scope
+
+    @property
+    def organization_id(self) -> UUID:
+        """The organization of this transaction; asking under another scope is a bug."""
+        if self.scope.organization_id is None:
+            raise LookupError("this transaction is not scoped to one organization")
+        return self.scope.organization_id
+
+    @property
+    def session(self) -> AsyncSession:
+        """The ORM on the same connection and transaction."""
+        if self._session is None:
+            self._session = AsyncSession(bind=self._connection, expire_on_commit=False)
+        return self._session
+
+    @property
+    def raw(self) -> psycopg.AsyncConnection[Any]:
+        """psycopg's connection, for COPY and pipelines. Never commit it."""
+        return self._raw
+
+    async def execute(self, sql: str, params: Params | None = None) -> int:
+        """Run a statement; the number of rows it touched."""
+        async with self._raw.cursor() as cursor:
+            await cursor.execute(cast(Any, sql), params)
+            return cursor.rowcount
+
+    async def execute_many(self, sql: str, params: Sequence[Params]) -> None:
+        """One statement for many rows, pipelined into few round trips."""
+        async with self._raw.cursor() as cursor:
+            await cursor.executemany(cast(Any, sql), params)
+
+    async def fetch_all(self, sql: str, params: Params | None = None) -> list[Row]:
+        """Every row as a dict."""
+        async with self._raw.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(cast(Any, sql), params)
+            return await cursor.fetchall()
+
+    async def fetch_one(self, sql: str, params: Params | None = None) -> Row | None:
+        """The first row as a dict, or None."""
+        async with self._raw.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(cast(Any, sql), params)
+            return await cursor.fetchone()
+
+    async def fetch_value(self, sql: str, params: Params | None = None) -> Any:
+        """The first column of the first row, or None."""
+        async with self._raw.cursor() as cursor:
+            await cursor.execute(cast(Any, sql), params)
+            row = await cursor.fetchone()
+            return None if row is None else row[0]
+
+    def after_commit(self, action: Callable[[], Awaitable[Any]]) -> None:
+        """Do this once the transaction is durable: ring bells, publish events. Dropped on rollback."""
+        self._after.append(action)
+
+    async def flush(self) -> None:
+        """Send the session's pending changes, so that raw statements see them."""
+        if self._session is not None:
+            await self._session.flush()
+
+    async def _run_after(self) -> None:
+        for action in self._after:
+            try:
+                await action()
+            except Exception as exc:
+                # The facts are committed; sweeps and replays repair what this missed.
+                log.error("after-commit action failed", action="after_commit_failed", error=repr(exc))
+
+
+class Database:
+    """A pool of connections as the application role."""
+
+    def __init__(self, url: str, *, role: str | None, pool_size: int, application: str) -> None:
+        options = "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000"
+        if role is not None:
+            # The operator's own database: the login may be the owner, the work is done as this role.
+            options += f" -c role={role}"
+        self._engine: AsyncEngine = create_async_engine(
+            url.replace("postgresql://", "postgresql+psycopg://", 1),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=10.0,
+            pool_pre_ping=False,  # a round trip each; a broken connection is replaced once instead
+            json_serializer=encode_text,
+            json_deserializer=decode_any,
+            connect_args={
+                "application_name": application,
+                "connect_timeout": 5,
+                "prepare_threshold": 2,
+                "options": options,
+            },
+        )
+
+    @classmethod
+    def open(cls, settings: Settings, application: str, *, pool_size: int = 10) -> "Database":
+        """The box's database as the application role; connects at the first transaction."""
+        database = settings.database
+        role = None if database.embedded else "studio_app"
+        return cls(database.app_url, role=role, pool_size=pool_size, application=application)
+
+    @asynccontextmanager
+    async def transaction(self, scope: Scope) -> AsyncIterator[Transaction]:
+        """One transaction: commits when the block ends, rolls back when it raises, then runs what waits
+        for the commit. Raises DatabaseUnavailable when no connection can be had.
+        """
+        connection, raw = await self._begin(scope)
+        tx = Transaction(connection, raw, scope)
+        try:
+            try:
+                yield tx
+                if tx._session is not None:
+                    await tx._session.flush()
+                await connection.commit()
+            except BaseException:
+                await self._abandon(connection)
+                raise
+        finally:
+            if tx._session is not None:
+                await tx._session.close()
+            await connection.close()
+        await tx._run_after()
+
+    async def _begin(self, scope: Scope) -> tuple[SqlConnection, psycopg.AsyncConnection[Any]]:
+        """A connection with its scope set. A pooled connection that a database restart broke is replaced."""
+        try:
+            return await self._checkout(scope)
+        except _CONNECTION_FAULTS:
+            # Every pooled connection of a restarted server is broken; start afresh rather than one by one.
+            await self._engine.dispose()
+        try:
+            return await self._checkout(scope)
+        except _CONNECTION_FAULTS as exc:
+            raise DatabaseUnavailable() from exc
+
+    async def _checkout(self, scope: Scope) -> tuple[SqlConnection, psycopg.AsyncConnection[Any]]:
+        connection = self._engine.connect()
+        try:
+            await connection.start()
+            raw = await self._raw(connection)
+            await raw.execute(_SET_SCOPE, scope.settings())
+        except BaseException:
+            await self._invalidate(connection)
+            raise
+        return connection, raw
+
+    @staticmethod
+    async def _raw(connection: SqlConnection) -> psycopg.AsyncConnection[Any]:
+        await connection.begin()
+        fairy = await connection.get_raw_connection()
+        return cast("psycopg.AsyncConnection[Any]", fairy.driver_connection)
+
+    @staticmethod
+    async def _abandon(connection: SqlConnection) -> None:
+        try:
+            await connection.rollback()
+        except Exception:
+            await Database._invalidate(connection)
+
+    @staticmethod
+    async def _invalidate(connection: SqlConnection) -> None:
+        try:
+            await connection.invalidate()
+            await connection.close()
+        except Exception as exc:
+            log.debug("broken connection could not be closed", action="db_invalidate", error=repr(exc))
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self._engine.dispose()
