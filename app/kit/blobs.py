@@ -109,8 +109,8 @@ class BlobFolder:
         if target.exists() and target.stat().st_size == blob.size_bytes:
             return blob
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.chmod(scratch, 0o440)
-        os.replace(scratch, target)
+        scratch.chmod(0o440)
+        scratch.replace(target)
         folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)

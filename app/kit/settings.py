@@ -18,6 +18,7 @@ import msgspec
 from app.kit.crypto import derive
 from app.kit.environment import Fault, Reader
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104  one port serves people and machines, as the map says
 ROLES = ("api", "daemon", "worker-cpu", "worker-gpu", "postgres", "redis")
 KEY_NAMES = ("jwt_secret_key", "worker_shared_secret", "postgres_password", "encryption_key")
 
@@ -156,7 +157,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def local_url(self) -> str:
         """The address a person on this machine opens."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
+        host = "127.0.0.1" if self.host in (EVERYWHERE, "::") else self.host
         return f"http://{host}:{self.port}"
 
 
@@ -168,7 +169,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     workspace = Path(
         reader.text("WORKSPACE_PATH") or ("/workspace" if production else "workspace")
     ).absolute()
-    host = reader.text("HOST") or "0.0.0.0"
+    host = reader.text("HOST") or EVERYWHERE
     port = reader.integer("PORT", 8000, low=1, high=65535)
     run_dir = Path(reader.text("STUDIO_RUN_DIR") or _default_run_dir(workspace))
     keys = _read_keys(reader, workspace / "keys", production)
@@ -240,7 +241,7 @@ def _read_keys(reader: Reader, folder: Path, production: bool) -> Keys:
             reader.fault(
                 name.upper(),
                 "is too weak for production (shorter than 16 characters or a well-known word)",
-                f"Make one with `openssl rand -hex 32`, or leave it unset and Studio makes keys/{name} itself.",
+                f"Make one with `openssl rand -hex 32`, or leave it unset: Studio makes keys/{name} itself.",
             )
         values[name] = value or _key_file(folder / name)
     return Keys(**values)

@@ -17,7 +17,7 @@ def main(argv: list[str]) -> int:
     try:
         settings = load_settings()
     except SettingsFaults as exc:
-        print(exc, file=sys.stderr)
+        sys.stderr.write(f"{exc}\n")
         return 1
     configure("studio-boot", settings.log)
     url = settings.database.owner_url
@@ -29,12 +29,12 @@ def main(argv: list[str]) -> int:
             case ["check"]:
                 runner.check(url)
             case ["current"]:
-                print(runner.current(url) or "empty")
+                sys.stdout.write(f"{runner.current(url) or 'empty'}\n")
             case _:
-                print("Use: python -m app.migrations upgrade|current|check", file=sys.stderr)
+                sys.stderr.write("Use: python -m app.migrations upgrade|current|check\n")
                 return 2
     except (runner.SchemaFromTheFuture, runner.SchemaBehind) as exc:
-        log.error(str(exc), action="migration_refused")
+        log.error("%s", exc, action="migration_refused")
         return 1
     except (psycopg.OperationalError, sa.exc.OperationalError) as exc:
         reason = str(exc.orig if isinstance(exc, sa.exc.OperationalError) else exc).strip().splitlines()[0]

@@ -18,7 +18,7 @@ import psycopg
 from psycopg.adapt import Buffer
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection as SqlConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -158,11 +158,17 @@ class Transaction:
         if self._session is not None:
             await self._session.flush()
 
-    async def _run_after(self) -> None:
+    async def close(self) -> None:
+        """Let go of the session; the Database calls this, nobody else."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def run_after_commit(self) -> None:
+        """Do what waited for the commit; the Database calls this, nobody else."""
         for action in self._after:
             try:
                 await action()
-            except Exception as exc:
+            except Exception as exc:  # noqa: BLE001
                 # The facts are committed; sweeps and replays repair what this missed.
                 log.error("after-commit action failed", action="after_commit_failed", error=repr(exc))
 
@@ -208,17 +214,15 @@ class Database:
         try:
             try:
                 yield tx
-                if tx._session is not None:
-                    await tx._session.flush()
+                await tx.flush()
                 await connection.commit()
             except BaseException:
                 await self._abandon(connection)
                 raise
         finally:
-            if tx._session is not None:
-                await tx._session.close()
+            await tx.close()
             await connection.close()
-        await tx._run_after()
+        await tx.run_after_commit()
 
     async def _begin(self, scope: Scope) -> tuple[SqlConnection, psycopg.AsyncConnection[Any]]:
         """A connection with its scope set. A pooled connection that a database restart broke is replaced."""
@@ -230,7 +234,7 @@ class Database:
         try:
             return await self._checkout(scope)
         except _CONNECTION_FAULTS as exc:
-            raise DatabaseUnavailable() from exc
+            raise DatabaseUnavailable from exc
 
     async def _checkout(self, scope: Scope) -> tuple[SqlConnection, psycopg.AsyncConnection[Any]]:
         connection = self._engine.connect()
@@ -253,7 +257,7 @@ class Database:
     async def _abandon(connection: SqlConnection) -> None:
         try:
             await connection.rollback()
-        except Exception:
+        except (*_CONNECTION_FAULTS, SQLAlchemyError):
             await Database._invalidate(connection)
 
     @staticmethod
@@ -261,7 +265,7 @@ class Database:
         try:
             await connection.invalidate()
             await connection.close()
-        except Exception as exc:
+        except (*_CONNECTION_FAULTS, SQLAlchemyError) as exc:
             log.debug("broken connection could not be closed", action="db_invalidate", error=repr(exc))
 
     async def close(self) -> None:

@@ -1,0 +1,66 @@
+"""The store: a scope ends with its transaction, bells ring after commits, broken connections are replaced."""
+
+import pytest
+
+from app.kit.ids import new_id
+from app.store.database import Database, Scope, Transaction, jsonb
+
+
+async def test_the_scope_ends_with_its_transaction(database: Database) -> None:
+    organization = new_id()
+    async with database.transaction(Scope.organization(organization)) as tx:
+        assert await tx.fetch_value("SELECT studio_organization()") == organization
+        connection = await tx.fetch_value("SELECT pg_backend_pid()")
+    for _ in range(30):
+        async with database.transaction(Scope.nobody()) as tx:
+            assert await tx.fetch_value("SELECT studio_organization()") is None
+            assert await tx.fetch_value("SELECT studio_is_system()") is False
+            if await tx.fetch_value("SELECT pg_backend_pid()") == connection:
+                return
+    pytest.fail("the pooled connection never came back, so the promise was not tested")
+
+
+async def test_after_commit_runs_after_the_commit_and_never_after_a_rollback(database: Database) -> None:
+    seen: list[str] = []
+
+    async def ring() -> None:
+        seen.append("rung")
+
+    async def use(tx: Transaction, fail: bool) -> None:
+        tx.after_commit(ring)
+        assert seen == []
+        if fail:
+            raise ValueError("the move failed")
+
+    with pytest.raises(ValueError, match="move failed"):
+        async with database.transaction(Scope.nobody()) as tx:
+            await use(tx, fail=True)
+    assert seen == []
+    async with database.transaction(Scope.nobody()) as tx:
+        await use(tx, fail=False)
+    assert seen == ["rung"]
+
+
+async def test_json_goes_in_and_out_with_its_types(database: Database) -> None:
+    value = {"text": "ü", "list": [1, 2.5, None, True], "id": str(new_id())}
+    async with database.transaction(Scope.nobody()) as tx:
+        assert await tx.fetch_value("SELECT %(value)s::jsonb", {"value": jsonb(value)}) == value
+
+
+async def test_a_connection_the_server_closed_is_replaced(database: Database) -> None:
+    async with database.transaction(Scope.nobody()) as tx:
+        await tx.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE usename = current_user AND pid <> pg_backend_pid() AND application_name = "
+            "current_setting('application_name')"
+        )
+    for _ in range(10):
+        async with database.transaction(Scope.nobody()) as tx:
+            assert await tx.fetch_value("SELECT 1") == 1
+
+
+async def test_the_application_role_owns_nothing_and_cannot_bypass_policies(database: Database) -> None:
+    async with database.transaction(Scope.nobody()) as tx:
+        role = await tx.fetch_one("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        owned = await tx.fetch_value("SELECT count(*) FROM pg_tables WHERE tableowner = current_user")
+    assert role == {"rolsuper": False, "rolbypassrls": False} and owned == 0
