@@ -38,9 +38,7 @@ def main(argv: list[str]) -> int:
         return 1
     except (psycopg.OperationalError, sa.exc.OperationalError) as exc:
         reason = str(exc.orig if isinstance(exc, sa.exc.OperationalError) else exc).strip().splitlines()[0]
-        log.error(
-            f"The database does not answer: {reason} Check DATABASE_URL.", action="database_unreachable"
-        )
+        log.error("the database does not answer; check DATABASE_URL", action="db_unreachable", reason=reason)
         return 1
     return 0
 

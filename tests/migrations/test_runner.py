@@ -1,0 +1,76 @@
+"""Migrations: forward, backward and forward again; alone; never on a schema from the future."""
+
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from app.kit.ids import new_id
+from app.kit.settings import Settings
+from app.migrations import runner
+
+
+@pytest.fixture
+def empty_database(settings: Settings) -> Iterator[str]:
+    """The address of a database of its own, as the owner role; dropped afterwards."""
+    name = f"migrations_{new_id().hex}"
+    owner = settings.database.owner_url
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    yield owner.replace("/studio?", f"/{name}?")
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def tables(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    return {row[0] for row in rows}
+
+
+def test_migrations_go_forward_backward_and_forward_again(empty_database: str) -> None:
+    assert runner.upgrade(empty_database) is True
+    made = tables(empty_database)
+    assert {"organizations", "workflows", "instances", "attempts", "workers"} <= made
+    runner.downgrade(empty_database, "base")
+    assert tables(empty_database) <= {"alembic_version"}
+    assert runner.upgrade(empty_database) is True
+    assert tables(empty_database) == made
+
+
+def test_a_database_at_head_is_left_alone(empty_database: str) -> None:
+    runner.upgrade(empty_database)
+    assert runner.upgrade(empty_database) is False
+    runner.check(empty_database)
+
+
+def test_a_schema_from_the_future_is_refused_and_untouched(empty_database: str) -> None:
+    runner.upgrade(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999_later'")
+    with pytest.raises(runner.SchemaFromTheFuture, match="9999_later"):
+        runner.upgrade(empty_database)
+
+
+def test_an_empty_database_is_reported_as_behind(empty_database: str) -> None:
+    with pytest.raises(runner.SchemaBehind, match="no schema yet"):
+        runner.check(empty_database)
+
+
+def test_two_boots_at_once_migrate_once(empty_database: str) -> None:
+    failures: list[Exception] = []
+
+    def migrate() -> None:
+        try:
+            runner.upgrade(empty_database)
+        except Exception as exc:  # noqa: BLE001  the thread hands it to the test
+            failures.append(exc)
+
+    boots = [threading.Thread(target=migrate) for _ in range(2)]
+    for boot in boots:
+        boot.start()
+    for boot in boots:
+        boot.join()
+    assert failures == []
+    assert runner.current(empty_database) == runner.head()
