@@ -1,0 +1,271 @@
+"""The embedded Postgres: finding it, making its cluster once, its configuration, its roles."""
+
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.kit.crypto import derive
+from app.kit.settings import Settings
+from appliance.process import Program, ask, minimal_environment, processes_in
+from appliance.refusal import Refusal
+from appliance.storage import make_folder, sync_folder
+from appliance.users import as_account, give, postgres_account, service_account
+
+SUPERUSER = "postgres"  # enters by peer authentication alone, as the user that runs Postgres
+OWNER = "studio"  # owns the database and its tables; migrations and seeding
+APPLICATION = "studio_app"  # what the API and the daemon are: owns nothing, cannot bypass row-level security
+DATABASE = "studio"
+DEBIAN = Path("/usr/lib/postgresql")
+
+# What differs from Postgres's own defaults, each with its reason.
+OPTIONS: Mapping[str, str] = {
+    "listen_addresses": "''",  # nothing outside this machine talks to it; its socket is enough
+    "unix_socket_permissions": "0777",  # who may enter is pg_hba's business, and it lets nobody in on trust
+    "password_encryption": "scram-sha-256",
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "max_wal_size": "1GB",
+    "random_page_cost": "1.1",  # volumes are solid-state
+    "jit": "off",  # our statements end before the compiler would have started
+    # A container's /dev/shm is 64 MB, and parallel queries fail there with “could not resize shared
+    # memory segment”. Ours are short.
+    "max_parallel_workers_per_gather": "0",
+    "timezone": "'UTC'",
+    "log_timezone": "'UTC'",
+    "lc_messages": "'C'",  # the log is read by the one voice
+    "log_destination": "'stderr'",
+    "logging_collector": "off",
+    "log_line_prefix": "''",
+    "log_checkpoints": "off",
+    "log_min_error_statement": "'panic'",  # a failed statement may carry what somebody typed
+}
+
+
+class Cluster:
+    """One Postgres cluster on the volume, `postgres/<major>`, and the way to start it."""
+
+    def __init__(self, settings: Settings, options: Mapping[str, str] | None = None) -> None:
+        self._settings = settings
+        self._options = {**OPTIONS, **(options or {})}
+        self._program = Program("Postgres", signal.SIGINT)
+        self._account = postgres_account(settings)
+        self._root = settings.workspace / "postgres"
+        self.socket_dir = settings.database.socket_dir
+        self.major, self._binaries = self._choose_major()
+        self.data = self._root / str(self.major)
+
+    def prepare(self) -> bool:
+        """Make the cluster if there is none, write its configuration, clear what a crash left behind.
+
+        Gives True when the cluster is new. Needs `storage.prepare` before it.
+        """
+        make_folder(self._root, service_account(self._settings), 0o755)
+        is_new = not (self.data / "PG_VERSION").exists()
+        if is_new:
+            self._initialize()
+        give(self.data, self._account, 0o700)
+        self._clear_leftovers()
+        self._write_configuration()
+        return is_new
+
+    def command(self) -> list[str]:
+        """The command line of the server, as its own user."""
+        return self._as_owner([str(self._binaries / "postgres"), "-D", str(self.data), *self._config_files()])
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the server; none of Studio's secrets."""
+        return minimal_environment(self._account.home)
+
+    def start(self, timeout_s: float = 60.0) -> None:
+        """Start it outside supervisord, wait until it answers, and see to its roles."""
+        self._program.start(self.command(), self.environment())
+        self._program.wait_until(self.ready, timeout_s)
+        self.ensure_roles()
+
+    def stop(self, timeout_s: float = 60.0) -> int | None:
+        """A fast, clean shutdown: clients are cut, the checkpoint is written."""
+        return self._program.stop(timeout_s)
+
+    def ready(self) -> bool:
+        """Whether it takes connections (not merely listens: it may still be recovering)."""
+        # A start-up packet of protocol 3.0. Any answer but “the database system is starting up”
+        # (SQLSTATE 57P03), be it a request for a password, means that it serves.
+        payload = struct.pack("!i", 196608) + f"user\0{OWNER}\0database\0{DATABASE}\0\0".encode()
+        answer = ask(self.socket_dir / ".s.PGSQL.5432", struct.pack("!i", len(payload) + 4) + payload)
+        return bool(answer) and b"57P03" not in answer
+
+    def ensure_roles(self) -> None:
+        """The owner, the application role and the database, with today's passwords. Harmless to repeat."""
+        password = self._settings.keys.require("postgres_password")
+        self.run_sql(
+            f"""
+            SET client_min_messages = warning;
+            SELECT 'CREATE ROLE {OWNER}'
+             WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{OWNER}') \\gexec
+            SELECT 'CREATE ROLE {APPLICATION}'
+             WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{APPLICATION}') \\gexec
+            ALTER ROLE {OWNER} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS
+                  PASSWORD {_literal(password)};
+            ALTER ROLE {APPLICATION} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS
+                  PASSWORD {_literal(derive(password, APPLICATION))};
+            SELECT 'CREATE DATABASE {DATABASE} OWNER {OWNER}'
+             WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}') \\gexec
+            REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC;
+            GRANT CONNECT ON DATABASE {DATABASE} TO {APPLICATION};
+            """  # noqa: S608  only our own names and quoted literals
+        )
+
+    def run_sql(self, sql: str, database: str = SUPERUSER) -> str:
+        """Run SQL as the superuser through psql, by peer authentication; gives the bare rows."""
+        command = [
+            str(self._binaries / "psql"),
+            *("--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"),
+            *(f"--host={self.socket_dir}", f"--username={SUPERUSER}", f"--dbname={database}", "--file=-"),
+        ]
+        done = subprocess.run(
+            self._as_owner(command),
+            input=sql,
+            text=True,
+            capture_output=True,
+            env=self.environment(),
+            cwd="/",
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Refusal(f"Postgres refused to prepare its roles: {done.stderr.strip()}", exit_code=70)
+        return done.stdout.strip()
+
+    def _as_owner(self, command: list[str]) -> list[str]:
+        return as_account(
+            self._account,
+            command,
+            # A newcomer's clone often lies in /root (0700), where Debian's postgres user cannot go.
+            passes_folders=not all(
+                self._account.can_traverse(folder) for folder in (self._root, self._settings.run_dir)
+            ),
+            death_signal=signal.SIGINT,
+        )
+
+    def _choose_major(self) -> tuple[int, Path]:
+        """The major version this volume holds, else the newest installed."""
+        installed = {
+            int(folder.parent.parent.name): folder.parent
+            for folder in DEBIAN.glob("*/bin/postgres")
+            if folder.parent.parent.name.isdigit()
+        }
+        if not installed:
+            raise Refusal(
+                "Postgres is not installed on this machine. Install Debian's package “postgresql”, "
+                "or set DATABASE_URL to a Postgres elsewhere."
+            )
+        held = sorted(
+            int(path.parent.name) for path in self._root.glob("*/PG_VERSION") if path.parent.name.isdigit()
+        )
+        usable = [major for major in held if major in installed]
+        if held and not usable:
+            raise Refusal(
+                f"The volume holds a database of Postgres {held[-1]}, and this machine has Postgres "
+                f"{', '.join(map(str, sorted(installed)))}. Start the Studio that made it, "
+                f"or install postgresql-{held[-1]}."
+            )
+        major = max(usable or installed)
+        return major, installed[major]
+
+    def _initialize(self) -> None:
+        """Make the cluster beside its place and move it in when whole: a power cut leaves no half of one."""
+        draft = self._root / f".new-{self.major}"
+        if draft.exists():
+            shutil.rmtree(draft)
+        draft.mkdir(mode=0o700)
+        give(draft, self._account, 0o700)
+        command = [
+            str(self._binaries / "initdb"),
+            f"--pgdata={draft}",
+            f"--username={SUPERUSER}",
+            "--encoding=UTF8",
+            # C.UTF-8 sorts by code point for ever; a locale of the C library sorts differently after an
+            # upgrade of the system and silently breaks every text index.
+            "--locale=C.UTF-8",
+            *(["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if self.major >= 17 else []),
+            "--data-checksums",
+            "--auth-local=peer",
+            "--auth-host=scram-sha-256",
+            "--no-instructions",
+        ]
+        done = subprocess.run(
+            self._as_owner(command),
+            text=True,
+            capture_output=True,
+            env=self.environment(),
+            cwd="/",
+            check=False,
+        )
+        if done.returncode != 0:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise Refusal(
+                f"The database could not be made on the volume: {_last_line(done.stderr)}", exit_code=70
+            )
+        if self.data.exists():
+            self.data.rmdir()  # only an empty folder may stand in the way; anything else raises
+        draft.rename(self.data)
+        sync_folder(self._root)
+
+    def _clear_leftovers(self) -> None:
+        """Remove pid and lock files of a server that was killed, once none of its processes is left.
+
+        In a container the old process id belongs to somebody else at the next start, and Postgres would take
+        that one for its own former self and refuse. While a process of the old server lives, its files stay.
+        """
+        deadline = time.monotonic() + 10.0
+        while processes_in(self.data, "postgres", self._account.uid):
+            if time.monotonic() > deadline:
+                raise Refusal(
+                    f"An earlier Postgres still runs on {self.data}. Stop it, then start Studio again.",
+                    exit_code=75,
+                )
+            time.sleep(0.05)
+        for leftover in (self.data / "postmaster.pid", *self.socket_dir.glob(".s.PGSQL.*")):
+            leftover.unlink(missing_ok=True)
+
+    def _config_files(self) -> list[str]:
+        folder = self._settings.run_dir
+        names = {"config_file": "postgresql.conf", "hba_file": "pg_hba.conf", "ident_file": "pg_ident.conf"}
+        return [part for option, name in names.items() for part in ("-c", f"{option}={folder / name}")]
+
+    def _write_configuration(self) -> None:
+        """Written at every boot outside the cluster: an update of Studio brings its own, none grows stale."""
+        folder = self._settings.run_dir
+        options = {**self._options, "unix_socket_directories": _literal(str(self.socket_dir))}
+        files = {
+            "postgresql.conf": "".join(f"{name} = {value}\n" for name, value in options.items()),
+            "pg_hba.conf": (
+                f"local all {SUPERUSER} peer map=studio\n"
+                f"local all all scram-sha-256\n"
+                f"host all {SUPERUSER} all reject\n"
+                f"host all all all scram-sha-256\n"
+            ),
+            "pg_ident.conf": f"studio {self._account.name} {SUPERUSER}\n",
+        }
+        for name, content in files.items():
+            path = folder / name
+            path.unlink(missing_ok=True)
+            path.write_text(content, encoding="utf-8")
+            path.chmod(0o644)
+
+
+def _literal(text: str) -> str:
+    """A quoted string, in SQL and in postgresql.conf alike."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    chosen = next(
+        (line for line in lines if re.search("error|could not|FATAL", line)), lines[-1] if lines else ""
+    )
+    return chosen.removeprefix("initdb: ").removeprefix("error: ")

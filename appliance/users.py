@@ -1,0 +1,117 @@
+"""Who runs what: Postgres never as root, and in the image everything but boot as an ordinary user."""
+
+import os
+import pwd
+import signal
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from app.kit.settings import Settings
+from appliance.refusal import Refusal
+
+
+class Account(msgspec.Struct, frozen=True):
+    """An operating-system user that programs run as."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+    def can_traverse(self, folder: Path) -> bool:
+        """Whether this user may pass through `folder` and every folder above it, by their mode bits."""
+        groups = set(os.getgrouplist(self.name, self.gid))
+        for step in (folder, *folder.parents):
+            mode = step.stat()
+            if self.uid == 0 or mode.st_mode & stat.S_IXOTH:
+                continue
+            owns = mode.st_uid == self.uid and mode.st_mode & stat.S_IXUSR
+            shares = mode.st_gid in groups and mode.st_mode & stat.S_IXGRP
+            if not owns and not shares:
+                return False
+        return True
+
+
+def myself() -> Account:
+    """The user this process runs as, whether or not the password file knows it (`docker run --user 1234`)."""
+    uid = os.geteuid()
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        return Account(str(uid), uid, os.getegid(), os.environ.get("HOME", "/"))
+    return Account(entry.pw_name, uid, os.getegid(), entry.pw_dir)
+
+
+def service_account(settings: Settings) -> Account:
+    """Who runs everything but Postgres: STUDIO_SERVICE_USER when root started us, else who started us."""
+    if os.geteuid() != 0 or settings.service_user is None:
+        return myself()
+    return _named(settings.service_user, "STUDIO_SERVICE_USER")
+
+
+def postgres_account(settings: Settings) -> Account:
+    """Who runs Postgres, which refuses root: then STUDIO_POSTGRES_USER, or Debian's `postgres`."""
+    if os.geteuid() != 0:
+        return myself()
+    account = _named(settings.postgres_user or "postgres", "STUDIO_POSTGRES_USER")
+    if account.uid == 0:
+        raise Refusal(
+            "STUDIO_POSTGRES_USER is root, and Postgres refuses to run as root. Name an ordinary user."
+        )
+    return account
+
+
+def as_account(
+    account: Account,
+    command: Sequence[str],
+    *,
+    passes_folders: bool = False,
+    death_signal: signal.Signals | None = None,
+) -> list[str]:
+    """The command line that runs `command` as `account`, in the same process: setpriv execs it.
+
+    `passes_folders` lets a user without rights on the folders above its own go through them, for a
+    clone in /root (0700). Only that one capability (CAP_DAC_READ_SEARCH) is left, in every set.
+    `death_signal` is what the kernel sends the program when its parent dies, so that nothing is left
+    running by a supervisor that was killed.
+    """
+    options: list[str] = []
+    if account.uid != os.geteuid():
+        options += [f"--reuid={account.uid}", f"--regid={account.gid}"]
+        options += ["--init-groups"] if _is_known(account) else ["--clear-groups"]
+        if passes_folders:
+            only = "-all,+dac_read_search"
+            options += [f"--inh-caps={only}", f"--ambient-caps={only}", f"--bounding-set={only}"]
+    if death_signal is not None:
+        options.append(f"--pdeathsig={death_signal.name.removeprefix('SIG')}")
+    return ["setpriv", *options, "--", *command] if options else list(command)
+
+
+def give(path: Path, account: Account, mode: int) -> None:
+    """Owner and mode of one of Studio's own files or folders; touches it only when something differs."""
+    found = path.lstat()
+    if os.geteuid() == 0 and (found.st_uid, found.st_gid) != (account.uid, account.gid):
+        os.chown(path, account.uid, account.gid, follow_symlinks=False)
+    if stat.S_IMODE(found.st_mode) != mode:
+        path.chmod(mode)
+
+
+def _named(name: str, setting: str) -> Account:
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        raise Refusal(
+            f"There is no user “{name}” on this machine. Install Debian's postgresql package, "
+            f"or name an existing ordinary user in {setting}."
+        ) from None
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir)
+
+
+def _is_known(account: Account) -> bool:
+    try:
+        return pwd.getpwuid(account.uid).pw_name == account.name
+    except KeyError:
+        return False
