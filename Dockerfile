@@ -1,0 +1,129 @@
+# Studio in one image: Postgres, Redis, the API, the web UI and the workers; one port, one volume.
+#
+#   scripts/build-image                       builds it with docker, podman or buildah, whichever is here
+#   docker run -p 8000:8000 -v studio:/workspace --gpus all studio
+#
+# Layers, from what seldom changes to what changes daily: the system, torch with its CUDA libraries (by far the
+# largest), the Python dependencies, the app. An app-only change moves tens of MB.
+#
+# Build arguments
+#   TORCH=cuda|none          none leaves torch out: a small image whose text.embed says what is missing
+#   WITH_CLOUDFLARED=1       fetches the tunnel program, by version and checksum
+# Build secret
+#   ca                       a PEM file to trust while building, behind a proxy that inspects TLS
+ARG BASE=docker.io/library/debian:trixie-slim
+
+# ---------------------------------------------------------------------------------------------------------------
+# tools: the installers, from the same lock as everywhere: uv, and the Node that builds the UI. Nothing of this
+# stage reaches the image. (Debian's npm would bring four hundred packages; the wheel is one file with a hash.)
+FROM ${BASE} AS tools
+ENV DEBIAN_FRONTEND=noninteractive PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+COPY scripts/image/with-ca scripts/link-node /usr/local/bin/
+RUN with-ca apt-get update -q \
+ && with-ca apt-get install -qy --no-install-recommends ca-certificates python3 python3-venv \
+ && rm -rf /var/lib/apt/lists/*
+COPY scripts/locks/tools.txt /tools/tools.txt
+RUN --mount=type=secret,id=ca \
+    python3 -m venv /tools/venv \
+ && with-ca /tools/venv/bin/pip install --quiet --require-hashes --no-deps -r /tools/tools.txt \
+ && link-node /tools/venv /tools/node
+ENV PATH=/tools/node:/tools/venv/bin:$PATH
+
+# ---------------------------------------------------------------------------------------------------------------
+# ui: the web UI as static files, precompressed.
+FROM tools AS ui
+WORKDIR /ui
+COPY app/ui/package.json app/ui/package-lock.json ./
+RUN --mount=type=secret,id=ca with-ca npm ci --no-audit --no-fund
+COPY app/ui ./
+RUN npm run build
+
+# ---------------------------------------------------------------------------------------------------------------
+# app: our own code in its final place, byte-compiled, so that a read-only root starts as fast as any.
+FROM tools AS app
+WORKDIR /opt/studio
+COPY pyproject.toml supervisord.conf LICENSE ./
+COPY appliance ./appliance
+COPY workers ./workers
+COPY app ./app
+RUN rm -rf app/ui && python3 -m compileall -q -j 0 appliance workers app
+COPY --from=ui /ui/dist ./app/ui/dist
+
+# ---------------------------------------------------------------------------------------------------------------
+# cloudflared: only when asked for, and only the very bytes that the checksum names.
+FROM tools AS cloudflared
+ARG WITH_CLOUDFLARED=0
+# The checksum of cloudflared-linux-amd64 in the release notes of this version. Another version or another
+# machine needs both arguments: the notes list them all.
+ARG CLOUDFLARED_VERSION=2025.7.0
+ARG CLOUDFLARED_SHA256=173276e3370f366493fb818ebe33cca23a9601d721ca3c03085b3f838eaf3ca9
+COPY scripts/image/fetch-cloudflared /usr/local/bin/fetch-cloudflared
+RUN --mount=type=secret,id=ca \
+    mkdir -p /cloudflared \
+ && if [ "$WITH_CLOUDFLARED" = 1 ]; then \
+      with-ca fetch-cloudflared "$CLOUDFLARED_VERSION" "$CLOUDFLARED_SHA256" /cloudflared/cloudflared; \
+    fi
+
+# ---------------------------------------------------------------------------------------------------------------
+# The image.
+FROM ${BASE} AS studio
+ENV DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8 LC_ALL=C.UTF-8
+
+# Layer: the system. Fixed user ids, because the volume outlives the image; no cluster made at install.
+COPY scripts/image/with-ca /usr/local/bin/with-ca
+RUN groupadd --system --gid 5432 postgres \
+ && useradd --system --uid 5432 --gid 5432 --home-dir /var/lib/postgresql --shell /bin/bash postgres \
+ && groupadd --system --gid 8000 studio \
+ && useradd --system --uid 8000 --gid 8000 --home-dir /opt/studio --shell /usr/sbin/nologin studio \
+ && mkdir -p /etc/postgresql-common \
+ && echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf \
+ && with-ca apt-get update -q \
+ && with-ca apt-get install -qy --no-install-recommends \
+      ca-certificates ffmpeg postgresql-17 python3 redis-server tini tzdata \
+ && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /var/cache/debconf/*-old
+
+ENV UV_PYTHON=/usr/bin/python3 UV_NO_CACHE=1 UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_NO_PROGRESS=1
+
+# Layer: torch and its CUDA libraries. Changes only with scripts/locks/cuda.txt.
+ARG TORCH=cuda
+COPY scripts/locks/cuda.txt /opt/studio/locks/cuda.txt
+RUN --mount=type=secret,id=ca --mount=type=bind,from=tools,source=/tools,target=/tools \
+    mkdir -p /opt/torch \
+ && case "$TORCH" in \
+      cuda) with-ca /tools/venv/bin/uv pip install --no-deps --require-hashes --target /opt/torch -r /opt/studio/locks/cuda.txt ;; \
+      none) echo "torch is left out of this image" ;; \
+      *) echo "TORCH is cuda or none, not '$TORCH'" >&2; exit 64 ;; \
+    esac
+
+# Layer: the Python dependencies, torch's small ones among them.
+COPY scripts/locks/runtime.txt scripts/locks/torch.txt /opt/studio/locks/
+RUN --mount=type=secret,id=ca --mount=type=bind,from=tools,source=/tools,target=/tools \
+    /tools/venv/bin/uv venv --quiet /opt/studio/.venv \
+ && VIRTUAL_ENV=/opt/studio/.venv with-ca /tools/venv/bin/uv pip install --no-deps --require-hashes \
+      -r /opt/studio/locks/runtime.txt -r /opt/studio/locks/torch.txt \
+ && site=$(/opt/studio/.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+ && printf '/opt/torch\n/opt/studio\n' > "$site/studio.pth" \
+ && printf '#!/opt/studio/.venv/bin/python\nfrom appliance.cli import main\n\nmain()\n' > /opt/studio/.venv/bin/studio \
+ && chmod +x /opt/studio/.venv/bin/studio \
+ && ln -s /opt/studio/.venv/bin/studio /usr/local/bin/studio
+
+COPY --from=cloudflared /cloudflared/ /usr/local/bin/
+COPY scripts/image/ready /usr/local/bin/ready
+
+# Layer: the app.
+COPY --from=app /opt/studio /opt/studio
+
+WORKDIR /opt/studio
+ARG COMMIT=unknown
+LABEL org.opencontainers.image.title="Studio" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${COMMIT}"
+ENV ENV=production DEBUG=false \
+    STUDIO_SERVICE_USER=studio STUDIO_POSTGRES_USER=postgres \
+    PATH=/opt/studio/.venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
+EXPOSE 8000
+VOLUME /workspace
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD ["ready"]
+ENTRYPOINT ["tini", "--", "studio", "boot"]
