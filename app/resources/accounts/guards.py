@@ -1,0 +1,178 @@
+"""Who may call a route: every route carries exactly one of these, and a test walks them all.
+
+@get("/…", guards=[requires(Role.viewer)])
+"""
+
+import msgspec
+from litestar import WebSocket
+from litestar.exceptions import WebSocketException
+from litestar.handlers import BaseRouteHandler
+
+from app.kit.crypto import derive, keyed_hash, same
+from app.kit.errors import Forbidden, StudioError, Unauthorized
+from app.kit.ids import WorkerId
+from app.kit.log import get_logger
+from app.kit.settings import Settings
+from app.resources.accounts.connection import Connection
+from app.resources.accounts.origin import refuse_foreign_origin
+from app.resources.accounts.principal import NotSignedIn, Principal, bearer, read_principal
+from app.resources.accounts.roles import Role
+from app.store.database import Database, Scope
+
+log = get_logger(__name__)
+
+
+class RoleTooLow(Forbidden):
+    """Your role in this organization does not allow this."""
+
+
+class NotSuperAdmin(Forbidden):
+    """Only a super admin of this box may do this."""
+
+
+class WorkerUnknown(Unauthorized):
+    """This worker token is not known here; register again with the shared secret."""
+
+
+class WrongWorkerSecret(Unauthorized):
+    """The worker secret is wrong."""
+
+
+class WorkerPrincipal(msgspec.Struct, frozen=True, kw_only=True):
+    """The worker behind a call of the worker protocol."""
+
+    worker_id: WorkerId
+    name: str
+
+
+class Guard:
+    """The base of all guards: turns a refusal into what the connection can carry."""
+
+    async def __call__(self, connection: Connection, _: BaseRouteHandler) -> None:
+        try:
+            await self.admit(connection)
+        except StudioError as exc:
+            if not isinstance(connection, WebSocket):
+                raise
+            # A refused handshake tells a browser nothing; a close code after it does (4401: sign in again).
+            await connection.accept()
+            raise WebSocketException(detail=exc.detail, code=4000 + exc.status) from exc
+
+    async def admit(self, connection: Connection) -> None:
+        """Return for those who may call; raise a StudioError for those who may not."""
+        raise NotImplementedError
+
+
+class Public(Guard):
+    """Everyone; pages of other sites still cannot make a visitor's browser call it."""
+
+    async def admit(self, connection: Connection) -> None:
+        refuse_foreign_origin(connection, connection.app.state.settings)
+
+
+class Requires(Guard):
+    """Members with at least this role in the organization they act for."""
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+
+    async def admit(self, connection: Connection) -> None:
+        principal = await _remember(connection)
+        if not principal.role.covers(self.role):
+            raise RoleTooLow(
+                f"This needs the role {self.role}; yours in {principal.organization_name} is lower.",
+                remedy="Ask an owner or admin of the organization for a higher role.",
+            )
+
+
+class SuperAdmin(Guard):
+    """Those who run the box."""
+
+    async def admit(self, connection: Connection) -> None:
+        principal = await _remember(connection)
+        if not principal.is_super_admin:
+            raise NotSuperAdmin
+
+
+class Worker(Guard):
+    """A registered worker, by its own token."""
+
+    async def admit(self, connection: Connection) -> None:
+        token = bearer(connection)
+        if token is None:
+            raise NotSignedIn("This address is for workers; it needs a worker's token.")
+        settings: Settings = connection.app.state.settings
+        database: Database = connection.app.state.database
+        async with database.transaction(Scope.nobody()) as tx:
+            row = await tx.fetch_one(
+                "SELECT id, name FROM workers WHERE token_hash = %(hash)s AND left_at IS NULL",
+                {"hash": worker_token_hash(settings, token)},
+            )
+        if row is None:
+            raise WorkerUnknown
+        connection.state.worker = WorkerPrincipal(worker_id=row["id"], name=row["name"])
+
+
+class WorkerSecret(Guard):
+    """A worker that is about to register, by the secret it shares with the box."""
+
+    async def admit(self, connection: Connection) -> None:
+        settings: Settings = connection.app.state.settings
+        if not same(bearer(connection) or "", settings.keys.require("worker_shared_secret")):
+            log.warning(
+                "worker refused: its WORKER_SHARED_SECRET is not this box's; copy keys/worker_shared_secret "
+                "of the volume, or the value the box was started with, to the worker and start it again",
+                action="worker_refused",
+                address=connection.client.host if connection.client else None,
+            )
+            raise WrongWorkerSecret(
+                remedy="Give the worker the WORKER_SHARED_SECRET of this box (keys/worker_shared_secret)."
+            )
+
+
+def public() -> Guard:
+    """Everyone may call this."""
+    return Public()
+
+
+def requires(role: Role) -> Guard:
+    """Members with at least this role may call this."""
+    return Requires(role)
+
+
+def super_admin() -> Guard:
+    """Only those who run the box may call this."""
+    return SuperAdmin()
+
+
+def worker() -> Guard:
+    """Only a registered worker may call this; the handler gets it as `worker: WorkerPrincipal`."""
+    return Worker()
+
+
+def worker_secret() -> Guard:
+    """Only who knows the shared worker secret may call this: registration."""
+    return WorkerSecret()
+
+
+def worker_token_hash(settings: Settings, token: str) -> bytes:
+    """How a worker's token is kept in `workers.token_hash`."""
+    return keyed_hash(derive(settings.keys.require("worker_shared_secret"), "worker-token"), token)
+
+
+async def provide_principal(request: Connection) -> Principal:
+    """The `principal` of a handler; its guard has already asked."""
+    return await _remember(request)
+
+
+async def provide_worker(request: Connection) -> WorkerPrincipal:
+    """The `worker` of a handler of the worker protocol."""
+    found: WorkerPrincipal = request.state.worker
+    return found
+
+
+async def _remember(connection: Connection) -> Principal:
+    principal: Principal | None = connection.state.get("principal")
+    if principal is None:
+        principal = connection.state.principal = await read_principal(connection)
+    return principal

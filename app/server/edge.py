@@ -1,0 +1,102 @@
+"""The outermost layer: a request id, security headers on every answer, HEAD, and the UI's files.
+
+Plain ASGI around Litestar, so that errors of routing and static files get the same treatment as handlers.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import cast
+
+import structlog
+from litestar import Litestar
+
+from app.kit.ids import new_id
+from app.server.asgi import Application, Message, Receive, Scope, Send
+from app.server.ui_files import UiFiles
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+# 'unsafe-inline' for styles only: the graph places its nodes by style attributes. Scripts come from files.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; "
+    "script-src 'self'; "
+    "style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; "
+    "media-src 'self' blob:; "
+    "font-src 'self' data:; "
+    "connect-src 'self'; "
+    "worker-src 'self' blob:; "
+    "object-src 'none'; "
+    "base-uri 'none'; "
+    "form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+
+SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=()"),
+)
+
+
+class Edge:
+    """The whole web application as one ASGI callable."""
+
+    def __init__(self, api: Litestar, ui: UiFiles) -> None:
+        self.litestar = api
+        self.api = cast("Application", api)
+        self.ui = ui
+        # What the API answers; every other address is a page of the UI.
+        self.reserved = frozenset(route.path.strip("/").split("/")[0] for route in api.routes) - {""}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.api(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        # Litestar routes HEAD to handlers of GET; the body is dropped on the way out.
+        is_head = scope["type"] == "http" and scope["method"] == "HEAD"
+        inner: Scope = {**scope, "studio_request_id": request_id, "studio_is_head": is_head}
+        if is_head:
+            inner["method"] = "GET"
+
+        async def decorated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = _with_headers(message["headers"], request_id)
+            elif is_head and message["type"] == "http.response.body":
+                if message.get("more_body"):
+                    return
+                message["body"] = b""
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            if scope["type"] == "http" and self._is_page(scope["path"]):
+                await self.ui(inner, receive, decorated)
+            else:
+                await self.api(inner, receive, decorated)
+
+    def _is_page(self, path: str) -> bool:
+        return path.strip("/").split("/")[0] not in self.reserved
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own id when it is a sane one, so that a proxy's log and ours can be laid side by side."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            text: str = value.decode("latin-1")
+            if _REQUEST_ID.fullmatch(text):
+                return text
+    return new_id().hex
+
+
+def _with_headers(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    """Ours beside the answer's own; what a handler set itself (a file's sandbox) stays."""
+    present = {name.lower() for name, _ in headers}
+    return [
+        *headers,
+        (b"x-request-id", request_id.encode()),
+        *((name, value) for name, value in SECURITY_HEADERS if name not in present),
+    ]

@@ -1,0 +1,109 @@
+"""Every error as problem details (RFC 9457): a sentence a person can act on, never a traceback."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, cast
+
+import psycopg
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from redis.exceptions import RedisError
+
+from app.kit.codec import to_plain
+from app.kit.errors import Complaint, StudioError, Unavailable
+from app.kit.log import get_logger
+from app.resources.problem import MEDIA_TYPE, Problem
+from app.store.database import DatabaseUnavailable
+
+log = get_logger(__name__)
+
+# What Litestar's own errors mean to a person; its texts speak of handlers and keys.
+SENTENCES: Mapping[int, str] = {
+    401: "Sign in to do this.",
+    404: "There is nothing under this address.",
+    405: "This address does not answer this method.",
+    413: "This request is larger than this address accepts.",
+    415: "This address does not read this kind of content.",
+}
+
+
+class RedisUnavailable(Unavailable):
+    """Redis does not answer; Studio tries again by itself, and so can you in a moment."""
+
+
+def answer(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
+    """The one exception handler of the application."""
+    request_id = cast("dict[str, Any]", request.scope).get("studio_request_id")
+    headers: dict[str, str] = {}
+    extra: Mapping[str, Any] = {}
+    match exc:
+        case StudioError():
+            problem, headers, extra = _of_studio_error(exc), exc.headers, exc.extra
+        case ValidationException():
+            problem = _of_validation(exc)
+        case HTTPException():
+            problem, headers = _of_http(exc), dict(exc.headers or {})
+        case psycopg.OperationalError() | psycopg.InterfaceError():
+            problem = _of_studio_error(DatabaseUnavailable())
+        case RedisError():
+            problem = _of_studio_error(RedisUnavailable())
+        case _:
+            problem = Problem(
+                type=_type("internal-error"),
+                title="Internal error",
+                status=500,
+                detail="Something went wrong inside Studio. The log tells more under this request id.",
+            )
+    problem.request_id = request_id
+    if problem.status == 401:
+        headers = {"WWW-Authenticate": 'Bearer realm="studio"', **headers}
+    if problem.status >= 500:
+        log.error(
+            "request failed",
+            action="request_failed",
+            method=request.method,
+            path=request.url.path,
+            status=problem.status,
+            exc_info=exc if problem.status == 500 else None,
+            error=None if problem.status == 500 else repr(exc),
+        )
+    content = {**to_plain(problem), **to_plain(extra)}
+    return Response(content, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _type(code: str) -> str:
+    return f"urn:studio:problem:{code}"
+
+
+def _of_studio_error(exc: StudioError) -> Problem:
+    code = exc.code()
+    return Problem(
+        type=_type(code),
+        title=code.replace("-", " ").capitalize(),
+        status=exc.status,
+        detail=exc.detail,
+        remedy=exc.remedy,
+        complaints=exc.complaints,
+    )
+
+
+def _of_validation(exc: ValidationException) -> Problem:
+    """Values of the wrong shape: 422, each with its place."""
+    entries = exc.extra if isinstance(exc.extra, list) else []
+    complaints = tuple(
+        Complaint(field=str(entry.get("key", "")) or None, message=str(entry.get("message", "is not valid")))
+        for entry in entries
+        if isinstance(entry, dict)
+    )
+    detail = "Some values are not valid; each complaint says which and why." if complaints else exc.detail
+    return Problem(type=_type("invalid"), title="Invalid", status=422, detail=detail, complaints=complaints)
+
+
+def _of_http(exc: HTTPException) -> Problem:
+    phrase = HTTPStatus(exc.status_code).phrase
+    return Problem(
+        type=_type(phrase.lower().replace(" ", "-")),
+        title=phrase.capitalize(),
+        status=exc.status_code,
+        detail=SENTENCES.get(exc.status_code) or exc.detail,
+    )
