@@ -6,7 +6,7 @@ and nothing else: no database, no settings.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -109,9 +109,16 @@ class Context(Protocol):
         """Run blocking code off the event loop, with the worker's bounded number of threads."""
 
     async def run_program(
-        self, argv: Sequence[str], on_line: Callable[[str], Awaitable[None]] | None = None
+        self,
+        argv: Sequence[str],
+        on_line: Callable[[str], Awaitable[None]] | None = None,
+        feed: AsyncIterator[bytes] | None = None,
     ) -> Program:
-        """Run a program such as ffmpeg in a process group of its own, killed when the step is cancelled."""
+        """Run a program such as ffmpeg in a process group of its own, killed when the step is cancelled.
+
+        `on_line` gets each line of its standard output (then `output` stays empty); `feed` is its standard
+        input.
+        """
 
     def runtime(self, family: str) -> Runtime:
         """A model family of `workers/runtimes` in the torch child (GPU lane only)."""

@@ -1,0 +1,69 @@
+"""Finds the step types: each module of this package brings those it defines; a new file appears by itself."""
+
+import importlib
+import inspect
+import pkgutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from app.flow.catalog import Catalog, spec_of
+from app.steps.base import Declaration
+
+PACKAGE = "app.steps"
+FOLDER = Path(__file__).parent
+
+AnyStepType = type[Declaration[Any, Any]]
+
+
+class StepTypeTwice(Exception):
+    """Two files declare the same kind."""
+
+
+@cache
+def step_types() -> dict[str, AnyStepType]:
+    """Every step type by its kind, hidden ones too. Raises StepTypeTwice."""
+    found: dict[str, AnyStepType] = {}
+    for module in sorted(pkgutil.iter_modules([str(FOLDER)]), key=lambda one: one.name):
+        if module.ispkg:
+            continue
+        for step_type in _declared_in(f"{PACKAGE}.{module.name}"):
+            other = found.setdefault(step_type.kind, step_type)
+            if other is not step_type:
+                raise StepTypeTwice(
+                    f"“{step_type.kind}” is declared in {other.__module__} and {step_type.__module__}"
+                )
+    return found
+
+
+@cache
+def catalog() -> Catalog:
+    """What the language, the palette and the forms know about them."""
+    return Catalog(
+        spec_of(
+            kind=kind,
+            version=step_type.version,
+            lane=step_type.lane,
+            title=step_type.title,
+            summary=step_type.summary,
+            category=step_type.category,
+            hidden=step_type.hidden,
+            inputs_type=step_type.Inputs,
+            outputs_type=step_type.Outputs,
+            examples=step_type.examples,
+            timeout_s=step_type.timeout_s,
+        )
+        for kind, step_type in step_types().items()
+    )
+
+
+def _declared_in(path: str) -> list[AnyStepType]:
+    """The step types a module defines itself: concrete, so they have a kind."""
+    return [
+        value
+        for value in vars(importlib.import_module(path)).values()
+        if inspect.isclass(value)
+        and issubclass(value, Declaration)
+        and value.__module__ == path
+        and hasattr(value, "kind")
+    ]
