@@ -67,7 +67,8 @@ RUN --mount=type=secret,id=ca \
 # ---------------------------------------------------------------------------------------------------------------
 # The image.
 FROM ${BASE} AS studio
-ENV DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8 LC_ALL=C.UTF-8
+ENV LANG=C.UTF-8 LC_ALL=C.UTF-8
+ARG DEBIAN_FRONTEND=noninteractive
 
 # Layer: the system. Fixed user ids, because the volume outlives the image; no cluster made at install.
 COPY scripts/image/with-ca /usr/local/bin/with-ca
@@ -82,7 +83,11 @@ RUN groupadd --system --gid 5432 postgres \
       ca-certificates ffmpeg postgresql-17 python3 redis-server tini tzdata \
  && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /var/cache/debconf/*-old
 
-ENV UV_PYTHON=/usr/bin/python3 UV_NO_CACHE=1 UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_NO_PROGRESS=1
+# For the installer alone, so arguments: the environment of the image stays free of them.
+ARG UV_NO_CACHE=1
+ARG UV_LINK_MODE=copy
+ARG UV_COMPILE_BYTECODE=1
+ARG UV_NO_PROGRESS=1
 
 # Layer: torch and its CUDA libraries. Changes only with scripts/locks/cuda.txt.
 ARG TORCH=cuda
@@ -90,7 +95,8 @@ COPY scripts/locks/cuda.txt /opt/studio/locks/cuda.txt
 RUN --mount=type=secret,id=ca --mount=type=bind,from=tools,source=/tools,target=/tools \
     mkdir -p /opt/torch \
  && case "$TORCH" in \
-      cuda) with-ca /tools/venv/bin/uv pip install --no-deps --require-hashes --target /opt/torch -r /opt/studio/locks/cuda.txt ;; \
+      cuda) with-ca /tools/venv/bin/uv pip install --python /usr/bin/python3 --target /opt/torch \
+              --no-deps --require-hashes -r /opt/studio/locks/cuda.txt ;; \
       none) echo "torch is left out of this image" ;; \
       *) echo "TORCH is cuda or none, not '$TORCH'" >&2; exit 64 ;; \
     esac
@@ -98,8 +104,8 @@ RUN --mount=type=secret,id=ca --mount=type=bind,from=tools,source=/tools,target=
 # Layer: the Python dependencies, torch's small ones among them.
 COPY scripts/locks/runtime.txt scripts/locks/torch.txt /opt/studio/locks/
 RUN --mount=type=secret,id=ca --mount=type=bind,from=tools,source=/tools,target=/tools \
-    /tools/venv/bin/uv venv --quiet /opt/studio/.venv \
- && VIRTUAL_ENV=/opt/studio/.venv with-ca /tools/venv/bin/uv pip install --no-deps --require-hashes \
+    /tools/venv/bin/uv venv --quiet --python /usr/bin/python3 /opt/studio/.venv \
+ && with-ca /tools/venv/bin/uv pip install --python /opt/studio/.venv --no-deps --require-hashes \
       -r /opt/studio/locks/runtime.txt -r /opt/studio/locks/torch.txt \
  && site=$(/opt/studio/.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
  && printf '/opt/torch\n/opt/studio\n' > "$site/studio.pth" \
