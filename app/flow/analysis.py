@@ -1,0 +1,243 @@
+"""A definition taken apart and typed: templates, references, graph. The checker and the compiler share it.
+
+Every step here goes on after a fault, so that one look gives every complaint; a name that is already
+complained about is believed afterwards and not complained about twice.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from app.flow.catalog import StepSpec
+from app.flow.definition import Definition, Node
+from app.flow.document import Reading
+from app.flow.graph import Circle, Graph, build_graph
+from app.flow.names import Names
+from app.flow.port_rules import item_of, list_of
+from app.flow.templates import (
+    Constant,
+    Expression,
+    Items,
+    Template,
+    Typist,
+    Whole,
+    build,
+    expressions_in,
+)
+from app.flow.wording import say_type, say_value, suggestion
+from app.kit.errors import Complaint
+
+_IN_RULE: Final = "“{0}” is not known here: this is decided once for the step, before its list is opened."
+
+
+class NodeParts(msgspec.Struct, kw_only=True):
+    """One node's templates, its step type if there is one, and what it reads."""
+
+    node: Node
+    spec: StepSpec | None
+    values: Mapping[str, Template]
+    when: Template | None
+    each: Template | None
+    item: str | None = None  # the type of `item`, where the node has each
+    reads: frozenset[str] = frozenset()
+
+    def rule_expressions(self) -> Iterator[Expression]:
+        """The expressions of `when` and `each`, which know no item."""
+        for template in (self.each, self.when):
+            if template is not None:
+                yield from expressions_in(template)
+
+    def value_expressions(self) -> Iterator[Expression]:
+        """The expressions of `with`."""
+        for template in self.values.values():
+            yield from expressions_in(template)
+
+
+class Analysis:
+    """Everything the language can tell about a definition before it runs."""
+
+    def __init__(self, reading: Reading, catalog: Mapping[str, StepSpec]) -> None:
+        self.definition: Definition = reading.definition
+        self.complaints: list[Complaint] = []
+        self.graph: Graph | None = None
+        self.unsound: set[int] = set()  # ids of expressions already complained about
+        self._reading = reading
+        self._catalog = catalog
+        self.nodes = {node.id: self._take_apart(node) for node in self.definition.nodes}
+        self.outputs = {
+            name: build(value, None, f"outputs.{name}", self._complainer(None))
+            for name, value in self.definition.outputs.items()
+        }
+        self._names = self._gather_names()
+        self._settle()
+        self._connect()
+
+    def _take_apart(self, node: Node) -> NodeParts:
+        complain = self._complainer(node.id)
+        spec = self._catalog.get(node.type)
+        if spec is None and node.type:
+            hint = suggestion(node.type, self._catalog, limit=0)
+            complain("type", None, f"There is no step type “{node.type}”.{hint}")
+        return NodeParts(
+            node=node,
+            spec=spec,
+            values={
+                name: build(value, node.id, f"with.{name}", complain) for name, value in node.with_.items()
+            },
+            when=None if node.when is None else build(node.when, node.id, "when", complain),
+            each=None if node.each is None else build(node.each, node.id, "each", complain),
+        )
+
+    def _gather_names(self) -> Names:
+        inputs: dict[str, str | None] = {name: each.type for name, each in self.definition.inputs.items()}
+        steps: dict[str, Mapping[str, str] | None] = {
+            name: None if parts.spec is None else _outputs_of(parts.spec, has_each=parts.each is not None)
+            for name, parts in self.nodes.items()
+        }
+        return Names(
+            inputs=inputs | dict.fromkeys(self._reading.broken_inputs),
+            steps=steps | dict.fromkeys(self._reading.broken_nodes),
+            nullable=frozenset(name for name, each in self.definition.inputs.items() if each.may_be_null),
+        )
+
+    def _settle(self) -> None:
+        """Find every name, then type every expression: lists first, for items get their type from them.
+
+        All names come before the first type, so that one environment knows them all.
+        """
+        typist = Typist(self._names)
+        in_rules = msgspec.structs.replace(self._names, no_item=_IN_RULE)
+        outputs = [each for template in self.outputs.values() for each in expressions_in(template)]
+        every = self.nodes.values()
+        for parts in every:
+            has_items = parts.each is not None
+            self._resolve(typist, parts.rule_expressions(), in_rules if has_items else self._names)
+            if not has_items:
+                self._resolve(typist, parts.value_expressions(), self._names)
+        self._resolve(typist, outputs, self._names)
+        for parts in every:
+            self._type(typist, parts.rule_expressions(), None)
+            self._check_rules(parts)
+        for parts in every:
+            if parts.item is not None:
+                self._resolve(typist, parts.value_expressions(), self._names.with_item(parts.item))
+        for parts in every:
+            self._type(typist, parts.value_expressions(), parts.item)
+        self._type(typist, outputs, None)
+
+    def _resolve(self, typist: Typist, expressions: Iterable[Expression], names: Names) -> None:
+        for expression in expressions:
+            if not typist.resolve(expression, names, self._complainer(expression.node)):
+                self.unsound.add(id(expression))
+
+    def _type(self, typist: Typist, expressions: Iterable[Expression], item: str | None) -> None:
+        for expression in expressions:
+            if self.is_sound(expression) and not typist.settle(
+                expression, item, self._complainer(expression.node)
+            ):
+                self.unsound.add(id(expression))
+
+    def is_sound(self, expression: Expression) -> bool:
+        """Whether an expression's type may be trusted."""
+        return id(expression) not in self.unsound
+
+    def _check_rules(self, parts: NodeParts) -> None:
+        """`when` gives true or false; `each` gives a list, whose items get their type here."""
+        complain = self._complainer(parts.node.id)
+        match parts.when:
+            case Whole(expression) if self.is_sound(expression) and expression.type not in {
+                "boolean",
+                "json",
+            }:
+                complain(
+                    "when", expression.column, f"“when” wants true or false, not {say_type(expression.type)}."
+                )
+            case None | Whole() | Constant(bool()) | Constant(None):
+                pass
+            case _:
+                complain("when", None, "“when” is true, false or one expression: {{ inputs.count > 3 }}.")
+        match parts.each:
+            case None:
+                return
+            case Whole(expression):
+                item = item_of(expression.type) if self.is_sound(expression) else "json"
+                if item is None:
+                    complain(
+                        "each", expression.column, f"“each” wants a list, not {say_type(expression.type)}."
+                    )
+                parts.item = item or "json"
+            case Constant(list() as values):
+                parts.item = _common_type(values)
+            case Items():
+                parts.item = "json"
+            case Constant(value) if value is not None:
+                complain(
+                    "each",
+                    None,
+                    f"“each” wants a list or an expression that gives one, not {say_value(value)}.",
+                )
+                parts.item = "json"
+            case _:
+                complain("each", None, "“each” wants a list, and text around an expression makes text of it.")
+                parts.item = "json"
+
+    def _connect(self) -> None:
+        """The graph from references and `needs`. Complains about what is not there and about circles."""
+        dependencies: dict[str, frozenset[str]] = {}
+        for name, parts in self.nodes.items():
+            complain = self._complainer(name)
+            read = {
+                node
+                for each in (*parts.rule_expressions(), *parts.value_expressions())
+                for node in each.nodes()
+            }
+            parts.reads = frozenset(node for node in read if node in self.nodes)
+            if name in read:
+                complain(
+                    None, None, f"Step “{name}” reads its own outputs; they are known only when it is done."
+                )
+            for index, needed in enumerate(parts.node.needs):
+                if needed == name:
+                    complain(f"needs[{index}]", None, f"Step “{name}” cannot wait for itself.")
+                elif needed not in self._names.steps:
+                    hint = suggestion(needed, self._names.steps)
+                    complain(f"needs[{index}]", None, f"There is no step “{needed}”.{hint}")
+            needs = {node for node in parts.node.needs if node in self.nodes}
+            dependencies[name] = (parts.reads | needs) - {name}
+        try:
+            self.graph = build_graph(dependencies)
+        except Circle as circle:
+            trail = " → ".join(circle.nodes)
+            message = (
+                f"These steps wait for one another in a circle: {trail}. Take one of the references out."
+            )
+            self._complainer(circle.nodes[0])(None, None, message)
+
+    def _complainer(self, node: str | None) -> "_Complainer":
+        return _Complainer(self.complaints, node)
+
+
+class _Complainer:
+    """Notes complaints about one node, or about the document."""
+
+    def __init__(self, complaints: list[Complaint], node: str | None) -> None:
+        self._complaints = complaints
+        self._node = node
+
+    def __call__(self, field: str | None, column: int | None, message: str) -> None:
+        self._complaints.append(Complaint(message=message, node=self._node, field=field, column=column))
+
+
+def _outputs_of(spec: StepSpec, *, has_each: bool) -> dict[str, str]:
+    """A step's outputs as expressions see them: lists where the step runs once an item."""
+    return {port.name: list_of(port.type) if has_each else port.type for port in spec.outputs}
+
+
+def _common_type(values: list[Any]) -> str:
+    """The type of the items of a list that stands in the document."""
+    if values and all(isinstance(value, str) for value in values):
+        return "text"
+    if values and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return "number"
+    return "json"

@@ -1,0 +1,105 @@
+"""The shapes of a workflow document (schema 1) as frozen structs, and the bounds they keep.
+
+Only shapes: `document.py` reads JSON into them, `check.py` knows what they mean.
+"""
+
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from app.flow.messages import ErrorClass
+
+SCHEMA: Final = 1
+MAX_NODES: Final = 2_000
+MAX_INPUTS: Final = 200
+MAX_OUTPUTS: Final = 200
+MAX_CHOICES: Final = 1_000
+MAX_DEPTH: Final = 32  # levels of lists and objects inside one value
+MAX_TIMEOUT_S: Final = 7 * 24 * 3600.0
+MAX_PARALLEL: Final = 1_000
+MAX_RETRIES: Final = 20
+MAX_BACKOFF_S: Final = 3600.0
+MIN_PRIORITY: Final = -100
+MAX_PRIORITY: Final = 100
+
+
+class OnError(StrEnum):
+    """What a failed step means for the instance."""
+
+    fail = "fail"
+    continue_ = "continue"
+
+
+class Mode(StrEnum):
+    """Whether a node takes part: `skip` treats it as if its `when` were false."""
+
+    enabled = "enabled"
+    skip = "skip"
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which failures to try again, how often and how soon. Lost attempts are not counted here."""
+
+    max: int = 0  # tries after the first
+    backoff_s: float = 5.0  # before the first retry; the engine lengthens it with each
+    on: tuple[ErrorClass, ...] = (ErrorClass.transient,)
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A value the workflow asks for when it starts. Without a default it is required; null is a default.
+
+    `min` and `max` bound a number, the length of a text, or how many items a list has.
+    """
+
+    type: str
+    label: str = ""
+    description: str = ""
+    default: Any = msgspec.UNSET
+    min: float | None = None
+    max: float | None = None
+    choices: tuple[Any, ...] = ()
+    multiline: bool = False
+    placeholder: str = ""
+
+    @property
+    def is_required(self) -> bool:
+        """Whether a start without this input is refused."""
+        return self.default is msgspec.UNSET
+
+    @property
+    def may_be_null(self) -> bool:
+        """Whether expressions may meet null here."""
+        return self.default is None
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One step to be: its type, its values and the rules it runs by. `{{ … }}` is not yet evaluated."""
+
+    id: str
+    type: str
+    with_: dict[str, Any] = msgspec.field(name="with", default_factory=dict)
+    needs: tuple[str, ...] = ()
+    when: str | bool | None = None
+    each: str | list[Any] | None = None
+    max_parallel: int | None = None
+    timeout_s: float | None = None
+    retry: Retry | None = None
+    on_error: OnError = OnError.fail
+    priority: int = 0  # more is sooner
+    cache: str | None = None
+    mode: Mode = Mode.enabled
+    name: str = ""
+    note: str = ""
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A whole workflow. `ui` belongs to the editor and is kept as it came."""
+
+    schema: int
+    name: str = ""
+    description: str = ""
+    inputs: dict[str, Input] = {}
+    nodes: tuple[Node, ...] = ()
+    outputs: dict[str, Any] = {}
+    ui: dict[str, Any] = {}

@@ -1,0 +1,175 @@
+"""Reading one object of a document field by field, gathering complaints instead of stopping at the first."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+from app.flow.wording import listing, number, say_value, suggestion
+from app.kit.errors import Complaint
+
+E = TypeVar("E", bound=StrEnum)
+
+NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}\Z")
+NODE_ID: Final = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
+# Words the expression grammar keeps for itself; a step or an input of that name could not be written.
+# fmt: off
+RESERVED: Final = frozenset({
+    "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if",
+    "import", "let", "loop", "package", "namespace", "return", "var", "void", "while",
+})
+# fmt: on
+
+
+class Fields:
+    """One JSON object under reading. Each method takes a field out, or complains and gives a default."""
+
+    def __init__(
+        self, raw: Mapping[str, Any], complaints: list[Complaint], *, node: str | None, prefix: str = ""
+    ) -> None:
+        self._left = dict(raw)
+        self._known: list[str] = []
+        self._complaints = complaints
+        self._start = len(complaints)
+        self._node = node
+        self._prefix = prefix
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was complained about since this object was begun."""
+        return len(self._complaints) == self._start
+
+    def complain(self, field: str, message: str) -> None:
+        """Note what is wrong with one field."""
+        self._complaints.append(Complaint(message=message, node=self._node, field=f"{self._prefix}{field}"))
+
+    def take(self, field: str, default: Any = None) -> Any:
+        """The raw value, as it came."""
+        self._known.append(field)
+        return self._left.pop(field, default)
+
+    def text(self, field: str, default: str = "", *, limit: int = 2_000) -> str:
+        """Text up to `limit` characters."""
+        value = self.take(field, default)
+        if not isinstance(value, str):
+            self.complain(field, f"“{field}” must be text, not {say_value(value)}.")
+            return default
+        if len(value) > limit:
+            self.complain(field, f"“{field}” is {len(value):,} characters long; at most {limit:,} fit.")
+            return default
+        return value
+
+    def flag(self, field: str, default: bool = False) -> bool:
+        """true or false."""
+        value = self.take(field, default)
+        if isinstance(value, bool):
+            return value
+        self.complain(field, f"“{field}” must be true or false, not {say_value(value)}.")
+        return default
+
+    def number(self, field: str, default: float | None = None) -> float | None:
+        """A finite number, or the default when the field is absent or null."""
+        value = self.take(field)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            self.complain(field, f"“{field}” must be a number, not {say_value(value)}.")
+            return default
+        return value
+
+    def bounded(
+        self, field: str, default: float | None, low: float, high: float, unit: str = ""
+    ) -> float | None:
+        """A number from `low` to `high`, both included."""
+        value = self.number(field, default)
+        if value is None or low <= value <= high:
+            return value
+        self.complain(
+            field, f"“{field}” must be from {number(low)} to {number(high)}{unit}, not {number(value)}."
+        )
+        return default
+
+    def whole(self, field: str, default: int | None, low: int, high: int) -> int | None:
+        """A whole number from `low` to `high`, both included."""
+        value = self.bounded(field, default, low, high)
+        if value is None or float(value).is_integer():
+            return None if value is None else int(value)
+        self.complain(field, f"“{field}” must be a whole number, not {number(value)}.")
+        return default
+
+    def one_of(self, field: str, choices: type[E], default: E) -> E:
+        """One word of an enumeration."""
+        value = self.take(field)
+        if value is None:
+            return default
+        if isinstance(value, str) and value in choices:
+            return choices(value)
+        words = listing(choice.value for choice in choices)
+        self.complain(field, f"“{field}” must be one of {words}, not {say_value(value)}.")
+        return default
+
+    def record(self, field: str) -> dict[str, Any]:
+        """An object."""
+        value = self.take(field)
+        if value is None:
+            return {}
+        if isinstance(value, dict):
+            return value
+        self.complain(field, f"“{field}” must be an object {{…}}, not {say_value(value)}.")
+        return {}
+
+    def rows(self, field: str, what: str) -> list[Any]:
+        """A list."""
+        value = self.take(field)
+        if value is None:
+            return []
+        if isinstance(value, list):
+            return value
+        self.complain(field, f"“{field}” must be a list of {what}, not {say_value(value)}.")
+        return []
+
+    def refuse_unknown(self, hints: Mapping[str, str] | None = None) -> None:
+        """Complain about every field nobody took; call this last."""
+        for field in self._left:
+            hint = (hints or {}).get(field) or suggestion(field, self._known, limit=0)
+            self.complain(field, f"There is no field “{field}” here.{hint}")
+
+
+def name_fault(name: Any, what: str, pattern: re.Pattern[str]) -> str | None:
+    """What is wrong with an id or a name that expressions have to spell, or nothing."""
+    if not isinstance(name, str) or not name:
+        return f"{what} must be text, not {say_value(name)}."
+    if name in RESERVED:
+        return f"“{name}” is a word of the expression language; choose another name, such as “{name}_1”."
+    if pattern.match(name):
+        return None
+    letters = "lower-case letters" if pattern is NODE_ID else "letters"
+    rule = f"{what} starts with a letter and holds only {letters}, digits and _ (at most 63)"
+    better = _slug(name, lower=pattern is NODE_ID)
+    return f"{rule}; “{better}” would do." if better else f"{rule}."
+
+
+def _slug(name: str, *, lower: bool) -> str:
+    """A name that follows the rule and looks like the wanted one, if there is one."""
+    folded = re.sub(r"[^A-Za-z0-9]+", "_", name.lower() if lower else name).strip("_0123456789")[:63]
+    return folded if folded and folded not in RESERVED else ""
+
+
+def depth_of(value: Any, limit: int) -> int:
+    """How many levels of lists and objects a value has, counted no further than `limit` + 1."""
+    deepest, open_values = 0, [(value, 1)]
+    while open_values:
+        here, level = open_values.pop()
+        children: Iterable[Any]
+        if isinstance(here, dict):
+            children = here.values()
+        elif isinstance(here, list):
+            children = here
+        else:
+            continue
+        deepest = max(deepest, level)
+        if deepest > limit:
+            return deepest
+        open_values.extend((child, level + 1) for child in children)
+    return deepest

@@ -1,0 +1,146 @@
+"""Which names an expression may use, and of what type each is.
+
+Built from a definition and the catalog; finds the variable at the head of a path and walks the rest of it
+(`steps.frames.outputs.image[0].name`), so that a wrong name is a complaint with its column.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from app.flow.expressions import Fault
+from app.flow.port_rules import FILE_FIELDS, is_file, item_of
+from app.flow.scanner import Path
+from app.flow.wording import say_type, suggestion
+
+_FACTS: Final = {
+    "instance": {"id": "text", "number": "integer"},
+    "organization": {"id": "text", "name": "text"},
+}
+
+
+class Variable(msgspec.Struct, frozen=True):
+    """A value an expression reads: the dotted name it is declared by, its keys in the scope, its type."""
+
+    name: str
+    keys: tuple[str, ...]
+    type: str
+
+    @property
+    def node(self) -> str | None:
+        """The node whose output this is."""
+        return self.keys[1] if self.keys[0] == "steps" else None
+
+
+class Names(msgspec.Struct, frozen=True, kw_only=True):
+    """The inputs and step outputs of one document, by type.
+
+    A step whose outputs are unknown (its type is, or it could not be read) maps to None: everything about it
+    is believed, for the complaint is made elsewhere. `item` is the type of an item where `each` is set.
+    """
+
+    inputs: Mapping[str, str | None]
+    steps: Mapping[str, Mapping[str, str] | None]
+    nullable: Collection[str] = ()  # inputs that may be null
+    item: str | None = None
+    no_item: str = "“{0}” is known only inside a step with “each”."
+
+    def with_item(self, item: str) -> "Names":
+        """The same names inside the fan-out of a list of these."""
+        return msgspec.structs.replace(self, item=item)
+
+    def resolve(self, path: Path) -> tuple[Variable, tuple[str | int, ...]]:
+        """The variable at the head of a path, and what is asked of it. Raises Fault."""
+        match path.root:
+            case "inputs":
+                return self._input(path)
+            case "steps":
+                return self._step(path)
+            case "item" | "index" as name:
+                if self.item is None:
+                    raise Fault(path.starts[0], self.no_item.format(name))
+                return Variable(name, (name,), self.item if name == "item" else "integer"), path.parts[1:]
+            case "secrets":
+                raise Fault(path.starts[0], "Secrets are not available in this version.")
+            case root:
+                return self._fact(path, _FACTS[root])
+
+    def may_be_null(self, variable: Variable) -> bool:
+        """Whether a run may meet null here: a step that did not run, an optional input left out."""
+        return variable.node is not None or (
+            variable.keys[0] == "inputs" and variable.keys[1] in self.nullable
+        )
+
+    def _input(self, path: Path) -> tuple[Variable, tuple[str | int, ...]]:
+        name = _name_at(path, 1, "inputs", "the name of an input", self.inputs)
+        if name not in self.inputs:
+            hint = suggestion(name, self.inputs) or (" There are no inputs." if not self.inputs else "")
+            raise Fault(path.starts[1], f"There is no input “{name}”.{hint}")
+        return Variable(f"inputs.{name}", ("inputs", name), self.inputs[name] or "json"), path.parts[2:]
+
+    def _step(self, path: Path) -> tuple[Variable, tuple[str | int, ...]]:
+        node = _name_at(path, 1, "steps", "the id of a step", self.steps)
+        if node not in self.steps:
+            raise Fault(path.starts[1], f"There is no step “{node}”.{suggestion(node, self.steps)}")
+        if len(path.parts) < 3 or path.parts[2] != "outputs":
+            place = path.starts[min(2, len(path.starts) - 1)]
+            raise Fault(place, f"What a step gives is read as steps.{node}.outputs.<name>.")
+        outputs = self.steps[node]
+        name = _name_at(path, 3, f"steps.{node}.outputs", "the name of an output", outputs or ())
+        kind = "json" if outputs is None else outputs.get(name)
+        if kind is None:
+            raise Fault(
+                path.starts[3], f"Step “{node}” has no output “{name}”.{suggestion(name, outputs or ())}"
+            )
+        keys = ("steps", node, "outputs", name)
+        return Variable(".".join(keys), keys, kind), path.parts[4:]
+
+    def _fact(self, path: Path, facts: Mapping[str, str]) -> tuple[Variable, tuple[str | int, ...]]:
+        root = path.root
+        name = _name_at(path, 1, root, "a name", facts)
+        if name not in facts:
+            raise Fault(path.starts[1], f"“{root}” has no “{name}”.{suggestion(name, facts)}")
+        return Variable(f"{root}.{name}", (root, name), facts[name]), path.parts[2:]
+
+
+def _name_at(path: Path, index: int, before: str, what: str, known: Collection[str]) -> str:
+    """The name at one place of a path. Raises Fault where there is none."""
+    if len(path.parts) > index and isinstance(path.parts[index], str):
+        return str(path.parts[index])
+    example = next(iter(sorted(known)), "…")
+    raise Fault(path.starts[0], f"After “{before}.” comes {what}, such as {before}.{example}.")
+
+
+def walk(kind: str, path: Path, tail: tuple[str | int, ...]) -> str:
+    """The type at the end of a path whose variable is of type `kind`. Raises Fault."""
+    start = len(path.parts) - len(tail)
+    for place, part in enumerate(tail, start):
+        kind = _step_into(kind, part, path.starts[place])
+    return kind
+
+
+def _step_into(kind: str, part: str | int, start: int) -> str:
+    if kind in {"json", "map"}:
+        return "json"
+    if isinstance(part, int):
+        inner = item_of(kind)
+        if inner is None:
+            raise Fault(start, f"This is {say_type(kind)}, not a list; it has no items to pick.")
+        return inner
+    if not is_file(kind):
+        hint = " Pick one of its items first, such as …[0]." if item_of(kind) else ""
+        raise Fault(start, f"This is {say_type(kind)}; it has no “{part}”.{hint}")
+    if part not in FILE_FIELDS:
+        raise Fault(start, f"{say_type(kind).capitalize()} has no “{part}”.{suggestion(part, FILE_FIELDS)}")
+    return FILE_FIELDS[part]
+
+
+def look_up(scope: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    """The value of a variable in the scope of a run; what is not there is null."""
+    value: Any = scope
+    for key in keys:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value

@@ -1,0 +1,146 @@
+"""A workflow ready to run: compiled once for each version and kept, asked by the engine at every move.
+
+A scope is a plain dict: {"inputs": {…}, "steps": {id: {"outputs": {…}}}, "item": …, "index": …,
+"instance": {"id", "number"}, "organization": {"id", "name"}}. What is missing in it reads as null.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from app.flow.analysis import Analysis, NodeParts
+from app.flow.catalog import StepSpec
+from app.flow.definition import Definition, Mode, OnError, Retry
+from app.flow.document import Reading
+from app.flow.graph import Graph
+from app.flow.messages import Lane
+from app.flow.templates import ExpressionFailed, Scope, Template
+from app.flow.values import BadInputs, coerce
+from app.flow.wording import say_value
+from app.kit.errors import Invalid
+
+__all__ = ["ExpressionFailed", "Program", "ProgramNode", "coerce", "compile_program"]
+
+
+class ProgramNode(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a program: its rules, and its values to be rendered."""
+
+    id: str
+    kind: str
+    version: int
+    lane: Lane
+    spec: StepSpec
+    ports: tuple[str, ...]  # the names of its outputs
+    dependencies: frozenset[str]
+    successors: tuple[str, ...]
+    reads: frozenset[str]  # the nodes whose outputs its expressions read
+    timeout_s: float | None
+    retry: Retry | None
+    max_parallel: int | None
+    on_error: OnError
+    priority: int
+    mode: Mode
+    when: Template | None
+    each: Template | None
+    values: Mapping[str, Template]
+
+    @property
+    def has_each(self) -> bool:
+        """Whether the step runs once for each item of a list."""
+        return self.each is not None
+
+    def evaluate_when(self, scope: Scope) -> bool:
+        """Whether the step is to run. Raises ExpressionFailed."""
+        if self.when is None:
+            return True
+        answer = self.when.render(scope)
+        if not isinstance(answer, bool):
+            raise ExpressionFailed(
+                self.id, "when", None, f"“when” wants true or false, not {say_value(answer)}."
+            )
+        return answer
+
+    def evaluate_each(self, scope: Scope) -> list[Any]:
+        """The items the step runs for. Raises ExpressionFailed."""
+        items = [] if self.each is None else self.each.render(scope)
+        if not isinstance(items, list):
+            raise ExpressionFailed(self.id, "each", None, f"“each” wants a list, not {say_value(items)}.")
+        return items
+
+    def render(self, scope: Scope) -> dict[str, Any]:
+        """The values of `with`, every expression resolved, as the step type takes them.
+
+        Raises ExpressionFailed, also for a value that does not fit its input: before a worker sees it.
+        """
+        values = {name: template.render(scope) for name, template in self.values.items()}
+        try:
+            return coerce(self.spec, values, self.id)
+        except BadInputs as exc:
+            raise ExpressionFailed(self.id, exc.complaints[0].field or "with", None, exc.detail) from None
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """A compiled workflow. `order` names each node after all it depends on; `roots` depend on nothing."""
+
+    definition: Definition
+    nodes: Mapping[str, ProgramNode]
+    order: tuple[str, ...]
+    roots: tuple[str, ...]
+    outputs: Mapping[str, Template]
+
+    def evaluate_outputs(self, scope: Scope) -> dict[str, Any]:
+        """The outputs of the instance. Raises ExpressionFailed (its node is None)."""
+        return {name: template.render(scope) for name, template in self.outputs.items()}
+
+
+def compile_program(definition: Definition, catalog: Mapping[str, StepSpec]) -> Program:
+    """The program of a definition that was checked when it was saved.
+
+    Raises Invalid with complaints when the step types have changed since: a type that is gone, an output
+    that is no longer there.
+    """
+    analysis = Analysis(Reading(definition=definition, complaints=()), catalog)
+    if analysis.complaints or analysis.graph is None:
+        raise Invalid(
+            "This workflow does not fit the step types of this Studio any more.",
+            remedy="Open it in the editor, mend what is marked, and save a new version.",
+            complaints=analysis.complaints,
+        )
+    graph = analysis.graph
+    nodes = {
+        name: _node_of(parts, parts.spec, graph)
+        for name, parts in analysis.nodes.items()
+        if parts.spec is not None
+    }
+    return Program(
+        definition=definition,
+        nodes=nodes,
+        order=graph.order,
+        roots=graph.roots,
+        outputs=analysis.outputs,
+    )
+
+
+def _node_of(parts: NodeParts, spec: StepSpec, graph: Graph) -> ProgramNode:
+    node = parts.node
+    return ProgramNode(
+        id=node.id,
+        kind=spec.kind,
+        version=spec.version,
+        lane=spec.lane,
+        spec=spec,
+        ports=tuple(port.name for port in spec.outputs),
+        dependencies=graph.dependencies[node.id],
+        successors=graph.successors[node.id],
+        reads=parts.reads,
+        timeout_s=spec.timeout_s if node.timeout_s is None else node.timeout_s,
+        retry=node.retry,
+        max_parallel=node.max_parallel,
+        on_error=node.on_error,
+        priority=node.priority,
+        mode=node.mode,
+        when=parts.when,
+        each=parts.each,
+        values=parts.values,
+    )
