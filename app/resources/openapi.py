@@ -78,6 +78,14 @@ def access_of(handler: HTTPRouteHandler) -> tuple[str, list[dict[str, list[str]]
     return "unguarded", []
 
 
+def streamed_body(media_type: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
+    """`opt` of a handler that reads its body as a stream: what the document should say about it."""
+    schema: dict[str, Any] = {"type": "string", "format": "binary"}
+    if fields is not None:
+        schema = {"type": "object", "properties": fields, "required": sorted(fields)}
+    return {"request_body": {"required": True, "content": {media_type: {"schema": schema}}}}
+
+
 def _finish(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     """First sentence as summary, who may call it, and problem details as the one shape of every error."""
     text = " ".join((handler.fn.__doc__ or "").split())
@@ -87,6 +95,8 @@ def _finish(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     if rest:
         operation["description"] = rest
     operation["x-studio-access"], operation["security"] = access_of(handler)
+    if "request_body" in handler.opt:
+        operation["requestBody"] = handler.opt["request_body"]
     operation["responses"].pop("400", None)  # Litestar's own error shape, which never goes out
     operation["responses"]["default"] = {
         "description": "A problem, with a sentence to act on",

@@ -1,5 +1,6 @@
 """Every error as problem details (RFC 9457): a sentence a person can act on, never a traceback."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, cast
@@ -90,13 +91,24 @@ def _of_studio_error(exc: StudioError) -> Problem:
 def _of_validation(exc: ValidationException) -> Problem:
     """Values of the wrong shape: 422, each with its place."""
     entries = exc.extra if isinstance(exc.extra, list) else []
-    complaints = tuple(
-        Complaint(field=str(entry.get("key", "")) or None, message=str(entry.get("message", "is not valid")))
-        for entry in entries
-        if isinstance(entry, dict)
-    )
+    complaints = tuple(_complaint(entry) for entry in entries if isinstance(entry, dict))
     detail = "Some values are not valid; each complaint says which and why." if complaints else exc.detail
     return Problem(type=_type("invalid"), title="Invalid", status=422, detail=detail, complaints=complaints)
+
+
+def _complaint(entry: Mapping[str, Any]) -> Complaint:
+    """msgspec's words about a value, with the value's own name as its place."""
+    message = str(entry.get("message") or "is not valid")
+    place = str(entry.get("key") or "")
+    missing = re.search(r"missing required field `([^`]+)`", message)
+    unknown = re.search(r"unknown field `([^`]+)`", message)
+    path, _, inner = message.rpartition(" - at `$.")
+    parts = [part for part in (place if place != "data" else "", inner.rstrip("`") if path else "") if part]
+    if missing:
+        return Complaint(field=".".join([*parts, missing[1]]), message="is required")
+    if unknown:
+        return Complaint(field=".".join([*parts, unknown[1]]), message="is not a field of this call")
+    return Complaint(field=".".join(parts) or None, message=path or message)
 
 
 def _of_http(exc: HTTPException) -> Problem:

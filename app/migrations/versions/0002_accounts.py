@@ -106,7 +106,6 @@ def upgrade() -> None:
             user_id         uuid NOT NULL REFERENCES users ON DELETE CASCADE,
             key             text NOT NULL CHECK (length(key) BETWEEN 1 AND 200),
             request_hash    bytea NOT NULL,
-            status          integer,
             answer          jsonb,
             created_at      timestamptz NOT NULL DEFAULT now(),
             PRIMARY KEY (organization_id, user_id, key)

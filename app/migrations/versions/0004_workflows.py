@@ -31,14 +31,15 @@ def upgrade() -> None:
     )
     protect("workflows")
 
-    # created_by is no reference: emptying it when a user goes would change the version.
+    # created_by is no reference: emptying it when a user goes would change the version. `json`, not `jsonb`:
+    # people get their document back in the order they wrote it.
     op.execute("""
         CREATE TABLE workflow_versions (
             id              uuid PRIMARY KEY,
             organization_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
             workflow_id     uuid NOT NULL REFERENCES workflows ON DELETE CASCADE,
             number          integer NOT NULL CHECK (number >= 1),
-            definition      jsonb NOT NULL,
+            definition      json NOT NULL,
             note            text NOT NULL DEFAULT '',
             created_by      uuid,
             created_at      timestamptz NOT NULL DEFAULT now(),

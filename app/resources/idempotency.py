@@ -1,0 +1,12 @@
+"""The `Idempotency-Key` header as handlers take it; `app.store.idempotency.once` does the rest."""
+
+from typing import Annotated
+
+from litestar.params import Parameter
+
+IdempotencyKey = Annotated[
+    str | None,
+    Parameter(
+        header="Idempotency-Key", description="A repeat under the same key happens once", max_length=200
+    ),
+]

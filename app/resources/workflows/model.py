@@ -1,0 +1,162 @@
+"""Workflows and their versions as rows. A version never changes; a workflow points at its latest."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg.types.json import Json
+
+from app.kit.ids import UserId, VersionId, WorkflowId, new_id
+from app.resources.paging import Page
+from app.store.database import Transaction
+
+
+class Workflow(msgspec.Struct, frozen=True, kw_only=True):
+    """A named workflow, without its document."""
+
+    id: WorkflowId
+    name: str
+    description: str
+    latest_version: int
+    is_sample: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One numbered document of a workflow."""
+
+    id: VersionId
+    number: int
+    note: str
+    created_by: UserId | None
+    created_at: datetime
+
+
+class VersionWithDefinition(Version, frozen=True, kw_only=True):
+    """A version and what stands in it."""
+
+    definition: dict[str, Any]
+
+
+_WORKFLOW = "id, name, description, latest_version, is_sample, created_at, updated_at"
+_VERSION = "id, number, note, created_by, created_at"
+
+
+async def list_workflows(tx: Transaction, page: Page) -> list[Workflow]:
+    """One page and one row more, newest first."""
+    rows = await tx.fetch_all(
+        f"SELECT {_WORKFLOW} FROM workflows "  # noqa: S608  a constant column list
+        "WHERE organization_id = %(organization_id)s AND deleted_at IS NULL AND id < %(before)s "
+        "ORDER BY id DESC LIMIT %(rows)s",
+        {"organization_id": tx.organization_id, **page.params},
+    )
+    return [msgspec.convert(row, Workflow) for row in rows]
+
+
+async def find_workflow(tx: Transaction, workflow_id: UUID, *, lock: bool = False) -> Workflow | None:
+    """A workflow that is not deleted; `lock` holds it until the end of the transaction."""
+    row = await tx.fetch_one(
+        f"SELECT {_WORKFLOW} FROM workflows "  # noqa: S608  a constant column list
+        f"WHERE id = %(id)s AND organization_id = %(organization_id)s AND deleted_at IS NULL "
+        f"{'FOR UPDATE' if lock else ''}",
+        {"id": workflow_id, "organization_id": tx.organization_id},
+    )
+    return None if row is None else msgspec.convert(row, Workflow)
+
+
+async def add_workflow(
+    tx: Transaction, *, name: str, description: str, is_sample: bool, created_by: UUID | None
+) -> Workflow:
+    """A workflow that still needs its first version."""
+    row = await tx.fetch_one(
+        "INSERT INTO workflows (id, organization_id, name, description, is_sample, created_by) "  # noqa: S608
+        "VALUES (%(id)s, %(organization_id)s, %(name)s, %(description)s, %(is_sample)s, %(created_by)s) "
+        f"RETURNING {_WORKFLOW}",
+        {
+            "id": new_id(),
+            "organization_id": tx.organization_id,
+            "name": name,
+            "description": description,
+            "is_sample": is_sample,
+            "created_by": created_by,
+        },
+    )
+    return msgspec.convert(row, Workflow)
+
+
+async def add_version(
+    tx: Transaction,
+    workflow_id: UUID,
+    number: int,
+    definition: dict[str, Any],
+    *,
+    note: str,
+    created_by: UUID | None,
+) -> VersionWithDefinition:
+    """Write the next version and point the workflow at it; the caller holds the workflow's row."""
+    row = await tx.fetch_one(
+        "INSERT INTO workflow_versions "  # noqa: S608  a constant column list
+        "(id, organization_id, workflow_id, number, definition, note, created_by) "
+        "VALUES (%(id)s, %(organization_id)s, %(workflow_id)s, %(number)s, %(definition)s, %(note)s, "
+        "%(created_by)s) "
+        f"RETURNING {_VERSION}, definition",
+        {
+            "id": new_id(),
+            "organization_id": tx.organization_id,
+            "workflow_id": workflow_id,
+            "number": number,
+            "definition": Json(definition),
+            "note": note,
+            "created_by": created_by,
+        },
+    )
+    await tx.execute(
+        "UPDATE workflows SET latest_version = %(number)s, updated_at = now() WHERE id = %(id)s",
+        {"id": workflow_id, "number": number},
+    )
+    return msgspec.convert(row, VersionWithDefinition)
+
+
+async def find_version(tx: Transaction, workflow_id: UUID, number: int) -> VersionWithDefinition | None:
+    """One version with its document."""
+    row = await tx.fetch_one(
+        f"SELECT {_VERSION}, definition FROM workflow_versions "  # noqa: S608  a constant column list
+        "WHERE workflow_id = %(workflow_id)s AND organization_id = %(organization_id)s "
+        "AND number = %(number)s",
+        {"workflow_id": workflow_id, "organization_id": tx.organization_id, "number": number},
+    )
+    return None if row is None else msgspec.convert(row, VersionWithDefinition)
+
+
+async def list_versions(tx: Transaction, workflow_id: UUID, page: Page) -> list[Version]:
+    """One page of versions and one row more, newest first."""
+    rows = await tx.fetch_all(
+        f"SELECT {_VERSION} FROM workflow_versions "  # noqa: S608  a constant column list
+        "WHERE workflow_id = %(workflow_id)s AND organization_id = %(organization_id)s "
+        "AND id < %(before)s ORDER BY id DESC LIMIT %(rows)s",
+        {"workflow_id": workflow_id, "organization_id": tx.organization_id, **page.params},
+    )
+    return [msgspec.convert(row, Version) for row in rows]
+
+
+async def rename(tx: Transaction, workflow_id: UUID, *, name: str, description: str) -> Workflow:
+    """Change what stands on the door; the versions stay."""
+    row = await tx.fetch_one(
+        "UPDATE workflows SET name = %(name)s, description = %(description)s, updated_at = now() "  # noqa: S608
+        f"WHERE id = %(id)s RETURNING {_WORKFLOW}",
+        {"id": workflow_id, "name": name, "description": description},
+    )
+    return msgspec.convert(row, Workflow)
+
+
+async def mark_deleted(tx: Transaction, workflow_id: UUID) -> bool:
+    """Take it out of sight; its instances keep their version. False when it is not there."""
+    return bool(
+        await tx.execute(
+            "UPDATE workflows SET deleted_at = now() "
+            "WHERE id = %(id)s AND organization_id = %(organization_id)s AND deleted_at IS NULL",
+            {"id": workflow_id, "organization_id": tx.organization_id},
+        )
+    )

@@ -1,0 +1,134 @@
+"""Workflows over HTTP: list, make, read, rename, delete, new versions, and a look at a document."""
+
+from uuid import UUID
+
+from litestar import Controller, delete, get, patch, post, put
+
+from app.flow.catalog import Catalog
+from app.flow.check import check
+from app.resources.accounts.guards import requires
+from app.resources.accounts.principal import Principal
+from app.resources.accounts.roles import Role
+from app.resources.idempotency import IdempotencyKey
+from app.resources.paging import DEFAULT_LIMIT, Cursor, Limit, page
+from app.resources.workflows import model, service
+from app.resources.workflows.schemas import (
+    NewDefinition,
+    NewWorkflow,
+    Validate,
+    Validation,
+    Versions,
+    VersionSummary,
+    VersionView,
+    WorkflowChange,
+    Workflows,
+    WorkflowSummary,
+    WorkflowView,
+)
+from app.store.database import Database
+from app.store.idempotency import once
+
+
+class WorkflowController(Controller):
+    """What people build."""
+
+    path = "/api/v1/workflows"
+    tags = ("workflows",)
+
+    @get("/", operation_id="listWorkflows", guards=[requires(Role.viewer)])
+    async def list_workflows(
+        self, principal: Principal, database: Database, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    ) -> Workflows:
+        """The organization's workflows, newest first."""
+        part = page(limit, cursor)
+        async with database.transaction(principal.scope) as tx:
+            rows = await model.list_workflows(tx, part)
+        items, next_cursor = part.cut(rows, lambda row: row.id)
+        return Workflows(items=[WorkflowSummary.of(row) for row in items], next_cursor=next_cursor)
+
+    @post("/", operation_id="createWorkflow", guards=[requires(Role.editor)])
+    async def create(
+        self,
+        principal: Principal,
+        database: Database,
+        catalog: Catalog,
+        data: NewWorkflow,
+        idempotency_key: IdempotencyKey = None,
+    ) -> WorkflowView:
+        """Save a new workflow as version 1. A document with mistakes is refused, each one listed."""
+        async with database.transaction(principal.scope) as tx:
+            return await once(
+                tx,
+                principal.user_id,
+                idempotency_key,
+                ("createWorkflow", data),
+                effect=lambda: service.create(tx, catalog, data, created_by=principal.user_id),
+                into=WorkflowView,
+            )
+
+    @post("/validate", operation_id="validateWorkflow", status_code=200, guards=[requires(Role.viewer)])
+    async def validate(self, data: Validate, catalog: Catalog) -> Validation:
+        """Every mistake in a document. Nothing is stored and nothing runs."""
+        return Validation(errors=list(check(data.definition, catalog)))
+
+    @get("/{workflow_id:uuid}", operation_id="getWorkflow", guards=[requires(Role.viewer)])
+    async def read(self, principal: Principal, database: Database, workflow_id: UUID) -> WorkflowView:
+        """A workflow with its latest document."""
+        async with database.transaction(principal.scope) as tx:
+            return await service.get(tx, workflow_id)
+
+    @patch("/{workflow_id:uuid}", operation_id="changeWorkflow", guards=[requires(Role.editor)])
+    async def change(
+        self, principal: Principal, database: Database, workflow_id: UUID, data: WorkflowChange
+    ) -> WorkflowView:
+        """Rename or describe a workflow."""
+        async with database.transaction(principal.scope) as tx:
+            return await service.change(tx, workflow_id, data)
+
+    @delete("/{workflow_id:uuid}", operation_id="deleteWorkflow", guards=[requires(Role.editor)])
+    async def delete(self, principal: Principal, database: Database, workflow_id: UUID) -> None:
+        """Take a workflow away. Its instances and what they made stay."""
+        async with database.transaction(principal.scope) as tx:
+            await service.delete(tx, workflow_id)
+
+    @put("/{workflow_id:uuid}/definition", operation_id="defineWorkflow", guards=[requires(Role.editor)])
+    async def define(
+        self,
+        principal: Principal,
+        database: Database,
+        catalog: Catalog,
+        workflow_id: UUID,
+        data: NewDefinition,
+    ) -> WorkflowView:
+        """Save the next version. Instances under way keep the version they were started with."""
+        async with database.transaction(principal.scope) as tx:
+            return await service.define(tx, catalog, workflow_id, data, created_by=principal.user_id)
+
+    @get("/{workflow_id:uuid}/versions", operation_id="listVersions", guards=[requires(Role.viewer)])
+    async def list_versions(
+        self,
+        principal: Principal,
+        database: Database,
+        workflow_id: UUID,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
+    ) -> Versions:
+        """The versions of a workflow, newest first."""
+        part = page(limit, cursor)
+        async with database.transaction(principal.scope) as tx:
+            await service.refuse_unknown(tx, workflow_id)
+            rows = await model.list_versions(tx, workflow_id, part)
+        items, next_cursor = part.cut(rows, lambda row: row.id)
+        return Versions(items=[VersionSummary.of(row) for row in items], next_cursor=next_cursor)
+
+    @get(
+        "/{workflow_id:uuid}/versions/{number:int}",
+        operation_id="getVersion",
+        guards=[requires(Role.viewer)],
+    )
+    async def read_version(
+        self, principal: Principal, database: Database, workflow_id: UUID, number: int
+    ) -> VersionView:
+        """One version with its document."""
+        async with database.transaction(principal.scope) as tx:
+            return VersionView.whole(await service.get_version(tx, workflow_id, number))

@@ -1,0 +1,55 @@
+"""`python -m app.server`: the API and the UI on HOST:PORT, one process."""
+
+import logging
+import sys
+
+import uvicorn
+
+from app.kit.log import configure, get_logger
+from app.kit.settings import SettingsFaults, load_settings
+from app.server.application import create_app
+
+log = get_logger(__name__)
+
+
+def main() -> int:
+    """Serve until told to stop; 1 with every fault when the settings cannot be used."""
+    try:
+        settings = load_settings()
+    except SettingsFaults as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 1
+    configure("studio-api", settings.log)
+    try:
+        for key in ("jwt_secret_key", "worker_shared_secret"):
+            settings.keys.require(key)
+    except KeyError as exc:
+        log.error(str(exc.args[0]), action="keys_missing")
+        return 1
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings),
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            ws="websockets-sansio",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            # Forwarded headers are read where they are needed, each with its own rule (origin, throttle).
+            proxy_headers=False,
+            timeout_keep_alive=75,  # longer than the 60 s of usual proxies, so that they close first
+            timeout_graceful_shutdown=3,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+    )
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it tells each phase of its start
+    log.info("serving", action="serving", address=settings.local_url)
+    server.run()
+    return 0 if server.started else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
