@@ -10,23 +10,23 @@ from typing import Any, Final
 import msgspec
 
 from app.flow.catalog import StepSpec
+from app.flow.complaints import About, Complaints
 from app.flow.definition import Definition, Node
 from app.flow.document import Reading
-from app.flow.graph import Circle, Graph, build_graph
+from app.flow.graph import Circles, Graph, build_graph
 from app.flow.names import Names
 from app.flow.port_rules import item_of, list_of
 from app.flow.templates import (
+    Builder,
     Constant,
     Expression,
     Items,
     Template,
     Typist,
     Whole,
-    build,
     expressions_in,
 )
 from app.flow.wording import say_type, say_value, suggestion
-from app.kit.errors import Complaint
 
 _IN_RULE: Final = "“{0}” is not known here: this is decided once for the step, before its list is opened."
 
@@ -55,25 +55,26 @@ class NodeParts(msgspec.Struct, kw_only=True):
 
 
 class Analysis:
-    """Everything the language can tell about a definition before it runs."""
+    """Everything the language can tell about a definition before it runs. Raises Enough on the way."""
 
-    def __init__(self, reading: Reading, catalog: Mapping[str, StepSpec]) -> None:
+    def __init__(self, reading: Reading, catalog: Mapping[str, StepSpec], complaints: Complaints) -> None:
         self.definition: Definition = reading.definition
-        self.complaints: list[Complaint] = []
+        self._complaints = complaints
         self.graph: Graph | None = None
         self.unsound: set[int] = set()  # ids of expressions already complained about
         self._reading = reading
         self._catalog = catalog
-        self.nodes = {node.id: self._take_apart(node) for node in self.definition.nodes}
+        builder = Builder()
+        self.nodes = {node.id: self._take_apart(node, builder) for node in self.definition.nodes}
         self.outputs = {
-            name: build(value, None, f"outputs.{name}", self._complainer(None))
+            name: builder.build(value, None, f"outputs.{name}", self._complainer(None))
             for name, value in self.definition.outputs.items()
         }
         self._names = self._gather_names()
         self._settle()
         self._connect()
 
-    def _take_apart(self, node: Node) -> NodeParts:
+    def _take_apart(self, node: Node, builder: Builder) -> NodeParts:
         complain = self._complainer(node.id)
         spec = self._catalog.get(node.type)
         if spec is None and node.type:
@@ -83,10 +84,11 @@ class Analysis:
             node=node,
             spec=spec,
             values={
-                name: build(value, node.id, f"with.{name}", complain) for name, value in node.with_.items()
+                name: builder.build(value, node.id, f"with.{name}", complain)
+                for name, value in node.with_.items()
             },
-            when=None if node.when is None else build(node.when, node.id, "when", complain),
-            each=None if node.each is None else build(node.each, node.id, "each", complain),
+            when=None if node.when is None else builder.build(node.when, node.id, "when", complain),
+            each=None if node.each is None else builder.build(node.each, node.id, "each", complain),
         )
 
     def _gather_names(self) -> Names:
@@ -187,11 +189,8 @@ class Analysis:
         dependencies: dict[str, frozenset[str]] = {}
         for name, parts in self.nodes.items():
             complain = self._complainer(name)
-            read = {
-                node
-                for each in (*parts.rule_expressions(), *parts.value_expressions())
-                for node in each.nodes()
-            }
+            expressions = (*parts.rule_expressions(), *parts.value_expressions())
+            read = frozenset().union(*(expression.reads for expression in expressions))
             parts.reads = frozenset(node for node in read if node in self.nodes)
             if name in read:
                 complain(
@@ -207,26 +206,14 @@ class Analysis:
             dependencies[name] = (parts.reads | needs) - {name}
         try:
             self.graph = build_graph(dependencies)
-        except Circle as circle:
-            trail = " → ".join(circle.nodes)
-            message = (
-                f"These steps wait for one another in a circle: {trail}. Take one of the references out."
-            )
-            self._complainer(circle.nodes[0])(None, None, message)
+        except Circles as found:
+            for circle in found.circles:
+                trail = " → ".join(circle)
+                message = f"These steps wait for one another in a circle: {trail}. Take one reference out."
+                self._complainer(circle[0])(None, None, message)
 
-    def _complainer(self, node: str | None) -> "_Complainer":
-        return _Complainer(self.complaints, node)
-
-
-class _Complainer:
-    """Notes complaints about one node, or about the document."""
-
-    def __init__(self, complaints: list[Complaint], node: str | None) -> None:
-        self._complaints = complaints
-        self._node = node
-
-    def __call__(self, field: str | None, column: int | None, message: str) -> None:
-        self._complaints.append(Complaint(message=message, node=self._node, field=field, column=column))
+    def _complainer(self, node: str | None) -> About:
+        return About(self._complaints, node)
 
 
 def _outputs_of(spec: StepSpec, *, has_each: bool) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """Is this document a workflow that can run? Every complaint at once, each with node, field and column."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from app.flow.analysis import Analysis, NodeParts
 from app.flow.catalog import PortSpec, StepSpec
-from app.flow.document import Reading, read
+from app.flow.complaints import About, Complaints, Enough
+from app.flow.document import read
 from app.flow.inputs import default_complaints
 from app.flow.port_rules import fits, item_of
 from app.flow.templates import Constant, Items, Joined, Members, Template, Whole
@@ -16,29 +18,34 @@ from app.kit.errors import Complaint
 
 def check(raw: Any, catalog: Mapping[str, StepSpec]) -> list[Complaint]:
     """Everything that keeps this document from running, in the order a reader meets it."""
-    reading = read(raw)
-    analysis = Analysis(reading, catalog)
-    complaints = [*reading.complaints, *analysis.complaints]
-    for name, wanted in reading.definition.inputs.items():
-        complaints.extend(default_complaints(name, wanted))
-    for parts in analysis.nodes.values():
-        if parts.spec is not None:
-            complaints.extend(_FieldCheck(analysis, parts, parts.spec).complaints())
-    return sorted(complaints, key=_reading_order(reading))
+    complaints = Complaints()
+    order: dict[str, int] = {}
+    with suppress(Enough):
+        reading = read(raw, complaints)
+        order = {node.id: index for index, node in enumerate(reading.definition.nodes)}
+        for name, wanted in reading.definition.inputs.items():
+            for complaint in default_complaints(name, wanted):
+                complaints.put(complaint)
+        analysis = Analysis(reading, catalog, complaints)
+        for parts in analysis.nodes.values():
+            if parts.spec is not None:
+                _FieldCheck(analysis, parts, parts.spec, complaints).run()
+    return sorted(complaints.listed(), key=lambda each: -1 if each.node is None else order.get(each.node, 0))
 
 
 class _FieldCheck:
     """The values of one node against the inputs of its step type."""
 
-    def __init__(self, analysis: Analysis, parts: NodeParts, spec: StepSpec) -> None:
+    def __init__(self, analysis: Analysis, parts: NodeParts, spec: StepSpec, complaints: Complaints) -> None:
         self._analysis = analysis
         self._parts = parts
         self._spec = spec
         self._node = parts.node
-        self._complaints: list[Complaint] = []
+        self._complaints = complaints
+        self._complain = About(complaints, parts.node.id)
 
-    def complaints(self) -> list[Complaint]:
-        """What is missing, what is too much and what does not fit."""
+    def run(self) -> None:
+        """Complain about what is missing, what is too much and what does not fit."""
         for port in self._spec.inputs:
             if port.required and port.name not in self._node.with_:
                 title = f" ({port.title})" if port.title else ""
@@ -56,7 +63,6 @@ class _FieldCheck:
                 )
             else:
                 self._check_port(taking, template)
-        return self._complaints
 
     def _check_port(self, port: PortSpec, template: Template) -> None:
         self._check_type(template, port.type, f"with.{port.name}", port)
@@ -65,7 +71,8 @@ class _FieldCheck:
             return
         checker = Checker(self._spec, port, self._node.id, has_templates=True)
         checker.check(value)
-        self._complaints.extend(checker.complaints)
+        for complaint in checker.complaints:
+            self._complaints.put(complaint)
 
     def _check_type(self, template: Template, wanted: str, field: str, port: PortSpec) -> None:
         """The type of every expression against the port, or the item of a list, it stands in."""
@@ -89,9 +96,6 @@ class _FieldCheck:
             case Constant() | Members():
                 return  # the schema judges what stands in the document itself
 
-    def _complain(self, field: str, column: int | None, message: str) -> None:
-        self._complaints.append(Complaint(message=message, node=self._node.id, field=field, column=column))
-
 
 def _of(field: str) -> str:
     return f"“{field.removeprefix('with.')}”"
@@ -106,13 +110,3 @@ def _hint(given: str, wanted: str) -> str:
     if wanted == "text" and given in {"number", "integer", "boolean"}:
         return " Turn it into text with string(…)."
     return ""
-
-
-def _reading_order(reading: Reading) -> Any:
-    """Complaints about the document first, then node by node as written."""
-    place = {node.id: index for index, node in enumerate(reading.definition.nodes)}
-
-    def key(complaint: Complaint) -> int:
-        return -1 if complaint.node is None else place.get(complaint.node, len(place))
-
-    return key

@@ -5,10 +5,12 @@ the checker can go on. Whatever the language knows but this version cannot run i
 sentence, never dropped in silence.
 """
 
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
 
+from app.flow.complaints import Complaints, Enough
 from app.flow.definition import (
     MAX_BACKOFF_S,
     MAX_CHOICES,
@@ -34,7 +36,7 @@ from app.flow.messages import ErrorClass
 from app.flow.ports import PORT_TYPES
 from app.flow.wording import listing, say_value, suggestion
 from app.kit.codec import decode, encode
-from app.kit.errors import Complaint, Invalid
+from app.kit.errors import Invalid
 
 __all__ = [
     "Definition",
@@ -76,24 +78,25 @@ _DOCUMENT_HINTS: Final = {
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What could be read of a document, and everything that could not.
+    """What could be read of a document.
 
     `broken_nodes` and `broken_inputs` are names that exist but could not be read whole: a reference to one
     of them is no second mistake.
     """
 
     definition: Definition
-    complaints: tuple[Complaint, ...]
     broken_nodes: frozenset[str] = frozenset()
     broken_inputs: frozenset[str] = frozenset()
 
 
 def parse(raw: Any) -> Definition:
     """A definition that is well formed. Raises Invalid with every complaint about its form."""
-    reading = read(raw)
-    if reading.complaints:
-        raise Invalid("This workflow document is not valid.", complaints=reading.complaints)
-    return reading.definition
+    complaints = Complaints()
+    with suppress(Enough):
+        reading = read(raw, complaints)
+        if not complaints:
+            return reading.definition
+    raise Invalid("This workflow document is not valid.", complaints=complaints.listed())
 
 
 def to_document(definition: Definition) -> dict[str, Any]:
@@ -101,20 +104,17 @@ def to_document(definition: Definition) -> dict[str, Any]:
     return decode(encode(definition), dict[str, Any])
 
 
-def read(raw: Any) -> Reading:
-    """Everything readable in decoded JSON, with a complaint for each thing that is not."""
-    complaints: list[Complaint] = []
+def read(raw: Any, complaints: Complaints) -> Reading:
+    """Everything readable in decoded JSON, with a complaint for each thing that is not. Raises Enough."""
     if not isinstance(raw, dict):
-        message = f"A workflow document is an object {{…}}, not {say_value(raw)}."
-        return Reading(definition=Definition(schema=SCHEMA), complaints=(Complaint(message=message),))
+        complaints.add(f"A workflow document is an object {{…}}, not {say_value(raw)}.")
+        return Reading(definition=Definition(schema=SCHEMA))
     fields = Fields(raw, complaints, node=None)
     schema = fields.take("schema")
     if schema is None:
         fields.complain("schema", '“schema” is missing; write "schema": 1.')
     elif schema != SCHEMA or isinstance(schema, bool):
-        fields.complain(
-            "schema", f"“schema” must be 1, the version this Studio reads, not {say_value(schema)}."
-        )
+        fields.complain("schema", f"“schema” must be 1, the one this Studio reads, not {say_value(schema)}.")
     name = fields.text("name", limit=200)
     description = fields.text("description", limit=20_000)
     inputs, broken_inputs = _read_inputs(fields, complaints)
@@ -131,13 +131,12 @@ def read(raw: Any) -> Reading:
     fields.refuse_unknown(_DOCUMENT_HINTS)
     return Reading(
         definition=definition,
-        complaints=tuple(complaints),
         broken_nodes=frozenset(broken_nodes),
         broken_inputs=frozenset(broken_inputs),
     )
 
 
-def _read_inputs(fields: Fields, complaints: list[Complaint]) -> tuple[dict[str, Input], set[str]]:
+def _read_inputs(fields: Fields, complaints: Complaints) -> tuple[dict[str, Input], set[str]]:
     """The inputs that could be read, and the names of the others."""
     rows = fields.record("inputs")
     if len(rows) > MAX_INPUTS:
@@ -157,11 +156,11 @@ def _read_inputs(fields: Fields, complaints: list[Complaint]) -> tuple[dict[str,
     return inputs, broken
 
 
-def _read_input(name: str, raw: Any, complaints: list[Complaint]) -> Input | None:
+def _read_input(name: str, raw: Any, complaints: Complaints) -> Input | None:
     prefix = f"inputs.{name}"
     if not isinstance(raw, dict):
         message = f'An input is an object such as {{"type": "text"}}, not {say_value(raw)}.'
-        complaints.append(Complaint(message=message, field=prefix))
+        complaints.add(message, field=prefix)
         return None
     fields = Fields(raw, complaints, node=None, prefix=f"{prefix}.")
     kind = fields.take("type")
@@ -205,7 +204,7 @@ def _check_bounds(fields: Fields, wanted: Input) -> None:
         fields.complain("choices", f"At most {MAX_CHOICES:,} choices fit; there are {len(wanted.choices):,}.")
 
 
-def _read_nodes(fields: Fields, complaints: list[Complaint]) -> tuple[tuple[Node, ...], set[str]]:
+def _read_nodes(fields: Fields, complaints: Complaints) -> tuple[tuple[Node, ...], set[str]]:
     """The nodes that could be read, and the ids of the others."""
     rows = fields.rows("nodes", "steps")
     if len(rows) > MAX_NODES:
@@ -226,7 +225,7 @@ def _read_nodes(fields: Fields, complaints: list[Complaint]) -> tuple[tuple[Node
         if node_id in seen:
             fault = f"“{node_id}” is also the id of node {seen[node_id] + 1}; ids are unique."
         if fault:
-            complaints.append(Complaint(message=fault, node=node_id, field="id"))
+            complaints.add(fault, node=node_id, field="id")
         node = _read_node(node_id, raw, complaints)
         if node is None:
             broken.add(node_id)
@@ -236,7 +235,7 @@ def _read_nodes(fields: Fields, complaints: list[Complaint]) -> tuple[tuple[Node
     return tuple(nodes), broken - {node.id for node in nodes}
 
 
-def _read_node(node_id: str, raw: dict[str, Any], complaints: list[Complaint]) -> Node | None:
+def _read_node(node_id: str, raw: dict[str, Any], complaints: Complaints) -> Node | None:
     """The node, with defaults for rules that could not be read; None when its type or values could not."""
     fields = Fields(raw, complaints, node=node_id)
     fields.take("id")
@@ -309,7 +308,7 @@ def _read_each(fields: Fields) -> str | list[Any] | None:
     return each
 
 
-def _read_retry(parent: Fields, node_id: str, complaints: list[Complaint]) -> Retry | None:
+def _read_retry(parent: Fields, node_id: str, complaints: Complaints) -> Retry | None:
     raw = parent.record("retry")
     if not raw:
         return None

@@ -105,17 +105,20 @@ class Compiled:
             if kind in _SCALARS:
                 return _plain_number(result.plain_value())
             return _Unpacking().lazily(result) if self._has_loops else _Unpacking().eagerly(result)
+        except RecursionError:
+            raise Fault(0, "The values are nested too deeply for an expression.") from None
         except RuntimeError as exc:
             raise Fault(0, say_run_error(str(exc), self._text)) from None
 
 
 def to_cel(value: Any, kind: str) -> Any:
     """A value as its declared type wants it: numbers are doubles, so that 5 / 2 is 2.5."""
-    if kind == "number":
-        return float(value) if type(value) is int else value
-    if kind in {"vector", "number[]"} and isinstance(value, list):
-        return [float(item) if type(item) is int else item for item in value]
-    return value
+    if not kind.startswith(("number", "vector")):
+        return value
+    if isinstance(value, list):
+        inner = item_of(kind) or "json"
+        return [to_cel(item, inner) for item in value]
+    return float(value) if type(value) is int else value
 
 
 _SCALARS: Final = (_T.STRING, _T.DOUBLE, _T.INT, _T.BOOL)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from app.flow.complaints import Complaints
 from app.flow.wording import listing, number, say_value, suggestion
-from app.kit.errors import Complaint
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -26,7 +26,7 @@ class Fields:
     """One JSON object under reading. Each method takes a field out, or complains and gives a default."""
 
     def __init__(
-        self, raw: Mapping[str, Any], complaints: list[Complaint], *, node: str | None, prefix: str = ""
+        self, raw: Mapping[str, Any], complaints: Complaints, *, node: str | None, prefix: str = ""
     ) -> None:
         self._left = dict(raw)
         self._known: list[str] = []
@@ -42,7 +42,7 @@ class Fields:
 
     def complain(self, field: str, message: str) -> None:
         """Note what is wrong with one field."""
-        self._complaints.append(Complaint(message=message, node=self._node, field=f"{self._prefix}{field}"))
+        self._complaints.add(message, node=self._node, field=f"{self._prefix}{field}")
 
     def take(self, field: str, default: Any = None) -> Any:
         """The raw value, as it came."""

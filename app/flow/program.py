@@ -5,12 +5,14 @@ A scope is a plain dict: {"inputs": {…}, "steps": {id: {"outputs": {…}}}, "i
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from app.flow.analysis import Analysis, NodeParts
 from app.flow.catalog import StepSpec
+from app.flow.complaints import Complaints, Enough
 from app.flow.definition import Definition, Mode, OnError, Retry
 from app.flow.document import Reading
 from app.flow.graph import Graph
@@ -100,12 +102,15 @@ def compile_program(definition: Definition, catalog: Mapping[str, StepSpec]) -> 
     Raises Invalid with complaints when the step types have changed since: a type that is gone, an output
     that is no longer there.
     """
-    analysis = Analysis(Reading(definition=definition, complaints=()), catalog)
-    if analysis.complaints or analysis.graph is None:
+    complaints = Complaints()
+    analysis = None
+    with suppress(Enough):
+        analysis = Analysis(Reading(definition=definition), catalog, complaints)
+    if analysis is None or analysis.graph is None or complaints:
         raise Invalid(
             "This workflow does not fit the step types of this Studio any more.",
             remedy="Open it in the editor, mend what is marked, and save a new version.",
-            complaints=analysis.complaints,
+            complaints=complaints.listed(),
         )
     graph = analysis.graph
     nodes = {

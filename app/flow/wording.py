@@ -33,10 +33,13 @@ _LISTS: Final = {
     "vector": "vectors",
 }
 
+_FAR: Final = 4  # a name that differs more in length was not meant
+_MANY: Final = 500  # names compared; a comparison takes some 10 µs
+
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The known name a person most likely meant, if one is near."""
-    candidates = list(known)
+    candidates = [each for each in known if abs(len(each) - len(name)) <= _FAR][:_MANY]
     folded = {candidate.lower().replace("-", "_"): candidate for candidate in candidates}
     plain = name.lower().replace("-", "_")
     if plain in folded:
