@@ -36,7 +36,7 @@ WORKDIR /ui
 COPY app/ui/package.json app/ui/package-lock.json ./
 RUN --mount=type=secret,id=ca with-ca npm ci --no-audit --no-fund
 COPY app/ui ./
-RUN npm run build
+RUN npm run build -- --logLevel warn
 
 # ---------------------------------------------------------------------------------------------------------------
 # app: our own code in its final place, byte-compiled, so that a read-only root starts as fast as any.

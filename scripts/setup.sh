@@ -71,11 +71,13 @@ install_packages() {
         as_root chmod +x "$policy"
         own=1
     fi
-    local status=0
+    local status=0 log
+    log=$(mktemp)
     retry as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-        -o Dpkg::Options::=--force-confold "${missing[@]}" >&2 || status=$?
+        -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "${missing[@]}" >"$log" 2>&1 </dev/null || status=$?
     [ -z "$own" ] || as_root rm -f "$policy"
-    [ "$status" = 0 ] || fail "apt-get could not install: ${missing[*]}"
+    [ "$status" = 0 ] || { tail -n 20 "$log" >&2; fail "apt-get could not install: ${missing[*]}"; }
+    rm -f "$log"
 }
 
 # --- Python ----------------------------------------------------------------------------------------------------
@@ -125,7 +127,7 @@ link_checkout() {
 pip_install() {
     local status=0
     : >"$STAMPS/unfinished"
-    "$VENV/bin/python" -m pip --disable-pip-version-check --quiet install --no-input "$@" || status=$?
+    "$VENV/bin/python" -m pip --disable-pip-version-check -qq install --no-input "$@" || status=$?
     rm -f "$STAMPS/unfinished"
     return "$status"
 }
@@ -209,7 +211,7 @@ need_ui_packages() {
     wanted="$(digest "$UI/package-lock.json") $(node --version)"
     stamped ui-packages "$wanted" && [ -d "$UI/node_modules" ] && return 0
     say "installing the UI's packages"
-    (cd "$UI" && retry npm ci --no-audit --no-fund --loglevel=error >&2) || fail "npm ci did not work in app/ui"
+    (cd "$UI" && retry npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >&2) || fail "npm ci did not work in app/ui"
     stamp ui-packages "$wanted"
 }
 
@@ -219,7 +221,7 @@ need_ui() {
     stamped ui "$wanted" && [ -e "$UI/dist/index.html" ] && return 0
     need_ui_packages
     say "building the UI"
-    (cd "$UI" && npm run --silent build >&2) || fail "the UI did not build"
+    (cd "$UI" && npm run --silent build -- --logLevel warn >&2) || fail "the UI did not build"
     stamp ui "$wanted"
 }
 
