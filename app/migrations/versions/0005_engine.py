@@ -57,9 +57,7 @@ def upgrade() -> None:
         """
     )
     op.execute("COMMENT ON COLUMN instances.event_seq IS 'Number of the last event; events are gap-free.'")
-    op.execute(
-        "COMMENT ON COLUMN instances.open_steps IS 'Steps not settled yet, fan-out items not counted.'"
-    )
+    op.execute("COMMENT ON COLUMN instances.open_steps IS 'Steps not settled; fan-out items not counted.'")
     op.execute("COMMENT ON COLUMN instances.busy_steps IS 'Of these, the queued and running ones.'")
     op.execute("CREATE UNIQUE INDEX instances_number ON instances (workflow_id, number)")
     op.execute("CREATE INDEX instances_newest ON instances (organization_id, id DESC)")
@@ -152,12 +150,8 @@ def upgrade() -> None:
         ) WITH (fillfactor = 70)
         """
     )
-    op.execute(
-        "COMMENT ON COLUMN attempts.worker_id IS 'Who holds or held it; workers may leave, so no key.'"
-    )
-    op.execute(
-        "COMMENT ON COLUMN attempts.fence IS 'Rises with every lease; a report must name the current one.'"
-    )
+    op.execute("COMMENT ON COLUMN attempts.worker_id IS 'Who holds or held it. Workers may leave: no key.'")
+    op.execute("COMMENT ON COLUMN attempts.fence IS 'Rises with a lease; a report must name it.'")
     op.execute("CREATE UNIQUE INDEX attempts_of_step ON attempts (step_id, number)")
     op.execute(
         "CREATE INDEX attempts_claim ON attempts (lane, priority DESC, available_at, id) "
@@ -169,7 +163,6 @@ def upgrade() -> None:
     op.execute("CREATE INDEX attempts_leases ON attempts (lease_until) WHERE status = 'leased'")
     op.execute("CREATE INDEX attempts_of_worker ON attempts (worker_id) WHERE status = 'leased'")
     op.execute("CREATE INDEX attempts_open ON attempts (instance_id) WHERE status IN ('queued', 'leased')")
-    op.execute("CREATE INDEX attempts_all_of_instance ON attempts (instance_id)")
     protect("attempts")
 
     # No foreign key from the two journals: they are written only under the instance's row lock or against a

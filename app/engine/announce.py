@@ -1,0 +1,70 @@
+"""What the world hears after a commit: bells for the workers, events for whoever watches, orders to stop.
+
+All of it may be lost without losing a fact: the sweep rings again, the live view replays, a heartbeat
+brings the cancel.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from uuid import UUID
+
+from app.engine.board import Board
+from app.engine.parts import Parts
+from app.engine.rows import Event
+from app.flow.messages import CANCEL_CHANNEL, Lane, live_channel
+from app.kit.codec import encode
+from app.kit.ids import AttemptId
+from app.store.database import Transaction
+
+# A worker that is awake takes the next job in the answer to its finish, so a few bells start as many chains
+# as there are slots; ringing all of a fan-out would only fill Redis.
+MAX_BELLS = 16
+
+
+def organization_channel(organization_id: UUID) -> str:
+    """The pub/sub channel of the instances of one organization: their own events, not their steps'."""
+    return f"studio:live:organization:{organization_id}"
+
+
+def announce(
+    parts: Parts, tx: Transaction, board: Board, handed_over: Mapping[Lane, int] | None = None
+) -> None:
+    """Arrange that this move is heard of once it is committed.
+
+    `handed_over`: jobs this same move gave straight to a worker, by lane; they need no bell.
+    """
+    _ring(parts, tx, board, handed_over or {})
+    instance = board.instance
+    messages = event_messages(instance.id, instance.organization_id, board.events)
+    messages += [(CANCEL_CHANNEL, str(attempt_id).encode()) for attempt_id in board.stopped]
+    if messages:
+        tx.after_commit(partial(parts.bus.publish_all, messages))
+
+
+def event_messages(
+    instance_id: UUID, organization_id: UUID, events: Sequence[Event]
+) -> list[tuple[str, bytes]]:
+    """The pub/sub messages that carry these events of one instance."""
+    messages = [(live_channel(instance_id), encode(events))] if events else []
+    own = [
+        {"instance_id": instance_id, "type": event.type, "at": event.at, "data": event.data}
+        for event in events
+        if event.step_id is None
+    ]
+    if own:
+        messages.append((organization_channel(organization_id), encode(own)))
+    return messages
+
+
+def _ring(parts: Parts, tx: Transaction, board: Board, handed_over: Mapping[Lane, int]) -> None:
+    due: dict[Lane, list[AttemptId]] = {}
+    for attempt in board.new_attempts:
+        if attempt.rung_at is not None:
+            due.setdefault(Lane(attempt.lane), []).append(attempt.id)
+    # A chain that goes on with another job leaves that job's bell to wake somebody for the new one.
+    spare = Counter(handed_over)
+    for lane, attempt_ids in due.items():
+        wanted = attempt_ids[: max(0, min(MAX_BELLS, len(attempt_ids) - spare[lane]))]
+        if wanted:
+            tx.after_commit(partial(parts.bells.ring, lane, wanted))

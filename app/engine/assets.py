@@ -1,0 +1,33 @@
+"""What the engine needs from the room of assets, one floor up: make the files of a finished step visible.
+
+The engine knows no asset table. Whoever builds an Engine hands in an AssetKeeper, and the engine calls it
+inside the transaction that finishes the step, so that files and outputs appear together or not at all.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from app.flow.messages import NewBlob
+from app.flow.ports import Asset
+from app.kit.ids import OrganizationId
+from app.store.database import Transaction
+
+
+class AssetKeeper(Protocol):
+    """Turns the files a step made into assets of its organization."""
+
+    async def keep(
+        self,
+        tx: Transaction,
+        blobs: Sequence[NewBlob],
+        *,
+        organization_id: OrganizationId,
+        instance_id: UUID,
+        step_id: UUID,
+    ) -> Sequence[Asset]:
+        """Write the asset rows (source `step`, id `NewBlob.asset`), in the order given.
+
+        The transaction runs under the system's scope: name the organization in every row. Raises NotFound
+        when the bytes of a blob are not in the folder; the engine then fails the step as a bug.
+        """

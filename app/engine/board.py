@@ -1,0 +1,363 @@
+"""The board: one locked instance during one move.
+
+A move reads rows onto the board, changes them there, and saves everything in one statement. Counters, event
+numbers and the tables of allowed moves are kept here and nowhere else, so no move can forget them.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from app.engine import statements
+from app.engine.rows import EndedAttempt, Event, HeldAttempt, InstanceError, InstanceRow, NewAttempt, StepRow
+from app.engine.storable import storable
+from app.flow.messages import StepError
+from app.flow.plan import blank
+from app.flow.program import Program, ProgramNode
+from app.flow.states import (
+    ATTEMPT_MOVES,
+    INSTANCE_MOVES,
+    STEP_MOVES,
+    AttemptStatus,
+    InstanceStatus,
+    StepStatus,
+    is_settled,
+    move,
+)
+from app.kit.ids import AttemptId, InstanceId, StepId, UserId, new_id
+from app.store.database import Row, Transaction
+
+_BUSY = (StepStatus.queued, StepStatus.running)
+
+
+class Board:
+    """The rows of one instance that a move has read or made, and what it has changed."""
+
+    def __init__(self, tx: Transaction, program: Program, instance: InstanceRow, now: datetime) -> None:
+        self.tx = tx
+        self.program = program
+        self.instance = instance
+        self.now = now  # the database's, read after the lock was had
+        self.events: list[Event] = []
+        self.new_attempts: list[NewAttempt] = []
+        self.stopped: list[AttemptId] = []  # leased by a worker that has to be told
+        self._steps: dict[StepId, StepRow] = {}
+        self._by_node: dict[str, StepId] = {}
+        self._by_place: dict[tuple[StepId, int], StepId] = {}
+        self._made: set[StepId] = set()
+        self._changed: set[StepId] = set()
+        self._ended_attempts: list[EndedAttempt] = []
+        self._outputs: dict[str, Mapping[str, Any]] = {}
+        self._inputs = instance.inputs
+        self._stalled: str | None = None
+
+    # Reading ---------------------------------------------------------------------------------------------
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether this instance is over."""
+        return is_settled(INSTANCE_MOVES, self.instance.status)
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Put rows read from the database on the board, unless a newer one lies there."""
+        for row in rows:
+            step = msgspec.convert(row, StepRow)
+            if step.id not in self._steps:
+                self._put(step)
+
+    def step(self, step_id: StepId) -> StepRow:
+        """A step on the board as it stands now."""
+        return self._steps[step_id]
+
+    def node(self, node_id: str) -> StepRow:
+        """The step of a node, as it stands now; it must have been loaded."""
+        return self._steps[self._by_node[node_id]]
+
+    async def load_nodes(self, nodes: Iterable[str]) -> None:
+        """Make sure that the steps of these nodes lie on the board."""
+        missing = [node for node in nodes if node not in self._by_node]
+        if missing:
+            self.add(
+                await self.tx.fetch_all(
+                    statements.LOAD_NODES, {"instance": self.instance.id, "nodes": missing}
+                )
+            )
+
+    async def item(self, parent: StepRow, ordinal: int) -> StepRow:
+        """One item of a fan-out."""
+        found = self._by_place.get((parent.id, ordinal))
+        if found is None:
+            self.add(await self.tx.fetch_all(statements.LOAD_ITEM, {"parent": parent.id, "ordinal": ordinal}))
+            found = self._by_place[parent.id, ordinal]
+        return self._steps[found]
+
+    async def item_outputs(self, parent: StepRow) -> list[Mapping[str, Any] | None]:
+        """The outputs of every item in order, None for those that gave none."""
+        outputs: list[Mapping[str, Any] | None] = [None] * (parent.items_total or 0)
+        for row in await self.tx.fetch_all(statements.LOAD_ITEM_OUTPUTS, {"parent": parent.id}):
+            outputs[row["ordinal"]] = row["outputs"]
+        for (parent_id, ordinal), step_id in self._by_place.items():
+            if parent_id == parent.id and self._steps[step_id].outputs is not None:
+                outputs[ordinal] = self._steps[step_id].outputs
+        return outputs
+
+    async def scope(self, nodes: Iterable[str]) -> dict[str, Any]:
+        """What expressions may read: inputs, the outputs of these nodes, instance and organization."""
+        wanted = list(nodes)
+        await self._load_outputs(wanted)
+        if self._inputs is None:
+            self._inputs = await self.tx.fetch_value(statements.LOAD_INPUTS, {"id": self.instance.id}) or {}
+        instance = self.instance
+        return {
+            "inputs": self._inputs,
+            "steps": {node: {"outputs": self._outputs[node]} for node in wanted},
+            "instance": {"id": str(instance.id), "number": instance.number},
+            "organization": {"id": str(instance.organization_id), "name": instance.organization_name},
+        }
+
+    async def _load_outputs(self, nodes: list[str]) -> None:
+        missing = [node for node in nodes if node not in self._outputs]
+        if not missing:
+            return
+        rows = await self.tx.fetch_all(
+            statements.LOAD_OUTPUTS, {"instance": self.instance.id, "nodes": missing}
+        )
+        found = {row["node_id"]: row["outputs"] for row in rows}
+        for node in missing:
+            # Skipped, or failed and tolerated: every output reads as null.
+            self._outputs[node] = found.get(node) or blank(self.program.nodes[node])
+
+    # Changing --------------------------------------------------------------------------------------------
+
+    def make(self, step: StepRow) -> StepRow:
+        """Put a new step on the board."""
+        self._made.add(step.id)
+        self._put(step)
+        if step.parent_id is None:
+            self._recount(open_by=1, busy_by=0)
+        return step
+
+    def note(self, step: StepRow, **changes: Any) -> StepRow:
+        """Change a step without moving its state."""
+        changed = replace(step, **changes)
+        self._put(changed)
+        self._changed.add(changed.id)
+        return changed
+
+    def move_step(
+        self,
+        step: StepRow,
+        status: StepStatus,
+        *,
+        event: str | None = None,
+        data: Mapping[str, Any] | None = None,
+        silent: bool = False,
+        **changes: Any,
+    ) -> StepRow:
+        """Move a step to a state its table allows, keep the counters and tell it as an event."""
+        move(STEP_MOVES, step.status, status)
+        settled = is_settled(STEP_MOVES, status)
+        changes.setdefault("reason", None)
+        if settled:
+            changes["ended_at"] = self.now
+            changes["due_at"] = None
+        if step.started_at is None and status in {
+            StepStatus.running,
+            StepStatus.waiting,
+            StepStatus.completed,
+            StepStatus.failed,
+        }:
+            changes["started_at"] = self.now
+            if self.instance.started_at is None:
+                self.instance = replace(self.instance, started_at=self.now)
+        changed = self.note(step, status=status, **changes)
+        if step.parent_id is None:
+            self._recount(open_by=-1 if settled else 0, busy_by=(status in _BUSY) - (step.status in _BUSY))
+            if settled:
+                self._remember(changed)
+        if not silent:
+            self.tell(event or f"step.{status}", changed, data)
+        return changed
+
+    def queue_attempt(
+        self, step: StepRow, node: ProgramNode, *, number: int, cause: str, delay_s: float = 0.0
+    ) -> None:
+        """Let a worker try this step, now or after a delay."""
+        self.new_attempts.append(
+            NewAttempt(
+                id=AttemptId(new_id()),
+                step_id=step.id,
+                number=number,
+                lane=step.lane,
+                cause=cause,
+                priority=self.instance.priority + node.priority,
+                timeout_s=node.timeout_s,
+                available_at=self.now + timedelta(seconds=delay_s),
+                rung_at=None if delay_s > 0 else self.now,
+            )
+        )
+
+    def end_attempt(
+        self, attempt: HeldAttempt, status: AttemptStatus, error: StepError | None = None
+    ) -> None:
+        """Close an attempt."""
+        move(ATTEMPT_MOVES, attempt.status, status)
+        self._ended_attempts.append(EndedAttempt(id=attempt.id, status=status, error=error))
+
+    def complete(self, outputs: dict[str, Any]) -> None:
+        """Every step has settled: the instance has its outputs."""
+        self._end(InstanceStatus.completed, outputs=outputs)
+
+    def fail(self, error: InstanceError) -> None:
+        """The instance cannot go on; whatever is still open is cancelled."""
+        self._end(InstanceStatus.failed, error=error)
+
+    def cancel(self, by: UserId | None) -> None:
+        """Somebody ended the instance; whatever is still open is cancelled."""
+        self._end(InstanceStatus.cancelled, cancelled_by=by, cancel_requested_at=self.now)
+
+    def stall(self, step: StepRow, reason: str) -> None:
+        """Nobody can take this queued step for now: the instance waits, and says for what."""
+        self.note(step, reason=reason)
+        self._stalled = reason
+
+    def _end(self, status: InstanceStatus, **changes: Any) -> None:
+        move(INSTANCE_MOVES, self.instance.status, status)
+        self.instance = replace(
+            self.instance,
+            status=status,
+            reason=None,
+            started_at=self.instance.started_at or self.now,
+            ended_at=self.now,
+            **changes,
+        )
+        error = self.instance.error
+        self._tell(f"instance.{status}", None, {"status": status} | ({"error": error} if error else {}))
+
+    # Telling and saving ----------------------------------------------------------------------------------
+
+    def tell(self, event: str, step: StepRow, data: Mapping[str, Any] | None = None) -> None:
+        """Record a numbered fact about a step."""
+        about: dict[str, Any] = {"node": step.node_id, "status": step.status}
+        if step.path:
+            about["path"] = step.path
+        if step.reason:
+            about["reason"] = step.reason
+        if step.error and step.status is not StepStatus.completed:
+            about["error"] = step.error
+        if step.items_total is not None:
+            about["items"] = items_of(step)
+        self._tell(event, step.id, {**about, **(data or {})})
+
+    def tell_created(self) -> None:
+        """Record that the instance exists."""
+        self._tell("instance.created", None, {"status": self.instance.status, "number": self.instance.number})
+
+    async def save(self) -> None:
+        """Write everything that changed, in one statement; close what an early end left open."""
+        await self._settle_status()
+        instance = self.instance
+        closed_early = self.has_ended and instance.status is not InstanceStatus.completed
+        if closed_early:
+            self.new_attempts.clear()
+            self.instance = instance = replace(instance, open_steps=0, busy_steps=0)
+        changed = self._changed - self._made
+        await self.tx.execute(
+            statements.SAVE,
+            {
+                "instance": instance.id,
+                "organization": instance.organization_id,
+                "now": self.now,
+                "made_steps": storable([self._steps[step] for step in self._made]),
+                "changed_steps": storable([self._steps[step] for step in changed]),
+                "ended_attempts": storable(self._ended_attempts),
+                "made_attempts": storable(self.new_attempts),
+                "events": storable(self.events),
+                "status": instance.status,
+                "reason": instance.reason,
+                "outputs": None if instance.outputs is None else storable(instance.outputs),
+                "error": None if instance.error is None else storable(instance.error),
+                "event_seq": instance.event_seq,
+                "open_steps": instance.open_steps,
+                "busy_steps": instance.busy_steps,
+                "started_at": instance.started_at,
+                "ended_at": instance.ended_at,
+                "cancelled_by": instance.cancelled_by,
+                "cancel_requested_at": instance.cancel_requested_at,
+            },
+        )
+        if closed_early:
+            rows = await self.tx.fetch_all(statements.CLOSE, {"instance": instance.id, "now": self.now})
+            self.stopped.extend(row["id"] for row in rows)
+
+    async def _settle_status(self) -> None:
+        """Pending, running or waiting, as the counters say, told when it changes."""
+        instance = self.instance
+        if self.has_ended:
+            return
+        reason: str | None = None
+        if self._stalled is not None:
+            status, reason = InstanceStatus.waiting, self._stalled
+        elif instance.busy_steps:
+            status = InstanceStatus.running if instance.started_at else InstanceStatus.pending
+        else:
+            status = InstanceStatus.waiting
+            reason = await self._waiting_reason()
+        if status is not instance.status:
+            move(INSTANCE_MOVES, instance.status, status)
+            self._tell(
+                f"instance.{status}", None, {"status": status} | ({"reason": reason} if reason else {})
+            )
+        self.instance = replace(self.instance, status=status, reason=reason)
+
+    async def _waiting_reason(self) -> str:
+        for step in self._steps.values():
+            if step.status is StepStatus.waiting and step.reason:
+                return step.reason
+        found = await self.tx.fetch_value(statements.WAITING_REASON, {"instance": self.instance.id})
+        return found or "A step waits."
+
+    def _tell(self, event: str, step_id: StepId | None, data: dict[str, Any]) -> None:
+        seq = self.instance.event_seq + 1
+        self.instance = replace(self.instance, event_seq=seq)
+        self.events.append(Event(seq=seq, type=event, step_id=step_id, data=data, at=self.now))
+
+    def _put(self, step: StepRow) -> None:
+        self._steps[step.id] = step
+        if step.parent_id is None:
+            self._by_node[step.node_id] = step.id
+        else:
+            self._by_place[step.parent_id, step.ordinal] = step.id
+
+    def _recount(self, *, open_by: int, busy_by: int) -> None:
+        if open_by or busy_by:
+            self.instance = replace(
+                self.instance,
+                open_steps=self.instance.open_steps + open_by,
+                busy_steps=self.instance.busy_steps + busy_by,
+            )
+
+    def _remember(self, step: StepRow) -> None:
+        """What expressions will read of a step that has just settled, so that nobody has to ask for it."""
+        if step.status is not StepStatus.completed:
+            self._outputs[step.node_id] = blank(self.program.nodes[step.node_id])
+        elif step.outputs is not None:  # else written before, when a timer began; read if somebody asks
+            self._outputs[step.node_id] = step.outputs
+
+
+def items_of(step: StepRow) -> dict[str, int]:
+    """How far a fan-out is, for people."""
+    return {
+        "total": step.items_total or 0,
+        "done": step.items_started - step.items_open,
+        "failed": step.items_failed,
+    }
+
+
+async def lock_instance(tx: Transaction, instance_id: InstanceId) -> InstanceRow | None:
+    """The instance, locked until the transaction ends; None when there is none in this scope."""
+    row = await tx.fetch_one(statements.LOCK_INSTANCE, {"id": instance_id})
+    return None if row is None else msgspec.convert(row, InstanceRow)

@@ -1,0 +1,111 @@
+"""The engine: every move an instance can make, each one transaction.
+
+Rooms call `start` and `cancel` inside their own transaction, so that what they write beside it (an
+idempotency key, an audit entry) is one fact with the move. The worker protocol calls `claim`, `renew`,
+`report`, `finish` and `give_back`; the daemon calls `sweep`. Any number of processes may do so at once:
+a row lock on the instance puts the moves of one instance in order, and a fence makes a late report harmless.
+
+Locks are taken in one order: the instance, then its steps and attempts. Two things go against that order
+and may not wait therefore: a claim finds its attempt first (SKIP LOCKED, then the instance), and whoever
+holds an instance touches its *queued* attempts only with SKIP LOCKED (a claimer may hold them).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from app.engine import cancel, claim, finish, leases, report, start, sweep
+from app.engine.assets import AssetKeeper
+from app.engine.parts import Parts
+from app.engine.programs import Programs
+from app.engine.start import Started, StartRequest
+from app.engine.sweep import Swept
+from app.flow.catalog import Catalog
+from app.flow.messages import Beat, Finish, Finished, Job, Lane, Lease, Report
+from app.flow.states import InstanceStatus
+from app.kit.ids import AttemptId, InstanceId, UserId, WorkerId
+from app.steps.base import Declaration
+from app.steps.discovery import step_types
+from app.store.bus import Bus
+from app.store.database import Database, Transaction
+from app.store.queue import Bells
+
+
+class Engine:
+    """The only writer of instances, steps, attempts and events."""
+
+    def __init__(
+        self,
+        database: Database,
+        catalog: Catalog,
+        bells: Bells,
+        bus: Bus,
+        *,
+        assets: AssetKeeper,
+        steps: Mapping[str, type[Declaration[Any, Any]]] | None = None,
+    ) -> None:
+        """`steps`: the step types behind the catalog; those of `app.steps` when not given."""
+        self._parts = Parts(
+            database=database,
+            programs=Programs(catalog),
+            steps=step_types() if steps is None else steps,
+            bells=bells,
+            bus=bus,
+            assets=assets,
+        )
+
+    async def start(self, tx: Transaction, request: StartRequest) -> Started:
+        """Begin an instance inside the caller's transaction.
+
+        Plans its first steps and evaluates every inline step that is ready; when all are, the instance
+        has ended by the time this returns. Bells ring after the caller's commit.
+        """
+        return await start.start(self._parts, tx, request)
+
+    async def cancel(self, tx: Transaction, instance_id: InstanceId, *, by: UserId | None) -> InstanceStatus:
+        """End an instance at once inside the caller's transaction and tell the workers to stop.
+
+        Cancelling twice is harmless. Raises InstanceNotFound, InstanceAlreadyFinished.
+        """
+        return await cancel.cancel(self._parts, tx, instance_id, by=by)
+
+    async def claim(self, worker_id: WorkerId, lane: Lane, attempt_id: AttemptId | None = None) -> Job | None:
+        """Lease the most urgent attempt of a lane to this worker for 20 s, or None when none is due.
+
+        `attempt_id` is the bell's hint and decides nothing: the bell of a modest attempt must not carry it
+        past a more urgent one, so that a bell means only "there is work".
+        """
+        del attempt_id
+        return await claim.claim(self._parts, worker_id, lane)
+
+    async def renew(self, worker_id: WorkerId, held: Sequence[Lease]) -> Beat:
+        """Extend every lease a worker holds; the answer names the cancelled and the lost ones."""
+        return await leases.renew(self._parts, worker_id, held)
+
+    async def report(self, worker_id: WorkerId, news: Report) -> bool:
+        """Note progress, logs and a preview; False when the lease is no longer this worker's."""
+        return await report.report(self._parts, worker_id, news)
+
+    async def finish(self, worker_id: WorkerId, end: Finish) -> Finished:
+        """End an attempt: outputs, successors and events at once, perhaps with the next job in the answer.
+
+        `accepted` is False, and nothing happens, when the fence is stale or the attempt has ended.
+        """
+        return await finish.finish(self._parts, worker_id, end)
+
+    async def give_back(self, worker_id: WorkerId) -> int:
+        """Hand every attempt this worker holds to others (it leaves, or came back without them); how many."""
+        return await leases.give_back(self._parts, worker_id)
+
+    async def sweep(self) -> Swept:
+        """Repair and wake what is due: lost leases, overrun deadlines, timers, bells that never rang.
+
+        Any number of sweeps may run at once. Cheap when there is nothing to do: two statements.
+        """
+        return await sweep.sweep(self._parts)
+
+    async def explain_waits(self, served: Collection[Lane]) -> int:
+        """Mark instances whose queued steps no worker serves as waiting, with the reason; how many.
+
+        `served`: the lanes some living worker takes. The next claim sets them running again.
+        """
+        return await sweep.explain_waits(self._parts, served)

@@ -1,0 +1,15 @@
+"""What a caller of the engine can do wrong."""
+
+from app.kit.errors import Conflict, NotFound
+
+
+class InstanceNotFound(NotFound):
+    """There is no such instance here."""
+
+
+class InstanceAlreadyFinished(Conflict):
+    """This instance has finished; start a new one to try again."""
+
+
+class VersionNotFound(NotFound):
+    """There is no such version of a workflow here."""

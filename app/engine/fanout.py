@@ -1,0 +1,126 @@
+"""Fan-out: one step that runs once for each item of a list, in a window, its outputs gathered in order.
+
+The list is written once, on the step's own row. Item rows are made from it in pages, with their inputs
+resolved, and opened one after another as the window has room; the step's row counts. So an item costs the
+same in a list of a hundred and of ten thousand, and gathering happens once, at the end.
+
+An item that fails for good fails the step and cancels the others, unless the step says `on_error: continue`:
+then the others go on and the failed item's outputs are null in the gathered lists.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from app.engine import statements
+from app.engine.board import items_of
+from app.engine.rows import StepRow
+from app.flow import plan
+from app.flow.messages import Lane, StepError
+from app.flow.program import ProgramNode
+from app.flow.states import STEP_MOVES, StepStatus, is_settled
+from app.kit.ids import StepId, new_id
+
+if TYPE_CHECKING:
+    from app.engine.walk import Walk
+
+
+async def begin(walk: Walk, step: StepRow, node: ProgramNode, items: list[Any]) -> StepRow:
+    """Spread a step over its items; it has settled already when there were none or all were inline."""
+    if not items:
+        return walk.board.move_step(step, StepStatus.completed, outputs=plan.gather(node, []), items_total=0)
+    parent = walk.board.move_step(step, StepStatus.running, item=items, items_total=len(items))
+    return await _fill(walk, parent, node, items)
+
+
+async def item_settled(walk: Walk, item: StepRow) -> StepRow:
+    """Count an item off at its step, open the next, and end the step when it was the last."""
+    if item.parent_id is None:
+        raise ValueError(f"step {item.id} is no item")
+    parent = walk.board.step(item.parent_id)
+    node = walk.board.program.nodes[parent.node_id]
+    parent = _count(walk, parent, item)
+    walk.board.tell(f"step.{item.status}", item, {"items": items_of(parent)})
+    if item.status is StepStatus.failed and not plan.goes_on(node):
+        return walk.board.move_step(parent, StepStatus.failed, error=_of_item(item))
+    return await _fill(walk, parent, node, None)
+
+
+async def _fill(walk: Walk, parent: StepRow, node: ProgramNode, items: list[Any] | None) -> StepRow:
+    """Open items until the window is full or the list is done; the step as it stands then."""
+    total = parent.items_total or 0
+    window = plan.window(node)
+    while parent.items_open < window and parent.items_started < total:
+        if parent.items_started == parent.items_made:
+            if items is None:
+                items = await walk.board.tx.fetch_value(statements.LOAD_LIST, {"id": parent.id})
+            parent = await _make_page(walk, parent, node, items)
+        item = await walk.board.item(parent, parent.items_started)
+        parent = walk.board.note(
+            parent, items_started=parent.items_started + 1, items_open=parent.items_open + 1
+        )
+        item = _open(walk, item, node)
+        if is_settled(STEP_MOVES, item.status):
+            parent = _count(walk, parent, item)
+            if item.status is StepStatus.failed and not plan.goes_on(node):
+                return walk.board.move_step(parent, StepStatus.failed, error=_of_item(item))
+    if parent.items_open == 0 and parent.items_started == total:
+        return await _gather(walk, parent, node)
+    return parent
+
+
+async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, items: list[Any]) -> StepRow:
+    """Rows for the next items of the list, their inputs resolved."""
+    board = walk.board
+    scope = await board.scope(node.reads)
+    first = parent.items_made
+    for ordinal in range(first, min(first + plan.ITEMS_PER_PAGE, len(items))):
+        step = StepRow(
+            id=StepId(new_id()),
+            node_id=parent.node_id,
+            path=[*parent.path, ordinal],
+            parent_id=parent.id,
+            ordinal=ordinal,
+            kind=parent.kind,
+            lane=parent.lane,
+            status=StepStatus.pending,
+            waits_for=0,
+            item=items[ordinal],
+        )
+        match plan.open_item(node, scope, items[ordinal], ordinal):
+            case plan.Run(inputs):
+                board.make(replace(step, inputs=inputs))
+            case plan.Broken(error):
+                board.make(replace(step, error=error))
+    return board.note(parent, items_made=min(first + plan.ITEMS_PER_PAGE, len(items)))
+
+
+def _open(walk: Walk, item: StepRow, node: ProgramNode) -> StepRow:
+    """Let one item run. Its inputs were resolved when its row was made."""
+    if item.error is not None:
+        return walk.board.move_step(item, StepStatus.failed, error=item.error)
+    if node.lane == Lane.inline:
+        return walk.run(item, node, item.inputs or {})
+    return walk.queue(item, node)
+
+
+def _count(walk: Walk, parent: StepRow, item: StepRow) -> StepRow:
+    return walk.board.note(
+        parent,
+        items_open=parent.items_open - 1,
+        items_failed=parent.items_failed + (item.status is StepStatus.failed),
+    )
+
+
+async def _gather(walk: Walk, parent: StepRow, node: ProgramNode) -> StepRow:
+    outputs = plan.gather(node, await walk.board.item_outputs(parent))
+    return walk.board.move_step(parent, StepStatus.completed, outputs=outputs)
+
+
+def _of_item(item: StepRow) -> StepError:
+    """The step's error when one of its items failed it."""
+    if item.error is None:
+        raise ValueError(f"item {item.id} failed without an error")
+    return replace(item.error, message=f"Item {item.ordinal + 1}: {item.error.message}")

@@ -1,0 +1,147 @@
+"""The move that ends an attempt: its outputs, what follows from them and the events, in one commit."""
+
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from app.engine import announce, claim
+from app.engine.held import Held, hold
+from app.engine.parts import Parts
+from app.engine.walk import Walk
+from app.flow import plan
+from app.flow.messages import (
+    Cancelled,
+    Completed,
+    ErrorClass,
+    Failed,
+    Finish,
+    Finished,
+    GivenBack,
+    Job,
+    Lane,
+    StepError,
+)
+from app.flow.states import AttemptStatus, StepStatus
+from app.kit.errors import StudioError
+from app.kit.ids import AttemptId, WorkerId
+from app.store.database import Scope
+
+
+async def finish(parts: Parts, worker_id: WorkerId, end: Finish) -> Finished:
+    """End an attempt under its fence; a stale or double report changes nothing."""
+    job: Job | None = None
+    lane: Lane | None = None
+    async with parts.database.transaction(Scope.system()) as tx:
+        held = await hold(parts, tx, AttemptId(end.attempt_id))
+        accepted = held is not None and held.is_held_by(worker_id, end.fence)
+        if held is not None:
+            lane = Lane(held.step.lane)
+        if held is not None and accepted:
+            await settle(parts, held, end.outcome)
+            await held.board.save()
+            if end.take_next:
+                job = await claim.claim_within(parts, tx, worker_id, Lane(held.step.lane))
+            announce.announce(parts, tx, held.board, {Lane(held.step.lane): 1} if job else None)
+    if end.take_next and job is None and lane is not None:
+        # Nothing could be had without waiting for another instance's lock while holding this one's.
+        job = await claim.claim(parts, worker_id, lane)
+    return Finished(accepted=accepted, next=job)
+
+
+async def settle(parts: Parts, held: Held, outcome: Completed | Failed | Cancelled | GivenBack) -> None:
+    """Decide what an attempt's end means for its step, and walk on from there."""
+    match outcome:
+        case Completed():
+            await _completed(parts, held, outcome)
+        case Failed(error=error):
+            await failed(parts, held, error)
+        case Cancelled() | GivenBack():
+            # The engine marks what it cancels itself; an attempt still leased was stopped for the worker's
+            # own reasons, and another may have it.
+            requeue(held, cause="given_back")
+
+
+async def _completed(parts: Parts, held: Held, done: Completed) -> None:
+    board = held.board
+    try:
+        outputs = await _take_outputs(parts, held, done)
+    except (msgspec.ValidationError, StudioError) as exc:
+        error = StepError(
+            error_class=ErrorClass.bug,
+            message=f"The outputs of {held.step.kind} do not fit its declaration: {exc}",
+            remedy="Report this to whoever made the step type.",
+        )
+        await failed(parts, held, error)
+        return
+    board.end_attempt(held.attempt, AttemptStatus.completed)
+    await Walk(parts, board).complete(held.step, outputs)
+
+
+async def _take_outputs(parts: Parts, held: Held, done: Completed) -> dict[str, Any]:
+    """The outputs as the step type declares them; new files become assets. Raises ValidationError."""
+    step_type = parts.steps.get(held.step.kind)
+    outputs: dict[str, Any] = done.outputs
+    if step_type is not None:
+        checked = msgspec.convert(done.outputs, step_type.Outputs)
+        outputs = msgspec.to_builtins(checked, str_keys=True)
+    if done.blobs:
+        instance = held.board.instance
+        await parts.assets.keep(
+            held.board.tx,
+            done.blobs,
+            organization_id=instance.organization_id,
+            instance_id=instance.id,
+            step_id=held.step.id,
+        )
+    return outputs
+
+
+async def failed(parts: Parts, held: Held, error: StepError) -> None:
+    """An attempt failed: try again if the step's policy says so, else the step has failed."""
+    board, step = held.board, held.step
+    board.end_attempt(held.attempt, AttemptStatus.failed, error)
+    node = board.program.nodes[step.node_id]
+    failures = step.attempts_used + 1
+    delay_s = plan.retry_delay(node.retry, error, failures)
+    step = board.note(step, attempts_used=failures)
+    if delay_s is None:
+        await Walk(parts, board).fail(step, error)
+        return
+    board.queue_attempt(step, node, number=held.attempt.number + 1, cause="retry", delay_s=delay_s)
+    board.move_step(
+        step,
+        StepStatus.queued,
+        event="step.retrying",
+        data={"retry_in_s": delay_s, "failures": failures},
+        reason=f"Trying again in {delay_s:g} s after: {error.message}",
+        error=error,
+    )
+
+
+async def lost(parts: Parts, held: Held) -> None:
+    """The lease ran out: another worker tries, unless this step seems to end every worker it meets."""
+    step = held.board.note(held.step, times_lost=held.step.times_lost + 1)
+    held = replace(held, step=step)
+    error = plan.poison(step.times_lost)
+    if error is None:
+        requeue(held, cause="lost")
+        return
+    held.board.end_attempt(held.attempt, AttemptStatus.lost, error)
+    await Walk(parts, held.board).fail(step, error)
+
+
+def requeue(held: Held, *, cause: str) -> None:
+    """A new attempt at once, in place of one that is nobody's fault."""
+    board, step = held.board, held.step
+    board.end_attempt(held.attempt, AttemptStatus.lost)
+    node = board.program.nodes[step.node_id]
+    board.queue_attempt(step, node, number=held.attempt.number + 1, cause=cause)
+    reason = "Its worker went silent" if cause == "lost" else "Its worker left"
+    board.move_step(
+        step,
+        StepStatus.queued,
+        event="step.requeued",
+        data={"cause": cause},
+        reason=f"{reason}; another takes over.",
+    )

@@ -1,0 +1,90 @@
+"""An attempt and its step on the board, with the instance locked: where every end of an attempt begins."""
+
+import msgspec
+
+from app.engine import announce, statements
+from app.engine.board import Board
+from app.engine.parts import Parts
+from app.engine.programs import NO_PROGRAM
+from app.engine.rows import HeldAttempt, InstanceError, InstanceRow, StepRow
+from app.flow import plan
+from app.flow.messages import ErrorClass
+from app.flow.states import AttemptStatus
+from app.kit.errors import Invalid
+from app.kit.ids import AttemptId, StepId, WorkerId
+from app.store.database import Row, Transaction
+
+DEADLINE_GRACE_S = 5.0  # a worker ends an overrun step itself; the sweep only when the worker did not
+
+
+class Held(msgspec.Struct, frozen=True):
+    """One attempt, its step, and the board they lie on."""
+
+    board: Board
+    step: StepRow
+    attempt: HeldAttempt
+
+    @property
+    def is_leased(self) -> bool:
+        """Whether some worker holds the attempt now."""
+        return self.attempt.status is AttemptStatus.leased and not self.board.has_ended
+
+    def is_held_by(self, worker_id: WorkerId, fence: int) -> bool:
+        """Whether this worker holds the attempt under this fence, now."""
+        return self.is_leased and self.attempt.worker_id == worker_id and self.attempt.fence == fence
+
+
+async def hold(parts: Parts, tx: Transaction, attempt_id: AttemptId) -> Held | None:
+    """Lock the instance of an attempt and read what its end may touch; None when there is no such attempt."""
+    row = await tx.fetch_one(statements.LOCK_BY_ATTEMPT, {"attempt": attempt_id})
+    if row is None:
+        return None
+    board, step = await _board(parts, tx, row)
+    attempt = await tx.fetch_one(
+        statements.LOAD_ATTEMPT, {"attempt": attempt_id, "grace_s": DEADLINE_GRACE_S}
+    )
+    return Held(board, step, msgspec.convert(attempt, HeldAttempt))
+
+
+async def hold_step(parts: Parts, tx: Transaction, step_id: StepId) -> tuple[Board, StepRow] | None:
+    """The same for a step that has no attempt, such as one that waits for its time."""
+    row = await tx.fetch_one(statements.LOCK_BY_STEP, {"step": step_id})
+    return None if row is None else await _board(parts, tx, row)
+
+
+async def _board(parts: Parts, tx: Transaction, row: Row) -> tuple[Board, StepRow]:
+    instance = msgspec.convert(row, InstanceRow)
+    try:
+        program = await parts.programs.get(tx, instance.version_id)
+    except Invalid as exc:
+        return await _give_up(parts, tx, row, exc)
+    is_item = row["parent_id"] is not None
+    around = await tx.fetch_all(
+        statements.LOAD_AROUND,
+        {
+            "instance": instance.id,
+            "step": row["step_id"],
+            "parent": row["parent_id"],
+            # An item's end moves its fan-out; the fan-out's successors are read when it ends, once.
+            "nodes": [] if is_item else sorted(plan.reach(program, [row["node_id"]])),
+        },
+    )
+    board = Board(tx, program, instance, around[0]["now"])
+    board.add(around)
+    return board, board.step(row["step_id"])
+
+
+async def _give_up(parts: Parts, tx: Transaction, row: Row, exc: Invalid) -> tuple[Board, StepRow]:
+    """End an instance whose version cannot be read any more, rather than let its workers ask for ever."""
+    instance = msgspec.convert(row, InstanceRow)
+    around = await tx.fetch_all(
+        statements.LOAD_AROUND,
+        {"instance": instance.id, "step": row["step_id"], "parent": None, "nodes": []},
+    )
+    board = Board(tx, NO_PROGRAM, instance, around[0]["now"])
+    board.add(around)
+    if not board.has_ended:
+        board.fail(InstanceError(error_class=ErrorClass.bug, message=exc.detail, remedy=exc.remedy))
+        await board.save()
+        announce.announce(parts, tx, board)
+    return board, board.step(row["step_id"])

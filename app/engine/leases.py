@@ -1,0 +1,71 @@
+"""Leases: renewed by heartbeats, given back by workers that leave."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from app.engine import announce
+from app.engine.finish import requeue
+from app.engine.held import hold
+from app.engine.parts import Parts
+from app.flow.messages import LEASE_S, Beat, Lease
+from app.kit.ids import WorkerId
+from app.store.database import Scope
+
+# SKIP LOCKED: an attempt that is being finished at this moment needs no renewal, and waiting for several
+# rows could close a circle with a cancel. The next beat comes in 5 s, a lease lasts 20.
+_RENEW: Final = """
+WITH given AS (
+    SELECT * FROM unnest(%(attempts)s::uuid[], %(fences)s::bigint[]) AS g(id, fence)
+), held AS (
+    SELECT a.id FROM attempts a JOIN given g ON g.id = a.id
+     WHERE a.status = 'leased' AND a.worker_id = %(worker)s AND a.fence = g.fence
+       FOR NO KEY UPDATE OF a SKIP LOCKED
+), renewed AS (
+    UPDATE attempts SET lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
+     WHERE id IN (SELECT id FROM held)
+)
+SELECT g.id, a.status = 'cancelled' AS is_cancelled,
+       coalesce(a.status = 'leased' AND a.worker_id = %(worker)s AND a.fence = g.fence, false) AS is_held
+  FROM given g LEFT JOIN attempts a ON a.id = g.id
+"""
+
+_HELD_BY: Final = "SELECT id, fence FROM attempts WHERE worker_id = %(worker)s AND status = 'leased'"
+
+
+async def renew(parts: Parts, worker_id: WorkerId, held: Sequence[Lease]) -> Beat:
+    """Extend these leases; the answer says which the worker should stop and which it no longer has."""
+    if not held:
+        return Beat(cancelled=[], lost=[])
+    async with parts.database.transaction(Scope.system()) as tx:
+        rows = await tx.fetch_all(
+            _RENEW,
+            {
+                "attempts": [lease.attempt_id for lease in held],
+                "fences": [lease.fence for lease in held],
+                "worker": worker_id,
+                "lease_s": LEASE_S,
+            },
+        )
+    gone = [row for row in rows if not row["is_held"]]
+    return Beat(
+        cancelled=[row["id"] for row in gone if row["is_cancelled"]],
+        lost=[row["id"] for row in gone if not row["is_cancelled"]],
+    )
+
+
+async def give_back(parts: Parts, worker_id: WorkerId) -> int:
+    """Put every attempt this worker holds back in the queue; no retry is used up. How many there were."""
+    async with parts.database.transaction(Scope.system()) as tx:
+        held_now = await tx.fetch_all(_HELD_BY, {"worker": worker_id})
+    given_back = 0
+    for row in held_now:
+        # One transaction each: they may belong to different instances, which are locked one at a time.
+        async with parts.database.transaction(Scope.system()) as tx:
+            held = await hold(parts, tx, row["id"])
+            if held is None or not held.is_held_by(worker_id, row["fence"]):
+                continue
+            requeue(held, cause="given_back")
+            await held.board.save()
+            announce.announce(parts, tx, held.board)
+            given_back += 1
+    return given_back

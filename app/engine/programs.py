@@ -1,0 +1,41 @@
+"""Compiled workflows by version id: a version never changes, so its program is made once per process."""
+
+from collections import OrderedDict
+
+from app.engine.errors import VersionNotFound
+from app.flow.catalog import Catalog
+from app.flow.definition import SCHEMA, Definition
+from app.flow.document import parse
+from app.flow.program import Program, compile_program
+from app.kit.ids import VersionId
+from app.store.database import Transaction
+
+_READ = "SELECT definition FROM workflow_versions WHERE id = %(id)s"
+
+
+# What an instance has whose version this box can no longer read: nothing more to run.
+NO_PROGRAM = Program(definition=Definition(schema=SCHEMA), nodes={}, order=(), roots=(), outputs={})
+
+
+class Programs:
+    """The programs used last."""
+
+    def __init__(self, catalog: Catalog, limit: int = 256) -> None:
+        self._catalog = catalog
+        self._limit = limit  # a compiled program of 40 nodes takes some hundred kB
+        self._known: OrderedDict[VersionId, Program] = OrderedDict()
+
+    async def get(self, tx: Transaction, version_id: VersionId) -> Program:
+        """The program of a version. Raises VersionNotFound, Invalid (its step types have changed since)."""
+        program = self._known.get(version_id)
+        if program is None:
+            row = await tx.fetch_one(_READ, {"id": version_id})
+            if row is None:
+                raise VersionNotFound
+            program = compile_program(parse(row["definition"]), self._catalog)
+            self._known[version_id] = program
+            if len(self._known) > self._limit:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(version_id)
+        return program

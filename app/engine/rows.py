@@ -1,0 +1,124 @@
+"""Rows of the engine's tables as a move sees them: frozen, changed by replacing.
+
+A row carries only what deciding needs. `inputs`, `outputs` and `item` are None when they are not to be
+written: what is in the database then stays as it is, and large values are not read to be written back.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.flow.messages import StepError
+from app.flow.states import AttemptStatus, InstanceStatus, StepStatus
+from app.kit.ids import AttemptId, InstanceId, OrganizationId, StepId, UserId, VersionId, WorkerId, WorkflowId
+
+
+class InstanceError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why an instance failed, with the step that failed it."""
+
+    error_class: str = msgspec.field(name="class")
+    message: str
+    remedy: str | None = None
+    step: str | None = None  # node id
+    path: list[int] = []
+
+
+class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance, locked for the length of a move."""
+
+    id: InstanceId
+    organization_id: OrganizationId
+    organization_name: str
+    workflow_id: WorkflowId
+    version_id: VersionId
+    number: int
+    status: InstanceStatus
+    reason: str | None
+    priority: int
+    event_seq: int
+    open_steps: int
+    busy_steps: int
+    inputs: dict[str, Any] | None  # read at once only when small
+    started_at: datetime | None
+    outputs: dict[str, Any] | None = None
+    error: InstanceError | None = None
+    cancelled_by: UserId | None = None
+    cancel_requested_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class StepRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A step, or one item of a fan-out."""
+
+    id: StepId
+    node_id: str
+    path: list[int]
+    parent_id: StepId | None
+    ordinal: int
+    kind: str
+    lane: str
+    status: StepStatus
+    waits_for: int
+    reason: str | None = None
+    inputs: dict[str, Any] | None = None
+    outputs: dict[str, Any] | None = None
+    error: StepError | None = None
+    item: Any = None
+    items_total: int | None = None
+    items_made: int = 0
+    items_started: int = 0
+    items_open: int = 0
+    items_failed: int = 0
+    attempts_used: int = 0
+    times_lost: int = 0
+    due_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class NewAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt to be queued. `available_at`: not before this moment; `rung_at`: None until then."""
+
+    id: AttemptId
+    step_id: StepId
+    number: int
+    lane: str
+    cause: str
+    priority: int
+    timeout_s: float | None
+    available_at: datetime
+    rung_at: datetime | None
+
+
+class HeldAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt whose end a move decides."""
+
+    id: AttemptId
+    step_id: StepId
+    number: int
+    status: AttemptStatus
+    worker_id: WorkerId | None
+    fence: int
+    timeout_s: float | None
+    lease_ran_out: bool
+    deadline_passed: bool
+
+
+class EndedAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """How an attempt ended."""
+
+    id: AttemptId
+    status: AttemptStatus
+    error: StepError | None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One numbered fact of an instance, as it is stored and as it is published."""
+
+    seq: int
+    type: str
+    step_id: UUID | None
+    data: dict[str, Any]
+    at: datetime

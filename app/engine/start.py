@@ -1,0 +1,93 @@
+"""The move that begins an instance."""
+
+from typing import Any
+
+import msgspec
+
+from app.engine import announce, statements
+from app.engine.board import Board
+from app.engine.errors import VersionNotFound
+from app.engine.parts import Parts
+from app.engine.rows import InstanceRow, StepRow
+from app.engine.storable import storable
+from app.engine.walk import Walk
+from app.flow.program import ProgramNode
+from app.flow.states import InstanceStatus, StepStatus
+from app.kit.ids import InstanceId, StepId, UserId, VersionId, new_id
+from app.store.database import Transaction
+
+
+class StartRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What to run. `inputs` are prepared: checked, defaults filled, files as full Asset values."""
+
+    version_id: VersionId
+    inputs: dict[str, Any]
+    source: str  # who asked: api, schedule, webhook…
+    created_by: UserId | None = None
+    priority: int = 0
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """The instance that began, perhaps ended already."""
+
+    id: InstanceId
+    number: int
+    status: InstanceStatus
+    reason: str | None
+
+
+async def start(parts: Parts, tx: Transaction, request: StartRequest) -> Started:
+    """Write the instance and its steps, walk what is ready, arrange the bells. Raises VersionNotFound."""
+    program = await parts.programs.get(tx, request.version_id)
+    row = await tx.fetch_one(
+        statements.CREATE_INSTANCE,
+        {
+            "id": new_id(),
+            "version": request.version_id,
+            "inputs": storable(request.inputs),
+            "source": request.source,
+            "priority": request.priority,
+            "created_by": request.created_by,
+        },
+    )
+    if row is None:
+        raise VersionNotFound
+    instance = InstanceRow(
+        id=row["id"],
+        organization_id=row["organization_id"],
+        organization_name=row["organization_name"],
+        workflow_id=row["workflow_id"],
+        version_id=row["version_id"],
+        number=row["number"],
+        status=InstanceStatus.pending,
+        reason=None,
+        priority=row["priority"],
+        event_seq=0,
+        open_steps=0,
+        busy_steps=0,
+        inputs=request.inputs,
+        started_at=None,
+    )
+    board = Board(tx, program, instance, row["created_at"])
+    board.tell_created()
+    for node_id in program.order:
+        board.make(_step(program.nodes[node_id]))
+    await Walk(parts, board).begin()
+    await board.save()
+    announce.announce(parts, tx, board)
+    ended = board.instance
+    return Started(id=ended.id, number=ended.number, status=ended.status, reason=ended.reason)
+
+
+def _step(node: ProgramNode) -> StepRow:
+    return StepRow(
+        id=StepId(new_id()),
+        node_id=node.id,
+        path=[],
+        parent_id=None,
+        ordinal=0,
+        kind=node.kind,
+        lane=node.lane,
+        status=StepStatus.pending,
+        waits_for=len(node.dependencies),
+    )

@@ -1,0 +1,200 @@
+"""The statements of the engine, named.
+
+Times are the database's. Sets of rows travel as one JSON parameter each and are read with
+jsonb_to_recordset, so that a move of any size is the same prepared statement and one round trip.
+"""
+
+_STEP_COLUMNS = """
+    status text, reason text, waits_for integer, inputs jsonb, outputs jsonb, error jsonb, item jsonb,
+    items_total integer, items_made integer, items_started integer, items_open integer,
+    items_failed integer, attempts_used integer, times_lost integer, due_at timestamptz,
+    started_at timestamptz, ended_at timestamptz
+"""
+_STEP_NAMES = """
+    status, reason, waits_for, inputs, outputs, error, item, items_total, items_made, items_started,
+    items_open, items_failed, attempts_used, times_lost, due_at, started_at, ended_at
+"""
+# What a move reads of a step: everything but its values, which may be large.
+_STEP_READ = """
+    s.id, s.node_id, s.path, s.parent_id, s.ordinal, s.kind, s.lane, s.status, s.waits_for, s.reason,
+    s.error, s.items_total, s.items_made, s.items_started, s.items_open, s.items_failed,
+    s.attempts_used, s.times_lost, s.due_at, s.started_at, s.ended_at
+"""
+# Inputs up to 8 kB come with the lock; larger ones are read only when an expression asks for them, so that
+# an item of a fan-out over a list of 10,000 does not pay for the list.
+_INSTANCE_READ = """
+    i.id, i.organization_id, o.name AS organization_name, i.workflow_id, i.version_id, i.number, i.status,
+    i.reason, i.priority, i.event_seq, i.open_steps, i.busy_steps, i.started_at,
+    CASE WHEN pg_column_size(i.inputs) < 8192 THEN i.inputs END AS inputs
+"""
+
+# A version of another organization selects no row, so nothing is numbered or inserted.
+CREATE_INSTANCE = """
+WITH chosen AS (
+    SELECT v.id, v.workflow_id, v.organization_id, o.name
+      FROM workflow_versions v JOIN organizations o ON o.id = v.organization_id
+     WHERE v.id = %(version)s
+), counted AS (
+    INSERT INTO instance_counters AS c (workflow_id, organization_id, last_number)
+    SELECT workflow_id, organization_id, 1 FROM chosen
+        ON CONFLICT (workflow_id) DO UPDATE SET last_number = c.last_number + 1
+    RETURNING last_number
+), made AS (
+    INSERT INTO instances (id, organization_id, workflow_id, version_id, number, status, inputs, source,
+                           priority, created_by)
+    SELECT %(id)s, organization_id, workflow_id, id, last_number, 'pending', %(inputs)s::jsonb, %(source)s,
+           %(priority)s, %(created_by)s
+      FROM chosen, counted
+    RETURNING id, organization_id, workflow_id, version_id, number, status, priority, created_at
+)
+SELECT made.*, chosen.name AS organization_name FROM made, chosen
+"""
+
+# The row lock that orders the moves of an instance. NO KEY UPDATE: new rows may refer to it meanwhile.
+LOCK_INSTANCE = f"""
+SELECT {_INSTANCE_READ}
+  FROM instances i JOIN organizations o ON o.id = i.organization_id
+ WHERE i.id = %(id)s
+   FOR NO KEY UPDATE OF i
+"""
+
+# The same, found by an attempt. Only columns that never change may come from the unlocked rows: they are
+# read with the snapshot of before the wait.
+LOCK_BY_ATTEMPT = f"""
+SELECT {_INSTANCE_READ}, a.step_id, s.parent_id, s.node_id
+  FROM attempts a
+  JOIN steps s ON s.id = a.step_id
+  JOIN instances i ON i.id = a.instance_id
+  JOIN organizations o ON o.id = i.organization_id
+ WHERE a.id = %(attempt)s
+   FOR NO KEY UPDATE OF i
+"""
+
+LOCK_BY_STEP = f"""
+SELECT {_INSTANCE_READ}, s.id AS step_id, s.parent_id, s.node_id
+  FROM steps s
+  JOIN instances i ON i.id = s.instance_id
+  JOIN organizations o ON o.id = i.organization_id
+ WHERE s.id = %(step)s
+   FOR NO KEY UPDATE OF i
+"""
+
+# The step of an attempt, its fan-out (if it is an item), the item that comes next there, and these nodes.
+LOAD_AROUND = f"""
+SELECT {_STEP_READ}, NULL::jsonb AS inputs, clock_timestamp() AS now
+  FROM steps s WHERE s.id = %(step)s OR s.id = %(parent)s
+UNION ALL
+SELECT {_STEP_READ}, CASE WHEN s.lane = 'inline' THEN s.inputs END, clock_timestamp()
+  FROM steps s
+ WHERE s.parent_id = %(parent)s AND s.status = 'pending'
+   AND s.ordinal = (SELECT items_started FROM steps WHERE id = %(parent)s)
+UNION ALL
+SELECT {_STEP_READ}, NULL, clock_timestamp()
+  FROM steps s
+ WHERE s.instance_id = %(instance)s AND s.parent_id IS NULL AND s.node_id = ANY(%(nodes)s)
+   AND s.id <> %(step)s
+"""
+
+LOAD_NODES = f"""
+SELECT {_STEP_READ}
+  FROM steps s
+ WHERE s.instance_id = %(instance)s AND s.parent_id IS NULL AND s.node_id = ANY(%(nodes)s)
+"""
+
+LOAD_ITEM = f"""
+SELECT {_STEP_READ}, CASE WHEN s.lane = 'inline' THEN s.inputs END AS inputs
+  FROM steps s WHERE s.parent_id = %(parent)s AND s.ordinal = %(ordinal)s
+"""
+
+# No status is asked for: a step that gave nothing has no outputs, and one whose time has just come still
+# waits in the database, with the outputs it was put to sleep with.
+LOAD_OUTPUTS = """
+SELECT node_id, outputs FROM steps
+ WHERE instance_id = %(instance)s AND parent_id IS NULL AND node_id = ANY(%(nodes)s)
+"""
+
+LOAD_INPUTS = "SELECT inputs FROM instances WHERE id = %(id)s"
+
+LOAD_LIST = "SELECT item FROM steps WHERE id = %(id)s"
+
+LOAD_ITEM_OUTPUTS = """
+SELECT ordinal, outputs FROM steps WHERE parent_id = %(parent)s AND outputs IS NOT NULL ORDER BY ordinal
+"""
+
+LOAD_ATTEMPT = """
+SELECT id, step_id, number, status, worker_id, fence, timeout_s,
+       lease_until < clock_timestamp() AS lease_ran_out,
+       coalesce(deadline_at + make_interval(secs => %(grace_s)s) < clock_timestamp(), false)
+           AS deadline_passed
+  FROM attempts WHERE id = %(attempt)s
+"""
+
+WAITING_REASON = """
+SELECT reason FROM steps
+ WHERE instance_id = %(instance)s AND status = 'waiting' ORDER BY due_at NULLS LAST LIMIT 1
+"""
+
+# Everything a move changed, at once.
+SAVE = f"""
+WITH made_steps AS (
+    INSERT INTO steps (id, organization_id, instance_id, node_id, path, parent_id, ordinal, kind, lane,
+                       {_STEP_NAMES})
+    SELECT id, %(organization)s, %(instance)s, node_id, path, parent_id, ordinal, kind, lane, {_STEP_NAMES}
+      FROM jsonb_to_recordset(%(made_steps)s::jsonb) AS r(
+           id uuid, node_id text, path integer[], parent_id uuid, ordinal integer, kind text, lane text,
+           {_STEP_COLUMNS})
+), changed_steps AS (
+    UPDATE steps s
+       SET status = r.status, reason = r.reason, waits_for = r.waits_for,
+           inputs = coalesce(r.inputs, s.inputs), outputs = coalesce(r.outputs, s.outputs),
+           error = r.error, item = coalesce(r.item, s.item), items_total = r.items_total,
+           items_made = r.items_made, items_started = r.items_started, items_open = r.items_open,
+           items_failed = r.items_failed, attempts_used = r.attempts_used, times_lost = r.times_lost,
+           due_at = r.due_at, started_at = r.started_at, ended_at = r.ended_at,
+           progress_fraction = CASE WHEN r.status = 'queued' THEN NULL ELSE s.progress_fraction END,
+           progress_message = CASE WHEN r.status = 'queued' THEN NULL ELSE s.progress_message END
+      FROM jsonb_to_recordset(%(changed_steps)s::jsonb) AS r(id uuid, {_STEP_COLUMNS})
+     WHERE s.id = r.id
+), ended_attempts AS (
+    UPDATE attempts a SET status = r.status, error = r.error, ended_at = %(now)s
+      FROM jsonb_to_recordset(%(ended_attempts)s::jsonb) AS r(id uuid, status text, error jsonb)
+     WHERE a.id = r.id
+), made_attempts AS (
+    INSERT INTO attempts (id, organization_id, instance_id, step_id, number, lane, status, cause, priority,
+                          timeout_s, available_at, rung_at)
+    SELECT id, %(organization)s, %(instance)s, step_id, number, lane, 'queued', cause, priority, timeout_s,
+           available_at, rung_at
+      FROM jsonb_to_recordset(%(made_attempts)s::jsonb) AS r(
+           id uuid, step_id uuid, number integer, lane text, cause text, priority integer, timeout_s real,
+           available_at timestamptz, rung_at timestamptz)
+), told AS (
+    INSERT INTO events (instance_id, seq, organization_id, type, step_id, data, at)
+    SELECT %(instance)s, seq, %(organization)s, type, step_id, data, at
+      FROM jsonb_to_recordset(%(events)s::jsonb) AS r(
+           seq bigint, type text, step_id uuid, data jsonb, at timestamptz)
+)
+UPDATE instances
+   SET status = %(status)s, reason = %(reason)s, outputs = coalesce(%(outputs)s::jsonb, outputs),
+       error = coalesce(%(error)s::jsonb, error), event_seq = %(event_seq)s, open_steps = %(open_steps)s,
+       busy_steps = %(busy_steps)s, started_at = %(started_at)s, ended_at = %(ended_at)s,
+       cancelled_by = coalesce(%(cancelled_by)s, cancelled_by),
+       cancel_requested_at = coalesce(%(cancel_requested_at)s, cancel_requested_at)
+ WHERE id = %(instance)s
+"""
+
+# The end of an instance that did not complete: whatever was still open is cancelled. Queued attempts are
+# taken with SKIP LOCKED, because a claimer may hold one and wait for this very instance; it will find the
+# step cancelled and put its attempt down.
+CLOSE = """
+WITH shut AS (
+    UPDATE steps SET status = 'cancelled', reason = NULL, due_at = NULL, ended_at = %(now)s
+     WHERE instance_id = %(instance)s AND status IN ('pending', 'queued', 'running', 'waiting')
+), idle AS (
+    UPDATE attempts SET status = 'cancelled', ended_at = %(now)s
+     WHERE id IN (SELECT id FROM attempts WHERE instance_id = %(instance)s AND status = 'queued'
+                     FOR UPDATE SKIP LOCKED)
+)
+UPDATE attempts SET status = 'cancelled', ended_at = %(now)s
+ WHERE instance_id = %(instance)s AND status = 'leased'
+RETURNING id
+"""

@@ -1,0 +1,213 @@
+"""The sweep: what time alone brings about. Leases that ran out, overrun deadlines, timers, silent bells.
+
+One statement looks for all of it; each finding is then one transaction of its own that locks its instance
+and looks again, so that two sweeps at once, or a sweep and a late finish, do each thing once.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from app.engine import announce
+from app.engine.board import Board
+from app.engine.finish import failed, lost
+from app.engine.held import DEADLINE_GRACE_S, hold, hold_step
+from app.engine.parts import Parts
+from app.engine.walk import Walk
+from app.flow import plan
+from app.flow.messages import Lane
+from app.flow.states import StepStatus
+from app.kit.ids import AttemptId, StepId
+from app.kit.log import get_logger
+from app.store.database import Scope, Transaction
+
+log = get_logger(__name__)
+
+AT_ONCE: Final = 100  # findings of a kind in one sweep; what is left comes with the next, a moment later
+BELLS_AT_ONCE: Final = 32  # of a lane: enough to start every worker there is, who then take the rest
+RING_AGAIN_S: Final = 5.0  # a bell heard nowhere for this long is rung again,
+RING_SELDOM_S: Final = 60.0  # less and less often while nobody comes
+
+_LOOK: Final = """
+SELECT ARRAY(SELECT id FROM attempts WHERE status = 'leased' AND lease_until < now()
+              ORDER BY lease_until LIMIT %(most)s) AS expired,
+       ARRAY(SELECT id FROM attempts
+              WHERE status = 'leased' AND deadline_at < now() - make_interval(secs => %(grace_s)s)
+              LIMIT %(most)s) AS overrun,
+       ARRAY(SELECT id FROM steps WHERE status = 'waiting' AND due_at <= now()
+              ORDER BY due_at LIMIT %(most)s) AS due,
+       least((SELECT min(due_at) FROM steps WHERE status = 'waiting' AND due_at > now()),
+             (SELECT min(available_at) FROM attempts
+               WHERE status = 'queued' AND rung_at IS NULL AND available_at > now())) AS next_due_at,
+       now() AS now
+"""
+
+# Only the head of each lane: those behind it are taken by the workers whom the head wakes.
+_RING: Final = """
+WITH head AS MATERIALIZED (
+    SELECT a.id
+      FROM unnest(%(lanes)s::text[]) AS l(lane)
+     CROSS JOIN LATERAL (
+           SELECT id, rung_at, available_at FROM attempts
+            WHERE lane = l.lane AND status = 'queued' AND available_at <= now()
+            ORDER BY priority DESC, available_at, id LIMIT %(most)s
+              FOR UPDATE SKIP LOCKED) AS a
+     WHERE a.rung_at IS NULL
+        OR a.rung_at < now() - make_interval(secs => least(%(seldom_s)s, greatest(
+                %(again_s)s, extract(epoch FROM now() - a.available_at) / 4)))
+)
+UPDATE attempts SET rung_at = now() WHERE id IN (SELECT id FROM head) RETURNING id, lane
+"""
+
+_STALLED: Final = """
+SELECT DISTINCT ON (a.instance_id) a.instance_id, a.step_id, a.lane
+  FROM attempts a JOIN instances i ON i.id = a.instance_id
+ WHERE a.status = 'queued' AND a.lane = ANY(%(lanes)s) AND a.available_at < now() - interval '3 seconds'
+   AND i.status IN ('pending', 'running') AND NOT EXISTS (
+       SELECT FROM attempts busy WHERE busy.instance_id = a.instance_id AND busy.status = 'leased')
+ ORDER BY a.instance_id, a.available_at
+ LIMIT %(most)s
+"""
+
+
+class Swept(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sweep did. `next_due_s`: until the next timer or delayed retry, None when there is none."""
+
+    lost: int
+    overrun: int
+    woken: int
+    rung: int
+    next_due_s: float | None
+
+    @property
+    def found(self) -> int:
+        """How many things were due; bells are not counted."""
+        return self.lost + self.overrun + self.woken
+
+
+async def sweep(parts: Parts) -> Swept:
+    """Look once and do what is due."""
+    async with parts.database.transaction(Scope.system()) as tx:
+        seen = await tx.fetch_one(_LOOK, {"most": AT_ONCE, "grace_s": DEADLINE_GRACE_S})
+        rung = await _ring(parts, tx)
+    if seen is None:
+        raise RuntimeError("a SELECT without FROM gave no row")
+    return Swept(
+        lost=await _each(seen["expired"], partial(_lose, parts)),
+        overrun=await _each(seen["overrun"], partial(_end_overrun, parts)),
+        woken=await _each(seen["due"], partial(_wake, parts)),
+        rung=rung,
+        next_due_s=_seconds(seen["now"], seen["next_due_at"]),
+    )
+
+
+async def _each(ids: list[UUID], act: Callable[[Any], Awaitable[bool]]) -> int:
+    """Act on each finding; one that cannot be mended must not keep the others waiting."""
+    done = 0
+    for found in ids:
+        try:
+            done += await act(found)
+        except Exception as exc:  # noqa: BLE001  the engine's tick is one of the three places for this
+            log.error(
+                "the sweep could not mend a finding", action="sweep_failed", id=str(found), error=repr(exc)
+            )
+    return done
+
+
+async def _lose(parts: Parts, attempt_id: AttemptId) -> bool:
+    async with parts.database.transaction(Scope.system()) as tx:
+        held = await hold(parts, tx, attempt_id)
+        if held is None or not held.is_leased or not held.attempt.lease_ran_out:
+            return False
+        await lost(parts, held)
+        await _save(parts, tx, held.board)
+    log.warning(
+        "a worker went silent; its step goes to another",
+        action="attempt_lost",
+        attempt=str(attempt_id),
+        instance=str(held.board.instance.id),
+        worker=str(held.attempt.worker_id),
+    )
+    return True
+
+
+async def _end_overrun(parts: Parts, attempt_id: AttemptId) -> bool:
+    async with parts.database.transaction(Scope.system()) as tx:
+        held = await hold(parts, tx, attempt_id)
+        if held is None or not held.is_leased or not held.attempt.deadline_passed:
+            return False
+        await failed(parts, held, plan.overrun(held.attempt.timeout_s))
+        held.board.stopped.append(attempt_id)
+        await _save(parts, tx, held.board)
+    return True
+
+
+async def _wake(parts: Parts, step_id: StepId) -> bool:
+    async with parts.database.transaction(Scope.system()) as tx:
+        found = await hold_step(parts, tx, step_id)
+        if found is None:
+            return False
+        board, step = found
+        if (
+            board.has_ended
+            or step.status is not StepStatus.waiting
+            or step.due_at is None
+            or step.due_at > board.now
+        ):
+            return False
+        await Walk(parts, board).complete(step, None)
+        await _save(parts, tx, board)
+    return True
+
+
+async def _save(parts: Parts, tx: Transaction, board: Board) -> None:
+    await board.save()
+    announce.announce(parts, tx, board)
+
+
+async def _ring(parts: Parts, tx: Transaction) -> int:
+    """Ring for what has waited without being heard: retries that are due, bells a crash or Redis lost."""
+    rows = await tx.fetch_all(
+        _RING,
+        {
+            "lanes": [lane for lane in Lane if lane is not Lane.inline],
+            "most": BELLS_AT_ONCE,
+            "again_s": RING_AGAIN_S,
+            "seldom_s": RING_SELDOM_S,
+        },
+    )
+    by_lane: dict[str, list[UUID]] = {}
+    for row in rows:
+        by_lane.setdefault(row["lane"], []).append(row["id"])
+    for lane, attempt_ids in by_lane.items():
+        tx.after_commit(partial(parts.bells.ring, lane, attempt_ids))
+    return len(rows)
+
+
+async def explain_waits(parts: Parts, served: Collection[Lane]) -> int:
+    """Mark instances that wait for a lane no worker serves, and say so; how many."""
+    unserved = [lane for lane in Lane if lane is not Lane.inline and lane not in served]
+    if not unserved:
+        return 0
+    async with parts.database.transaction(Scope.system()) as tx:
+        stalled = await tx.fetch_all(_STALLED, {"lanes": unserved, "most": AT_ONCE})
+    return await _each([row["step_id"] for row in stalled], partial(_explain, parts))
+
+
+async def _explain(parts: Parts, step_id: StepId) -> bool:
+    async with parts.database.transaction(Scope.system()) as tx:
+        found = await hold_step(parts, tx, step_id)
+        if found is None or found[0].has_ended or found[1].status is not StepStatus.queued:
+            return False
+        board, step = found
+        board.stall(step, f"No worker for the {step.lane} lane is here; the step starts when one comes.")
+        await _save(parts, tx, board)
+    return True
+
+
+def _seconds(moment: datetime, later: datetime | None) -> float | None:
+    return None if later is None else max(0.0, (later - moment).total_seconds())

@@ -1,0 +1,190 @@
+"""The walk: from steps that have just settled to everything that follows from it, in memory.
+
+Each round decrements the counters of the successors, opens those that reach zero, and goes on with what
+settled at once (inline steps, skipped steps, empty fan-outs). The cost is that of the successors walked, not
+of the instance: rows are read when the walk comes to them, outputs only when an expression reads them.
+"""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from app.engine import fanout
+from app.engine.board import Board
+from app.engine.parts import Parts
+from app.engine.rows import InstanceError, StepRow
+from app.flow import plan
+from app.flow.messages import ErrorClass, Lane, StepError
+from app.flow.program import ExpressionFailed, ProgramNode
+from app.flow.states import STEP_MOVES, StepStatus, is_settled
+from app.steps.base import InlineStepType, Pause, StepFailed
+
+_BREATH = 50  # steps opened between two turns for the rest of the process
+
+
+class Walk:
+    """One move's way through an instance."""
+
+    def __init__(self, parts: Parts, board: Board) -> None:
+        self.parts = parts
+        self.board = board
+        self._opened = 0
+
+    async def begin(self) -> None:
+        """Open the roots of a new instance and go on from there."""
+        await self._go_on([self.board.node(node_id) for node_id in self.board.program.roots])
+
+    async def settle(self, step: StepRow) -> None:
+        """Go on from a step that the caller has just moved to its end."""
+        await self._go_on(await self._unlock(await self._up(step)))
+
+    async def complete(self, step: StepRow, outputs: dict[str, Any] | None) -> None:
+        """A step has its outputs; None when they were written before, as a timer's are."""
+        is_item = step.parent_id is not None  # its fan-out tells of it, with the count
+        await self.settle(
+            self.board.move_step(step, StepStatus.completed, outputs=outputs, error=None, silent=is_item)
+        )
+
+    async def fail(self, step: StepRow, error: StepError) -> None:
+        """A step has failed for good."""
+        is_item = step.parent_id is not None
+        await self.settle(self.board.move_step(step, StepStatus.failed, error=error, silent=is_item))
+
+    # One round after another -----------------------------------------------------------------------------
+
+    async def _go_on(self, ready: list[StepRow]) -> None:
+        while ready:
+            settled: list[StepRow] = []
+            for step in ready:
+                settled += await self._open(step)
+            ready = await self._unlock(settled)
+        if not self.board.has_ended and self.board.instance.open_steps == 0:
+            await self._complete_instance()
+
+    async def _unlock(self, settled: list[StepRow]) -> list[StepRow]:
+        """Count these steps off at their successors; the ones that now wait for nothing."""
+        program, board = self.board.program, self.board
+        if not settled or board.has_ended:
+            return []
+        await board.load_nodes(plan.reach(program, (step.node_id for step in settled)))
+        ready: list[StepRow] = []
+        for step in settled:
+            for node_id in program.nodes[step.node_id].successors:
+                successor = board.node(node_id)
+                successor = board.note(successor, waits_for=successor.waits_for - 1)
+                if successor.waits_for == 0:
+                    ready.append(successor)
+        return ready
+
+    async def _complete_instance(self) -> None:
+        board = self.board
+        try:
+            outputs = board.program.evaluate_outputs(await board.scope(plan.output_reads(board.program)))
+        except ExpressionFailed as exc:
+            error = plan.bad_expression(exc)
+            board.fail(InstanceError(error_class=error.error_class, message=error.message))
+        else:
+            board.complete(outputs)
+
+    # Opening one step ------------------------------------------------------------------------------------
+
+    async def _open(self, step: StepRow) -> list[StepRow]:
+        """Let a step begin; the steps that settled by it. Nothing begins once the instance has ended."""
+        if self.board.has_ended:
+            return []
+        self._opened += 1
+        if self._opened % _BREATH == 0:
+            await asyncio.sleep(0)
+        node = self.board.program.nodes[step.node_id]
+        match plan.open_node(node, await self.board.scope(node.reads)):
+            case plan.Skip(reason):
+                return [self.board.move_step(step, StepStatus.skipped, reason=reason)]
+            case plan.Broken(error):
+                return await self._up(self.board.move_step(step, StepStatus.failed, error=error))
+            case plan.Spread(items):
+                return await self._up(await fanout.begin(self, step, node, items))
+            case plan.Run(inputs):
+                return await self._up(self.run(step, node, inputs))
+
+    def run(self, step: StepRow, node: ProgramNode, inputs: dict[str, Any]) -> StepRow:
+        """Let a step (or an item) whose inputs are known run: here if it is inline, else by a worker."""
+        if node.lane == Lane.inline:
+            return self._evaluate(step, inputs)
+        return self.queue(step, node, inputs)
+
+    def queue(self, step: StepRow, node: ProgramNode, inputs: dict[str, Any] | None = None) -> StepRow:
+        """Let a worker run a step; None: its inputs are written already, as an item's are."""
+        self.board.queue_attempt(step, node, number=1, cause="first")
+        if inputs is not None:
+            step = replace(step, inputs=inputs)
+        return self.board.move_step(step, StepStatus.queued, silent=step.parent_id is not None)
+
+    def _evaluate(self, step: StepRow, inputs: dict[str, Any]) -> StepRow:
+        silent = step.parent_id is not None  # a fan-out over 10,000 inline items is one fact, not 10,000
+        try:
+            done = self._inline(step.kind, inputs)
+        except StepFailed as exc:
+            error = StepError(error_class=exc.error_class, message=exc.message, remedy=exc.remedy)
+            return self.board.move_step(step, StepStatus.failed, inputs=inputs, error=error)
+        if isinstance(done, Pause):
+            return self.board.move_step(
+                step,
+                StepStatus.waiting,
+                inputs=inputs,
+                outputs=done.outputs,
+                due_at=done.until,
+                reason=done.reason,
+                silent=silent,
+            )
+        return self.board.move_step(step, StepStatus.completed, inputs=inputs, outputs=done, silent=silent)
+
+    def _inline(self, kind: str, inputs: dict[str, Any]) -> dict[str, Any] | Pause:
+        """Run an inline step. Raises StepFailed and nothing else."""
+        step_type = self.parts.steps.get(kind)
+        if step_type is None or not issubclass(step_type, InlineStepType):
+            raise StepFailed(
+                ErrorClass.bug,
+                f"The step type {kind} is not installed on this box any more.",
+                remedy="Install it again, or replace the step in a new version of the workflow.",
+            )
+        try:
+            given = msgspec.convert(inputs, step_type.Inputs)
+        except msgspec.ValidationError as exc:
+            raise StepFailed(ErrorClass.bad_input, f"The inputs do not fit {kind}: {exc}") from exc
+        try:
+            done = step_type().evaluate(given, self.board.now)
+        except StepFailed:
+            raise
+        except Exception as exc:
+            raise StepFailed(ErrorClass.bug, f"{kind} failed unexpectedly: {type(exc).__name__}.") from exc
+        if isinstance(done, Pause):
+            return done
+        outputs: dict[str, Any] = msgspec.to_builtins(done, str_keys=True)
+        return outputs
+
+    async def _up(self, step: StepRow) -> list[StepRow]:
+        """What a change of this step settles one level up: itself, or the fan-out it is an item of."""
+        if not is_settled(STEP_MOVES, step.status):
+            return []
+        if step.parent_id is not None:
+            return await self._up(await fanout.item_settled(self, step))
+        node = self.board.program.nodes[step.node_id]
+        if step.status is StepStatus.failed and not plan.goes_on(node):
+            self.board.fail(failure(step))
+            return []
+        return [step]
+
+
+def failure(step: StepRow) -> InstanceError:
+    """The instance's error when this step ended it."""
+    if step.error is None:
+        raise ValueError(f"step {step.id} failed without an error")
+    return InstanceError(
+        error_class=step.error.error_class,
+        message=step.error.message,
+        remedy=step.error.remedy,
+        step=step.node_id,
+        path=step.path,
+    )

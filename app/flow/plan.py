@@ -1,0 +1,175 @@
+"""The decisions of the engine, as functions without I/O: open a step, try again, give up, gather.
+
+The engine reads rows, asks these functions what they mean, and writes the answer down.
+
+What depends on a step goes on when the step has settled in one of these ways:
+completed; skipped (its `when` was false, or it is switched off); failed with `on_error: continue`. The
+outputs of the last two read as null in every expression. So a branch that was not taken never blocks a
+merge, and a step that cannot work with null says so as `bad_input`.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from app.flow.definition import Mode, OnError, Retry
+from app.flow.messages import ErrorClass, Lane, StepError
+from app.flow.program import ExpressionFailed, Program, ProgramNode
+from app.flow.templates import expressions_in
+
+POISON_AFTER: Final = 5  # lost attempts: a step that kills five workers will kill the sixth
+BACKOFF_CAP_S: Final = 3600.0
+WINDOW_DEFAULT: Final = 32  # items of a fan-out open at once; enough to keep several workers busy
+ITEMS_PER_PAGE: Final = 200  # item rows are made in pages, so that the list is read n/200 times, not n
+MAX_ITEMS: Final = 10_000
+
+
+class Skip(msgspec.Struct, frozen=True):
+    """The step is not run; what depends on it goes on."""
+
+    reason: str
+
+
+class Run(msgspec.Struct, frozen=True):
+    """The step runs with these inputs, every expression resolved."""
+
+    inputs: dict[str, Any]
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """The step runs once for each of these items."""
+
+    items: list[Any]
+
+
+class Broken(msgspec.Struct, frozen=True):
+    """The step cannot even begin."""
+
+    error: StepError
+
+
+Opening = Skip | Run | Spread | Broken
+Scope = Mapping[str, Any]
+
+
+def open_node(node: ProgramNode, scope: Scope) -> Opening:
+    """What becomes of a node whose dependencies have all settled."""
+    if node.mode is Mode.skip:
+        return Skip("This step is switched off.")
+    try:
+        if not node.evaluate_when(scope):
+            return Skip("Its condition (when) was false.")
+        if node.has_each:
+            return _spread(node.evaluate_each(scope))
+        return Run(node.render(scope))
+    except ExpressionFailed as exc:
+        return Broken(bad_expression(exc))
+
+
+def open_item(node: ProgramNode, scope: Scope, item: Any, index: int) -> Run | Broken:
+    """The inputs of one item of a fan-out."""
+    try:
+        return Run(node.render({**scope, "item": item, "index": index}))
+    except ExpressionFailed as exc:
+        return Broken(bad_expression(exc))
+
+
+def _spread(items: list[Any]) -> Spread | Broken:
+    if len(items) <= MAX_ITEMS:
+        return Spread(items)
+    return Broken(
+        StepError(
+            error_class=ErrorClass.refused,
+            message=f"each has {len(items)} items; a step takes at most {MAX_ITEMS}.",
+            remedy="Split the list over several instances.",
+        )
+    )
+
+
+def bad_expression(exc: ExpressionFailed) -> StepError:
+    """An expression that met a value it cannot work with, as the step's error."""
+    return StepError(error_class=ErrorClass.bad_input, message=str(exc))
+
+
+def window(node: ProgramNode) -> int:
+    """How many items of this node's fan-out may be open at once."""
+    return node.max_parallel or WINDOW_DEFAULT
+
+
+def goes_on(node: ProgramNode) -> bool:
+    """Whether the instance survives a failure of this step."""
+    return node.on_error is OnError.continue_
+
+
+def retry_delay(retry: Retry | None, error: StepError, failures: int) -> float | None:
+    """Seconds until the next try after this many failed ones, or None to give up.
+
+    Doubles with each failure up to an hour; a remote side that asked for longer gets what it asked for.
+    """
+    if retry is None or error.error_class not in retry.on or failures > retry.max:
+        return None
+    backoff_s = retry.backoff_s * 2.0 ** (failures - 1)
+    return min(max(backoff_s, error.retry_after_s or 0.0), BACKOFF_CAP_S)
+
+
+def poison(times_lost: int) -> StepError | None:
+    """The end of a step whose attempts keep getting lost, or None while it may go on."""
+    if times_lost < POISON_AFTER:
+        return None
+    return StepError(
+        error_class=ErrorClass.lost,
+        message=f"{times_lost} workers went silent while they ran this step, so it is not tried again.",
+        remedy="Look at the workers' log: a step that ends its worker usually runs out of memory.",
+    )
+
+
+def overrun(timeout_s: float | None) -> StepError:
+    """A step that ran past its deadline without its worker noticing."""
+    return StepError(
+        error_class=ErrorClass.timeout,
+        message=f"The step ran longer than its timeout of {timeout_s or 0:g} s.",
+        remedy="Raise timeout_s, or give the step less to do.",
+    )
+
+
+def reach(program: Program, settled: Iterable[str]) -> frozenset[str]:
+    """The nodes that may settle in the same move as these: their successors, and on through inline ones."""
+    found: set[str] = set()
+    frontier = list(settled)
+    while frontier:
+        for successor in program.nodes[frontier.pop()].successors:
+            if successor not in found:
+                found.add(successor)
+                if program.nodes[successor].lane == Lane.inline:
+                    frontier.append(successor)
+    return frozenset(found)
+
+
+def output_reads(program: Program) -> frozenset[str]:
+    """The nodes whose outputs the instance's own outputs read."""
+    return frozenset(
+        node_id
+        for template in program.outputs.values()
+        for expression in expressions_in(template)
+        for node_id in expression.reads
+        if node_id in program.nodes
+    )
+
+
+def blank(node: ProgramNode) -> dict[str, Any]:
+    """What the outputs of a step that gave none read as: null at every port."""
+    return dict.fromkeys(node.ports)
+
+
+def gather(node: ProgramNode, items: Sequence[Mapping[str, Any] | None]) -> dict[str, list[Any]]:
+    """The outputs of a fan-out: one list a port, in the order of the items, null where an item failed."""
+    return {port: [None if item is None else item.get(port) for item in items] for port in node.ports}
+
+
+def seed(instance_id: UUID, node_id: str, path: Sequence[int]) -> int:
+    """A number below 2^53 (exact in every JSON reader) that is the same for every try of a step."""
+    text = f"{instance_id}/{node_id}/{'.'.join(map(str, path))}"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 11
