@@ -337,7 +337,7 @@ def _read_on_error(fields: Fields) -> OnError:
     value = fields.take("on_error")
     if value is None:
         return OnError.fail
-    if isinstance(value, str) and value in OnError:
+    if isinstance(value, str) and value in tuple(OnError):
         return OnError(value)
     if isinstance(value, dict) and "go" in value:
         fields.complain(
@@ -353,7 +353,7 @@ def _read_mode(fields: Fields) -> Mode:
     value = fields.take("mode")
     if value is None:
         return Mode.enabled
-    if isinstance(value, str) and value in Mode:
+    if isinstance(value, str) and value in tuple(Mode):
         return Mode(value)
     if value == "stop":
         fields.complain("mode", "The mode “stop” is not available in this version; use “enabled” or “skip”.")

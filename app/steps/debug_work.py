@@ -82,7 +82,7 @@ def raise_if_told(fail: str, fail_first: int, number: int) -> None:
     """The failure that the inputs ask for on this try. Raises StepFailed."""
     if not fail or (fail_first and number > fail_first):
         return
-    if fail in ErrorClass:
+    if fail in tuple(ErrorClass):  # Python 3.11 takes only members on the left
         raise StepFailed(
             ErrorClass(fail), f"This step was told to fail with “{fail}”.", remedy="Clear its Fail field."
         )
