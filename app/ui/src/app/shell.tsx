@@ -1,0 +1,112 @@
+/** The house around every signed-in page: where one can go, who one is, and the page itself. */
+import { Link, Outlet, useRouterState } from "@tanstack/react-router";
+import { Images, Play, Server, Workflow, type LucideIcon } from "lucide-react";
+
+import { AccountMenu } from "@/app/account-menu";
+import { Wordmark } from "@/components/wordmark";
+import { cn } from "@/lib/cn";
+import { useMe } from "@/lib/me";
+import { t, type PlainKey } from "@/lib/messages";
+
+type Room = { to: "/workflows" | "/instances" | "/assets" | "/system"; icon: LucideIcon; name: PlainKey; isForSuperAdmin?: boolean };
+
+const ROOMS: readonly Room[] = [
+  { to: "/workflows", icon: Workflow, name: "nav.workflows" },
+  { to: "/instances", icon: Play, name: "nav.instances" },
+  { to: "/assets", icon: Images, name: "nav.assets" },
+  { to: "/system", icon: Server, name: "nav.system", isForSuperAdmin: true },
+];
+
+const LINK =
+  "flex items-center rounded-md text-soft transition-colors hover:bg-sunken hover:text-foreground data-[status=active]:text-foreground dark:hover:bg-raised";
+
+function useRooms(): readonly Room[] {
+  const { user } = useMe();
+  return ROOMS.filter((room) => room.isForSuperAdmin !== true || user.is_super_admin);
+}
+
+function Sidebar() {
+  const { organization } = useMe();
+  return (
+    <aside className="sticky top-0 hidden h-dvh w-56 shrink-0 flex-col border-r border-border bg-surface/60 px-3 py-4 md:flex">
+      <Link to="/workflows" className="rounded-md px-2 py-1">
+        <Wordmark />
+      </Link>
+      <p className="mt-5 mb-1.5 truncate px-2.5 text-xs text-faint" title={organization.name}>
+        {organization.name}
+      </p>
+      <nav aria-label={t("nav.label")} className="flex flex-col gap-0.5">
+        {useRooms().map(({ to, icon: Icon, name }) => (
+          <Link
+            key={to}
+            to={to}
+            className={cn(LINK, "h-9 gap-2.5 px-2.5 text-sm font-medium data-[status=active]:bg-idle-soft")}
+          >
+            <Icon className="size-4" aria-hidden /> {t(name)}
+          </Link>
+        ))}
+      </nav>
+      <div className="mt-auto">
+        <AccountMenu />
+      </div>
+    </aside>
+  );
+}
+
+function TopBar() {
+  return (
+    <header className="sticky top-0 z-20 flex h-13 items-center justify-between border-b border-border bg-background/85 px-4 backdrop-blur-md md:hidden">
+      <Link to="/workflows" className="rounded-md">
+        <Wordmark />
+      </Link>
+      <AccountMenu isSmall />
+    </header>
+  );
+}
+
+function BottomBar() {
+  return (
+    <nav
+      aria-label={t("nav.label")}
+      className="fixed inset-x-0 bottom-0 z-20 flex border-t border-border bg-background/92 pb-[env(safe-area-inset-bottom)] backdrop-blur-md md:hidden"
+    >
+      {useRooms().map(({ to, icon: Icon, name }) => (
+        <Link key={to} to={to} className={cn(LINK, "h-14 flex-1 flex-col justify-center gap-0.5 rounded-none text-[11px] font-medium")}>
+          <Icon className="size-5" aria-hidden /> {t(name)}
+        </Link>
+      ))}
+    </nav>
+  );
+}
+
+/** A thin line while the next page is on its way: the click has been heard. */
+function Arriving() {
+  const isOnTheWay = useRouterState({ select: (state) => state.status === "pending" });
+  return (
+    <div aria-hidden className={cn("pointer-events-none fixed inset-x-0 top-0 z-50 h-0.5 overflow-hidden opacity-0 transition-opacity", isOnTheWay && "opacity-100")}>
+      <div className="h-full w-1/4 animate-sweep bg-accent" />
+    </div>
+  );
+}
+
+export function Shell() {
+  return (
+    <div className="flex min-h-dvh">
+      <a
+        href="#content"
+        className="sr-only z-50 rounded-md bg-primary px-3 py-2 text-primary-foreground focus:not-sr-only focus:fixed focus:top-3 focus:left-3"
+      >
+        {t("nav.skip")}
+      </a>
+      <Arriving />
+      <Sidebar />
+      <div className="flex min-w-0 flex-1 flex-col max-md:pb-16">
+        <TopBar />
+        <main id="content" tabIndex={-1} className="flex-1 outline-none">
+          <Outlet />
+        </main>
+      </div>
+      <BottomBar />
+    </div>
+  );
+}

@@ -1,0 +1,115 @@
+/** Takes files from the gallery instead of sending them again. */
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { Check } from "lucide-react";
+import { useState, type ReactNode } from "react";
+
+import { LoadMore } from "@/components/load-more";
+import { Thumbnail } from "@/components/media";
+import { ProblemNote } from "@/components/problem-note";
+import { Button } from "@/components/ui/button";
+import { Dialog, DialogTrigger, DialogWindow } from "@/components/ui/dialog";
+import { Skeleton } from "@/components/ui/skeleton";
+import type { AssetFacts, FilePort } from "@/lib/asset-entry";
+import { cn } from "@/lib/cn";
+import { t, tn } from "@/lib/messages";
+
+import { assetsQuery, factsOf } from "./api";
+
+type PickerProps = {
+  port: FilePort;
+  isList: boolean;
+  label: string;
+  onPick: (files: readonly AssetFacts[]) => void;
+  /** The button that opens it. */
+  children: ReactNode;
+};
+
+export function AssetPicker({ port, isList, label, onPick, children }: PickerProps) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <Dialog open={isOpen} onOpenChange={setOpen}>
+      <DialogTrigger asChild>{children}</DialogTrigger>
+      <DialogWindow
+        heading={t("assets.pick_heading", { label })}
+        description={t(isList ? "assets.pick_many" : "assets.pick_one")}
+        className="sm:w-[min(92vw,48rem)]"
+      >
+        <Grid
+          port={port}
+          isList={isList}
+          onPick={(files) => {
+            onPick(files);
+            setOpen(false);
+          }}
+        />
+      </DialogWindow>
+    </Dialog>
+  );
+}
+
+function Grid({ port, isList, onPick }: Pick<PickerProps, "port" | "isList" | "onPick">) {
+  const list = useInfiniteQuery(assetsQuery(port));
+  // In the order of the clicks: that is the order they go into the field.
+  const [chosen, setChosen] = useState<readonly string[]>([]);
+  const assets = list.data?.pages.flatMap((page) => page.items) ?? [];
+
+  function toggle(id: string): void {
+    if (!isList) setChosen([id]);
+    else setChosen((before) => (before.includes(id) ? before.filter((other) => other !== id) : [...before, id]));
+  }
+
+  function finish(): void {
+    onPick(chosen.flatMap((id) => assets.filter((asset) => asset.id === id).map(factsOf)));
+  }
+
+  return (
+    <>
+      <div className="min-h-64 flex-1 overflow-y-auto px-5 py-1">
+        {list.error ? <ProblemNote error={list.error} /> : null}
+        {list.isSuccess && assets.length === 0 ? <p className="py-16 text-center text-soft">{t("assets.pick_empty")}</p> : null}
+        <ul className="grid grid-cols-[repeat(auto-fill,minmax(7.5rem,1fr))] gap-3">
+          {list.isPending
+            ? Array.from({ length: 8 }, (_, index) => (
+                <li key={index}>
+                  <Skeleton className="aspect-square rounded-lg" />
+                </li>
+              ))
+            : assets.map((asset) => {
+                const place = chosen.indexOf(asset.id);
+                return (
+                  <li key={asset.id}>
+                    <button
+                      type="button"
+                      aria-pressed={place >= 0}
+                      aria-label={asset.name}
+                      onClick={() => toggle(asset.id)}
+                      className={cn(
+                        "relative block w-full overflow-hidden rounded-lg border border-border text-left hover:border-control",
+                        place >= 0 && "border-accent ring-2 ring-accent",
+                      )}
+                    >
+                      <Thumbnail file={factsOf(asset)} />
+                      <span className="block truncate px-2 py-1.5 text-xs">{asset.name}</span>
+                      {place >= 0 ? (
+                        <span className="absolute top-1.5 right-1.5 grid size-5.5 place-items-center rounded-full bg-accent text-[11px] font-semibold text-white dark:text-background">
+                          {isList ? place + 1 : <Check className="size-3.5" aria-hidden />}
+                        </span>
+                      ) : null}
+                    </button>
+                  </li>
+                );
+              })}
+        </ul>
+        <LoadMore hasMore={list.hasNextPage} isLoading={list.isFetchingNextPage} onMore={() => void list.fetchNextPage()} />
+      </div>
+      <footer className="flex items-center justify-between gap-3 border-t border-border px-5 py-3">
+        <span className="text-[13px] text-soft" role="status">
+          {tn("assets.count", chosen.length)}
+        </span>
+        <Button variant="primary" disabled={chosen.length === 0} onClick={finish}>
+          {t("assets.take")}
+        </Button>
+      </footer>
+    </>
+  );
+}

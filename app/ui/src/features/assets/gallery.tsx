@@ -1,0 +1,161 @@
+/** Everything that was uploaded or made, newest first. */
+import { useSuspenseInfiniteQuery } from "@tanstack/react-query";
+import { CloudUpload, Download, Images, Trash2 } from "lucide-react";
+import { useRef, useState } from "react";
+import { toast } from "sonner";
+
+import { DropZone } from "@/components/drop-zone";
+import { LoadMore } from "@/components/load-more";
+import { downloadUrl, Thumbnail, Viewer } from "@/components/media";
+import { Empty } from "@/components/page";
+import { Ago } from "@/components/time";
+import { Button } from "@/components/ui/button";
+import { ConfirmWindow, Dialog, DialogTrigger, DialogWindow } from "@/components/ui/dialog";
+import { Progress } from "@/components/ui/progress";
+import type { AssetEntry, FilePort } from "@/lib/asset-entry";
+import { bytes, playtime } from "@/lib/format";
+import { useMay } from "@/lib/me";
+import { t, type PlainKey } from "@/lib/messages";
+import { asProblem } from "@/lib/problem";
+import type { Asset } from "@/lib/types";
+
+import { assetsQuery, factsOf, useDeleteAsset } from "./api";
+import { useUploads } from "./use-uploads";
+
+const SOURCES: Record<Asset["source"], PlainKey> = {
+  upload: "assets.source_upload",
+  step: "assets.source_step",
+  sample: "assets.source_sample",
+};
+
+function facts(asset: Asset): string {
+  return [
+    asset.mime,
+    bytes(asset.size_bytes),
+    asset.width !== null && asset.height !== null ? `${String(asset.width)} × ${String(asset.height)}` : null,
+    asset.duration_s === null ? null : playtime(asset.duration_s),
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+function AssetWindow({ asset, mayDelete }: { asset: Asset; mayDelete: boolean }) {
+  const [isOpen, setOpen] = useState(false);
+  const [isAsking, setAsking] = useState(false);
+  const remove = useDeleteAsset();
+  return (
+    <Dialog open={isOpen} onOpenChange={setOpen}>
+      <DialogTrigger asChild>
+        <button
+          type="button"
+          aria-label={asset.name}
+          className="block w-full overflow-hidden rounded-lg border border-border bg-surface text-left shadow-card transition-colors hover:border-control"
+        >
+          <Thumbnail file={factsOf(asset)} />
+          <span className="block truncate px-2.5 pt-2 text-[13px]">{asset.name}</span>
+          <span className="block truncate px-2.5 pb-2 text-xs text-soft">
+            {asset.duration_s === null ? bytes(asset.size_bytes) : `${playtime(asset.duration_s)} · ${bytes(asset.size_bytes)}`}
+          </span>
+        </button>
+      </DialogTrigger>
+      <DialogWindow heading={asset.name} description={facts(asset)} className="sm:w-[min(92vw,52rem)]">
+        <div className="min-h-0 overflow-y-auto px-5">{isOpen ? <Viewer file={factsOf(asset)} /> : null}</div>
+        <footer className="flex items-center gap-2 px-5 py-4">
+          <span className="mr-auto text-[13px] text-soft">
+            {t(SOURCES[asset.source])} · <Ago time={asset.created_at} />
+          </span>
+          {mayDelete ? (
+            <Button variant="danger" isBusy={remove.isPending} onClick={() => setAsking(true)}>
+              <Trash2 aria-hidden /> {t("assets.delete")}
+            </Button>
+          ) : null}
+          <Button asChild>
+            <a href={downloadUrl(asset.id)} download={asset.name}>
+              <Download aria-hidden /> {t("common.download")}
+            </a>
+          </Button>
+        </footer>
+        <ConfirmWindow
+          isOpen={isAsking}
+          onOpenChange={setAsking}
+          heading={t("assets.delete_heading", { name: asset.name })}
+          body={t("assets.delete_body")}
+          action={t("assets.delete")}
+          onConfirm={() =>
+            remove.mutate(asset.id, {
+              onSuccess: () => setOpen(false),
+              onError: (error) => toast.error(asProblem(error).message),
+            })
+          }
+        />
+      </DialogWindow>
+    </Dialog>
+  );
+}
+
+function Uploading({ entries }: { entries: readonly AssetEntry[] }) {
+  return (
+    <ul className="mb-4 space-y-2" aria-label={t("assets.uploads")}>
+      {entries.map((entry) =>
+        entry.state === "uploading" ? (
+          <li key={entry.key} className="flex items-center gap-3 text-[13px]">
+            <span className="w-48 truncate">{entry.name}</span>
+            <Progress fraction={entry.fraction} label={t("upload.progress", { name: entry.name })} className="flex-1" />
+          </li>
+        ) : entry.state === "failed" ? (
+          <li key={entry.key} role="alert" className="text-[13px] text-failed">
+            {entry.name}: {entry.problem.message}
+          </li>
+        ) : null,
+      )}
+    </ul>
+  );
+}
+
+export function Gallery({ kind }: { kind: FilePort }) {
+  const list = useSuspenseInfiniteQuery(assetsQuery(kind));
+  const mayUpload = useMay("operator");
+  const mayDelete = useMay("editor");
+  const input = useRef<HTMLInputElement>(null);
+  const [entries, setEntries] = useState<readonly AssetEntry[]>([]);
+  const start = useUploads(setEntries, null);
+  const assets = list.data.pages.flatMap((page) => page.items);
+  const uploadButton = mayUpload ? (
+    <Button onClick={() => input.current?.click()}>
+      <CloudUpload aria-hidden /> {t("assets.upload")}
+    </Button>
+  ) : undefined;
+
+  return (
+    <DropZone onFiles={(files) => (mayUpload ? start(files) : undefined)} overClassName="rounded-xl ring-2 ring-accent ring-offset-8 ring-offset-background">
+      <input
+        ref={input}
+        type="file"
+        multiple
+        tabIndex={-1}
+        className="hidden"
+        aria-label={t("assets.upload")}
+        onChange={(event) => {
+          start([...(event.target.files ?? [])]);
+          event.target.value = "";
+        }}
+      />
+      <Uploading entries={entries} />
+      {assets.length === 0 ? (
+        <Empty icon={Images} heading={t("assets.empty")} body={t("assets.empty_body")} action={uploadButton} />
+      ) : (
+        <>
+          <div className="mb-4 flex justify-end">{uploadButton}</div>
+          <ul className="grid grid-cols-[repeat(auto-fill,minmax(9.5rem,1fr))] gap-3" aria-label={t("assets.heading")}>
+            {assets.map((asset) => (
+              <li key={asset.id}>
+                <AssetWindow asset={asset} mayDelete={mayDelete} />
+              </li>
+            ))}
+          </ul>
+          <LoadMore hasMore={list.hasNextPage} isLoading={list.isFetchingNextPage} onMore={() => void list.fetchNextPage()} />
+        </>
+      )}
+    </DropZone>
+  );
+}

@@ -1,0 +1,66 @@
+/** Instances, newest first: of one workflow, or of all. */
+import { useSuspenseInfiniteQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { Play } from "lucide-react";
+
+import { LoadMore } from "@/components/load-more";
+import { Empty } from "@/components/page";
+import { StatusPill } from "@/components/status";
+import { Ago, Elapsed } from "@/components/time";
+import { Button } from "@/components/ui/button";
+import { t } from "@/lib/messages";
+
+import { instancesQuery } from "./api";
+
+export function InstanceList({ workflowId }: { workflowId: string | null }) {
+  const list = useSuspenseInfiniteQuery(instancesQuery(workflowId));
+  const instances = list.data.pages.flatMap((page) => page.items);
+  if (instances.length === 0) {
+    return (
+      <Empty
+        icon={Play}
+        heading={t("instances.empty")}
+        body={t("instances.empty_body")}
+        action={
+          <Button asChild variant="primary">
+            {workflowId === null ? (
+              <Link to="/workflows">{t("instances.to_workflows")}</Link>
+            ) : (
+              <Link to="/workflows/$workflowId" params={{ workflowId }} search={{ tab: "run" }}>
+                {t("run.start")}
+              </Link>
+            )}
+          </Button>
+        }
+      />
+    );
+  }
+  return (
+    <>
+      <ul aria-label={t("instances.heading")} className="divide-y divide-border overflow-hidden rounded-xl border border-border bg-surface shadow-card">
+        {instances.map((instance) => (
+          <li key={instance.id} className="relative flex items-center gap-x-4 px-4 py-2.5 transition-colors hover:bg-sunken/60">
+            <span className="min-w-0 flex-1">
+              <Link
+                to="/instances/$instanceId"
+                params={{ instanceId: instance.id }}
+                className="block truncate font-medium after:absolute after:inset-0"
+              >
+                {instance.workflow_name} <span className="font-normal text-soft tabular-nums">#{instance.number}</span>
+              </Link>
+              {instance.error === null && instance.reason === null ? null : (
+                <span className="block truncate text-[13px] text-soft">{instance.error?.message ?? instance.reason}</span>
+              )}
+            </span>
+            <span className="w-20 text-right text-[13px] text-soft tabular-nums max-sm:hidden">
+              {instance.started_at === null ? null : <Elapsed start={instance.started_at} end={instance.ended_at} />}
+            </span>
+            <Ago time={instance.created_at} className="w-24 text-right text-[13px] text-soft max-sm:hidden" />
+            <StatusPill status={instance.status} />
+          </li>
+        ))}
+      </ul>
+      <LoadMore hasMore={list.hasNextPage} isLoading={list.isFetchingNextPage} onMore={() => void list.fetchNextPage()} />
+    </>
+  );
+}

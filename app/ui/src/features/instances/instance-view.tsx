@@ -1,0 +1,199 @@
+/** An instance as it happens: what it made, how its steps stand, what it was given. */
+import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { Ban, RotateCcw } from "lucide-react";
+import { lazy, Suspense, useMemo, useState } from "react";
+import { toast } from "sonner";
+
+import { LiveBadge } from "@/components/live-badge";
+import { Page } from "@/components/page";
+import { FailureNote } from "@/components/problem-note";
+import { StatusPill, statusWord } from "@/components/status";
+import { Ago, Elapsed } from "@/components/time";
+import { Button } from "@/components/ui/button";
+import { Card, CardHeading } from "@/components/ui/card";
+import { ConfirmWindow } from "@/components/ui/dialog";
+import { Progress } from "@/components/ui/progress";
+import { Skeleton } from "@/components/ui/skeleton";
+import { useStepTitles } from "@/lib/catalog";
+import { readGraph, readInputs } from "@/lib/definition";
+import { useMay } from "@/lib/me";
+import { t, tn } from "@/lib/messages";
+import { asProblem } from "@/lib/problem";
+import type { Instance, Step } from "@/lib/types";
+
+import { definitionQuery, ENDED, instanceQuery, stepsQuery, useCancel } from "./api";
+import { useLiveInstance, useLiveState } from "./live";
+import { StepRow } from "./step-row";
+import { ValueList } from "./value-view";
+
+const WorkflowGraph = lazy(() => import("@/components/graph/workflow-graph"));
+
+const SETTLED = new Set(["completed", "skipped", "failed", "cancelled"]);
+
+function CancelButton({ instance }: { instance: Instance }) {
+  const cancel = useCancel(instance.id);
+  const [isAsking, setAsking] = useState(false);
+  return (
+    <>
+      <Button variant="danger" isBusy={cancel.isPending} onClick={() => setAsking(true)}>
+        {cancel.isPending ? null : <Ban aria-hidden />} {t("instance.cancel")}
+      </Button>
+      <ConfirmWindow
+        isOpen={isAsking}
+        onOpenChange={setAsking}
+        heading={t("instance.cancel_heading", { name: instance.workflow_name, number: instance.number })}
+        body={t("instance.cancel_body")}
+        action={t("instance.cancel")}
+        onConfirm={() => cancel.mutate(undefined, { onError: (error) => toast.error(asProblem(error).message) })}
+      />
+    </>
+  );
+}
+
+/** How far the whole is, by its steps; said aloud when a step settles, not at every percent. */
+function Overall({ steps }: { steps: readonly Step[] }) {
+  const done = steps.filter((step) => SETTLED.has(step.status)).length;
+  const running = steps.filter((step) => step.status === "running");
+  const within = running.reduce(
+    (sum, step) => sum + (step.items && step.items.total > 0 ? step.items.done / step.items.total : (step.progress_fraction ?? 0)),
+    0,
+  );
+  return (
+    <div className="px-4 pt-3 pb-3.5">
+      <div className="mb-2 flex justify-between text-[13px] text-soft">
+        <span role="status">{t("instance.steps_done", { done, total: steps.length })}</span>
+      </div>
+      <Progress fraction={steps.length === 0 ? null : (done + within) / steps.length} label={t("instance.progress")} className="h-2" />
+    </div>
+  );
+}
+
+export function InstanceView({ instanceId }: { instanceId: string }) {
+  const instance = useSuspenseQuery(instanceQuery(instanceId)).data;
+  const steps = useSuspenseQuery(stepsQuery(instanceId)).data.items;
+  const definition: unknown = useQuery(definitionQuery(instance)).data?.definition;
+  const hasEnded = ENDED.has(instance.status);
+  useLiveInstance(instanceId, 0, hasEnded);
+  const live = useLiveState();
+  const titles = useStepTitles();
+  const mayRun = useMay("operator");
+
+  const graph = useMemo(() => readGraph(definition), [definition]);
+  const labels = useMemo(() => new Map(readInputs(definition).map((spec) => [spec.name, spec.label])), [definition]);
+  const names = new Map(graph.nodes.map((node) => [node.id, node.name ?? node.id]));
+  const places = new Map(graph.nodes.map((node, index) => [node.id, index]));
+  const shown = steps
+    .filter((step) => step.path.length === 0)
+    .sort((one, other) => (places.get(one.node_id) ?? 0) - (places.get(other.node_id) ?? 0));
+  const statuses = new Map(shown.map((step) => [step.node_id, step.status]));
+  const outputs = Object.entries(instance.outputs ?? {}).filter(([, value]) => value !== null);
+
+  return (
+    <Page
+      isWide
+      title={t("instance.title", { name: instance.workflow_name, number: instance.number })}
+      trail={
+        <>
+          <Link to="/instances" className="rounded hover:text-foreground">
+            {t("instances.heading")}
+          </Link>
+          <span aria-hidden>/</span>
+          <Link to="/workflows/$workflowId" params={{ workflowId: instance.workflow_id }} className="rounded hover:text-foreground">
+            {instance.workflow_name}
+          </Link>
+        </>
+      }
+      badge={
+        <>
+          <StatusPill status={instance.status} />
+          {hasEnded ? null : <LiveBadge state={live} />}
+        </>
+      }
+      subtitle={
+        <span className="text-[13px]">
+          {t("instance.started")} <Ago time={instance.created_at} />
+          {instance.started_at === null ? null : (
+            <>
+              {" · "}
+              <Elapsed start={instance.started_at} end={instance.ended_at} className="tabular-nums" />
+            </>
+          )}
+          {instance.reason === null ? null : ` · ${instance.reason}`}
+        </span>
+      }
+      actions={
+        mayRun ? (
+          <>
+            {hasEnded ? null : <CancelButton instance={instance} />}
+            <Button asChild>
+              <Link
+                to="/workflows/$workflowId"
+                params={{ workflowId: instance.workflow_id }}
+                search={{ tab: "run", from: instance.id }}
+              >
+                <RotateCcw aria-hidden /> {t("instance.again")}
+              </Link>
+            </Button>
+          </>
+        ) : undefined
+      }
+    >
+      <p className="sr-only" aria-live="polite">
+        {t("instance.is", { status: statusWord(instance.status) })}
+      </p>
+      <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_22rem]">
+        <div className="min-w-0 space-y-5">
+          {instance.error === null ? null : (
+            <FailureNote
+              heading={instance.error.message}
+              remedy={instance.error.remedy}
+              tag={instance.error.class}
+            />
+          )}
+          {instance.status === "completed" && outputs.length > 0 ? (
+            <Card aria-label={t("instance.outputs")} className="p-4">
+              <ValueList values={Object.fromEntries(outputs)} isLarge />
+            </Card>
+          ) : null}
+          <Card aria-label={t("instance.steps")}>
+            <CardHeading aside={<span className="text-xs text-faint">{tn("workflows.steps", shown.length)}</span>}>{t("instance.steps")}</CardHeading>
+            {hasEnded ? null : <Overall steps={shown} />}
+            <ol className="divide-y divide-border">
+              {shown.map((step) => (
+                <StepRow
+                  key={step.id}
+                  instanceId={instanceId}
+                  step={step}
+                  name={names.get(step.node_id) ?? step.node_id}
+                  title={titles.get(step.kind) ?? step.kind}
+                />
+              ))}
+            </ol>
+          </Card>
+        </div>
+        <div className="min-w-0 space-y-5">
+          <Suspense fallback={<Skeleton className="h-72 rounded-xl" />}>
+            <WorkflowGraph
+              key={graph.nodes.length}
+              definition={definition}
+              statuses={statuses}
+              titles={titles}
+              direction="down"
+              className="h-80"
+              onOpen={(node) => document.getElementById(`step-${node}`)?.scrollIntoView({ block: "center", behavior: "smooth" })}
+            />
+          </Suspense>
+          {Object.keys(instance.inputs).length > 0 ? (
+            <Card aria-label={t("instance.inputs")}>
+              <CardHeading>{t("instance.inputs")}</CardHeading>
+              <div className="p-4">
+                <ValueList values={instance.inputs} labels={labels} />
+              </div>
+            </Card>
+          ) : null}
+        </div>
+      </div>
+    </Page>
+  );
+}

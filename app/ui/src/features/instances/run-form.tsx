@@ -1,0 +1,121 @@
+/** The form of a workflow, made from its inputs; sending it starts an instance. */
+import { useQuery } from "@tanstack/react-query";
+import { Play } from "lucide-react";
+import { useRef, useState, type SyntheticEvent, type ReactNode } from "react";
+
+import { ProblemNote } from "@/components/problem-note";
+import { Button } from "@/components/ui/button";
+import { Skeleton } from "@/components/ui/skeleton";
+import type { AssetEntry, AssetFieldProps } from "@/lib/asset-entry";
+import { readInputs, type InputSpec } from "@/lib/definition";
+import { t } from "@/lib/messages";
+import { asProblem } from "@/lib/problem";
+import { fieldOf, filePort, initialValue, isList, toInputs, type FieldValue, type FieldValues } from "@/lib/run-values";
+
+import { instanceQuery, useStart } from "./api";
+import { InputField } from "./input-field";
+
+type RunFormProps = {
+  workflowId: string;
+  definition: unknown;
+  /** An earlier instance whose inputs to start from. */
+  from: string | null;
+  renderAssets: (props: AssetFieldProps) => ReactNode;
+  onStarted: (instanceId: string) => void;
+};
+
+export function RunForm({ from, ...rest }: RunFormProps) {
+  const earlier = useQuery({ ...instanceQuery(from ?? ""), enabled: from !== null });
+  if (from !== null && earlier.isPending) return <Skeleton className="h-64 rounded-xl" />;
+  return <Form earlier={earlier.data?.inputs ?? {}} {...rest} />;
+}
+
+type FormProps = Omit<RunFormProps, "from"> & { earlier: Record<string, unknown> };
+
+function Form({ workflowId, definition, earlier, renderAssets, onStarted }: FormProps) {
+  const specs = readInputs(definition);
+  const start = useStart();
+  const form = useRef<HTMLFormElement>(null);
+  const [values, setValues] = useState<FieldValues>(() =>
+    Object.fromEntries(specs.map((spec) => [spec.name, initialValue(spec, earlier[spec.name] ?? spec.default)])),
+  );
+  const [missing, setMissing] = useState<Record<string, string[]>>({});
+  const outcome = toInputs(specs, values);
+
+  const refused = start.error ? asProblem(start.error).complaints : [];
+  const names = new Set(specs.map((spec) => spec.name));
+  const complaintsOf = (name: string): string[] =>
+    missing[name] ?? refused.filter((entry) => fieldOf(entry.field ?? "") === name).map((entry) => entry.message);
+  const isPlaced = refused.length > 0 && refused.every((entry) => names.has(fieldOf(entry.field ?? "")));
+
+  function change(name: string, next: FieldValue | ((before: FieldValue) => FieldValue)): void {
+    setValues((before) => ({ ...before, [name]: typeof next === "function" ? next(before[name] ?? "") : next }));
+    setMissing((before) => Object.fromEntries(Object.entries(before).filter(([other]) => other !== name)));
+    if (start.error) start.reset();
+  }
+
+  function showFirstComplaint(): void {
+    // After the paint that marks the fields.
+    requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
+  }
+
+  function submit(event: SyntheticEvent): void {
+    event.preventDefault();
+    if (start.isPending || outcome.waiting > 0) return;
+    setMissing(outcome.complaints);
+    if (Object.keys(outcome.complaints).length > 0) {
+      showFirstComplaint();
+      return;
+    }
+    start.mutate(
+      { workflow_id: workflowId, inputs: outcome.inputs },
+      { onSuccess: (instance) => onStarted(instance.id), onError: showFirstComplaint },
+    );
+  }
+
+  function field(spec: InputSpec): ReactNode {
+    const complaints = complaintsOf(spec.name);
+    const port = filePort(spec);
+    if (port === null) {
+      return (
+        <InputField
+          key={spec.name}
+          spec={spec}
+          value={values[spec.name] ?? ""}
+          complaints={complaints}
+          onChange={(value) => change(spec.name, value)}
+        />
+      );
+    }
+    return (
+      <div key={spec.name}>
+        {renderAssets({
+          label: spec.label,
+          hint: spec.description ?? undefined,
+          isOptional: !spec.isRequired,
+          port,
+          isList: isList(spec),
+          max: isList(spec) ? spec.max : 1,
+          entries: (values[spec.name] ?? []) as readonly AssetEntry[],
+          onChange: (update) => change(spec.name, (before) => update(before as readonly AssetEntry[])),
+          complaints,
+        })}
+      </div>
+    );
+  }
+
+  return (
+    <form ref={form} onSubmit={submit} noValidate className="space-y-5" aria-label={t("run.form")}>
+      {specs.length === 0 ? <p className="text-soft">{t("run.no_inputs")}</p> : specs.map(field)}
+      {start.error && !isPlaced ? <ProblemNote error={start.error} /> : null}
+      <div className="flex items-center gap-3">
+        <Button type="submit" variant="primary" size="lg" isBusy={start.isPending} disabled={outcome.waiting > 0}>
+          {start.isPending ? null : <Play aria-hidden />} {t("run.start")}
+        </Button>
+        <span className="text-[13px] text-soft" role="status">
+          {outcome.waiting > 0 ? t("run.waiting_uploads") : ""}
+        </span>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,78 @@
+/** The items of a fan-out: a cell each, with its picture once it has made one. */
+import { useInfiniteQuery } from "@tanstack/react-query";
+
+import { LoadMore } from "@/components/load-more";
+import { Thumbnail } from "@/components/media";
+import { ProblemNote } from "@/components/problem-note";
+import { StatusIcon, statusWord } from "@/components/status";
+import { Skeleton } from "@/components/ui/skeleton";
+import type { AssetFacts } from "@/lib/asset-entry";
+import { cn } from "@/lib/cn";
+import { t } from "@/lib/messages";
+import type { Step } from "@/lib/types";
+
+import { itemsQuery } from "./api";
+
+function fileOf(item: Step): AssetFacts | null {
+  for (const value of Object.values(item.outputs ?? {})) {
+    if (typeof value === "object" && value !== null && "asset" in value && "mime" in value) return value as AssetFacts;
+  }
+  return null;
+}
+
+function Cell({ item }: { item: Step }) {
+  const number = (item.path.at(-1) ?? 0) + 1;
+  const file = fileOf(item);
+  const label = t("step.item", { number, status: statusWord(item.status) });
+  return (
+    <li
+      title={item.error?.message ?? label}
+      data-status={item.status}
+      className={cn(
+        "relative aspect-square overflow-hidden rounded-md border border-border bg-sunken",
+        item.status === "failed" && "border-failed/50 bg-failed-soft",
+      )}
+    >
+      {file === null ? (
+        <div className="grid size-full place-items-center">
+          <StatusIcon status={item.status} isSilent />
+        </div>
+      ) : (
+        <a href={`/api/v1/assets/${file.asset}/content`} target="_blank" rel="noreferrer" aria-label={t("media.open", { name: file.name })}>
+          <Thumbnail file={file} />
+        </a>
+      )}
+      <span className="absolute right-1 bottom-0.5 text-[10px] text-faint tabular-nums" aria-hidden>
+        {file === null ? number : ""}
+      </span>
+      <span className="sr-only">{label}</span>
+    </li>
+  );
+}
+
+export function StepItems({ instanceId, step }: { instanceId: string; step: Step }) {
+  const list = useInfiniteQuery(itemsQuery(instanceId, step.id));
+  if (list.error) return <ProblemNote error={list.error} />;
+  if (list.isPending) return <Skeleton className="h-20" />;
+  const items = list.data.pages.flatMap((page) => page.items);
+  const failed = items.filter((item) => item.error !== null);
+  return (
+    <section aria-label={t("step.items_label")}>
+      <ol className="grid grid-cols-[repeat(auto-fill,minmax(4.5rem,1fr))] gap-1.5">
+        {items.map((item) => (
+          <Cell key={item.id} item={item} />
+        ))}
+      </ol>
+      {failed.length > 0 ? (
+        <ul className="mt-3 space-y-1 text-[13px]">
+          {failed.slice(0, 10).map((item) => (
+            <li key={item.id} className="text-failed">
+              {t("step.item_error", { number: (item.path.at(-1) ?? 0) + 1, message: item.error?.message ?? "" })}
+            </li>
+          ))}
+        </ul>
+      ) : null}
+      <LoadMore hasMore={list.hasNextPage} isLoading={list.isFetchingNextPage} onMore={() => void list.fetchNextPage()} />
+    </section>
+  );
+}

@@ -1,0 +1,103 @@
+/** One step of an instance: how it stands at a glance, everything about it when opened. */
+import { useQuery } from "@tanstack/react-query";
+import { ChevronRight } from "lucide-react";
+import { useId, useState } from "react";
+
+import { FailureNote } from "@/components/problem-note";
+import { StatusIcon, statusWord } from "@/components/status";
+import { Elapsed } from "@/components/time";
+import { Progress } from "@/components/ui/progress";
+import { cn } from "@/lib/cn";
+import { percent } from "@/lib/format";
+import { t } from "@/lib/messages";
+import type { Step } from "@/lib/types";
+
+import { previewKey } from "./api";
+import { StepItems } from "./step-items";
+import { StepLogs } from "./step-logs";
+import { ValueList } from "./value-view";
+
+/** Of a fan-out the share of its items, of a step what it says itself. */
+function fractionOf(step: Step): number | null {
+  if (step.items !== null && step.items.total > 0) return step.items.done / step.items.total;
+  return step.progress_fraction;
+}
+
+function summaryOf(step: Step): string {
+  if (step.reason !== null) return step.reason;
+  if (step.status === "failed" && step.error !== null) return step.error.message;
+  if (step.items !== null) {
+    const { total, done, failed } = step.items;
+    return failed > 0 ? t("step.items_failed", { done, total, failed }) : t("step.items", { done, total });
+  }
+  if (step.status === "running" && step.progress_message !== null) return step.progress_message;
+  if (step.attempts_used > 1) return t("step.attempts", { count: step.attempts_used });
+  return "";
+}
+
+function Preview({ stepId, label }: { stepId: string; label: string }) {
+  const preview = useQuery<string>({ queryKey: previewKey(stepId), enabled: false });
+  return preview.data === undefined ? null : <img src={preview.data} alt={t("step.preview", { step: label })} className="max-h-48 rounded-lg" />;
+}
+
+function Details({ instanceId, step, label }: { instanceId: string; step: Step; label: string }) {
+  const hasOutputs = step.outputs !== null && Object.keys(step.outputs).length > 0;
+  return (
+    <div className="space-y-4 pt-1 pb-4 pl-7">
+      {step.error !== null ? <FailureNote heading={step.error.message} remedy={step.error.remedy} tag={step.error.class} /> : null}
+      {step.status === "running" ? <Preview stepId={step.id} label={label} /> : null}
+      {step.items === null ? null : <StepItems instanceId={instanceId} step={step} />}
+      {hasOutputs && step.items === null ? (
+        <section aria-label={t("step.outputs")}>
+          <ValueList values={step.outputs ?? {}} />
+        </section>
+      ) : null}
+      {step.items === null ? <StepLogs instanceId={instanceId} stepId={step.id} isRunning={step.status === "running"} /> : null}
+    </div>
+  );
+}
+
+type StepRowProps = { instanceId: string; step: Step; name: string; title: string };
+
+export function StepRow({ instanceId, step, name, title }: StepRowProps) {
+  const id = useId();
+  // Failures open by themselves until somebody decides otherwise.
+  const [choice, setChoice] = useState<boolean | null>(null);
+  const isOpen = choice ?? step.status === "failed";
+  const isRunning = step.status === "running";
+  const fraction = fractionOf(step);
+  const summary = summaryOf(step);
+
+  return (
+    <li id={`step-${step.node_id}`} data-step={step.node_id} data-status={step.status} className="px-4">
+      <button
+        type="button"
+        aria-expanded={isOpen}
+        aria-controls={`${id}-details`}
+        onClick={() => setChoice(!isOpen)}
+        className="group flex min-h-12 w-full items-center gap-3 rounded-md py-2 text-left -outline-offset-2"
+      >
+        <StatusIcon status={step.status} isSilent />
+        <span className="min-w-0 flex-1">
+          <span className="flex items-baseline gap-2">
+            <span className={cn("truncate font-medium", step.status === "skipped" && "text-soft")}>{name}</span>
+            <span className="truncate text-xs text-faint max-sm:hidden">{title}</span>
+            <span className="sr-only">{statusWord(step.status)}</span>
+          </span>
+          {summary === "" ? null : (
+            <span className={cn("block truncate text-[13px]", step.status === "failed" ? "text-failed" : "text-soft")}>{summary}</span>
+          )}
+        </span>
+        {isRunning && fraction !== null ? <span className="text-[13px] text-running tabular-nums">{percent(fraction)}</span> : null}
+        <span className="w-16 shrink-0 text-right text-[13px] text-soft tabular-nums">
+          {step.started_at === null ? "" : <Elapsed start={step.started_at} end={step.ended_at} />}
+        </span>
+        <ChevronRight className={cn("size-4 shrink-0 text-faint transition-transform", isOpen && "rotate-90")} aria-hidden />
+      </button>
+      {isRunning ? <Progress fraction={fraction} label={t("step.progress", { step: name })} className="mb-2.5 ml-7" /> : null}
+      <div id={`${id}-details`} hidden={!isOpen}>
+        {isOpen ? <Details instanceId={instanceId} step={step} label={name} /> : null}
+      </div>
+    </li>
+  );
+}

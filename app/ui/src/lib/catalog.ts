@@ -1,0 +1,22 @@
+/** The step types this box knows. They change only when the server restarts. */
+import { queryOptions, useQuery } from "@tanstack/react-query";
+
+import { call } from "@/lib/api";
+import type { StepType } from "@/lib/types";
+
+export const catalogQuery = queryOptions({
+  queryKey: ["catalog"],
+  queryFn: ({ signal }) => call<{ items: StepType[] }>("GET", "/catalog", { signal }),
+  staleTime: 600_000,
+});
+
+const NOTHING: ReadonlyMap<string, string> = new Map();
+
+function titles(catalog: { items: StepType[] }): ReadonlyMap<string, string> {
+  return new Map(catalog.items.map((entry) => [entry.kind, entry.title]));
+}
+
+/** Titles by kind; empty until the catalogue is here. */
+export function useStepTitles(): ReadonlyMap<string, string> {
+  return useQuery({ ...catalogQuery, select: titles }).data ?? NOTHING;
+}

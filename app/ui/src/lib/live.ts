@@ -1,0 +1,232 @@
+/**
+ * Follows instances while they run: over one WebSocket; where none gets through, over server-sent events;
+ * where those do not either, by asking every two seconds. Events are numbered, so after any gap the feed
+ * goes on behind the last one seen, and the page hears each event once and in order.
+ */
+import { backoff_ms, parseLive, type LiveEvent, type LiveMessage } from "@/lib/live-protocol";
+
+/** How the page hears of changes: shown to the person, because a slower way looks like a slower box. */
+export type LiveState = "connecting" | "live" | "events" | "polling" | "offline";
+
+export type Listener = { onEvents: (events: readonly LiveEvent[]) => void; onProgress: (message: LiveMessage & { kind: "progress" }) => void };
+
+type Topic = { id: string; after: number; listeners: Set<Listener>; stream: EventSource | null; isPolling: boolean };
+
+/** What the feed needs of its surroundings; tests bring their own. */
+export type LiveWorld = {
+  openSocket: () => WebSocket;
+  openStream: (id: string, after: number) => EventSource;
+  /** Events after a number; also the last resort when nothing can be kept open. */
+  ask: (id: string, after: number) => Promise<readonly LiveEvent[]>;
+  /** Renews the session; a refused socket looks like a broken one to a script. */
+  renew: () => Promise<boolean>;
+};
+
+const POLL_MS = 2_000;
+/** A socket that does not come up in this time counts as refused; some proxies never answer. */
+const PATIENCE_MS = 6_000;
+/** This many sockets in a row must fail before the page falls back. */
+const FAILURES = 2;
+/** A topic left and entered again at once (a page change) keeps its connection. */
+const LINGER_MS = 1_500;
+
+export class LiveFeed {
+  #world: LiveWorld;
+  #topics = new Map<string, Topic>();
+  #socket: WebSocket | null = null;
+  #failures = 0;
+  #retry: ReturnType<typeof setTimeout> | null = null;
+  #patience: ReturnType<typeof setTimeout> | null = null;
+  #poll: ReturnType<typeof setInterval> | null = null;
+  #linger: ReturnType<typeof setTimeout> | null = null;
+  #state: LiveState = "connecting";
+  #watchers = new Set<() => void>();
+
+  constructor(world: LiveWorld) {
+    this.#world = world;
+  }
+
+  get state(): LiveState {
+    return this.#state;
+  }
+
+  /** Tells when `state` changes; returns how to stop. */
+  watch = (watcher: () => void): (() => void) => {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  };
+
+  /** Follows an instance from behind event `after`; returns how to stop. */
+  follow(id: string, after: number, listener: Listener): () => void {
+    let topic = this.#topics.get(id);
+    if (topic === undefined) {
+      topic = { id, after, listeners: new Set(), stream: null, isPolling: false };
+      this.#topics.set(id, topic);
+    }
+    topic.listeners.add(listener);
+    if (this.#linger !== null) clearTimeout(this.#linger);
+    this.#linger = null;
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#subscribe(topic);
+    else if (this.#socket === null && this.#retry === null) this.#connect();
+    else if (this.#state === "events" || this.#state === "polling") this.#fallBack(topic);
+    return () => this.#leave(id, listener);
+  }
+
+  /** The network went away: say so at once instead of waiting for a timeout. */
+  goOffline(): void {
+    this.#stopTimers();
+    this.#closeSocket();
+    this.#stopFallback();
+    this.#set("offline");
+  }
+
+  /** The network is back: do not wait for the next turn. */
+  goOnline(): void {
+    if (this.#topics.size === 0 || this.#socket?.readyState === WebSocket.OPEN) return;
+    this.#stopTimers();
+    this.#failures = 0;
+    this.#closeSocket();
+    this.#connect();
+  }
+
+  #set(state: LiveState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    for (const watcher of this.#watchers) watcher();
+  }
+
+  #leave(id: string, listener: Listener): void {
+    const topic = this.#topics.get(id);
+    topic?.listeners.delete(listener);
+    if (topic === undefined || topic.listeners.size > 0) return;
+    topic.stream?.close();
+    this.#topics.delete(id);
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ unsubscribe: `instance:${id}` }));
+    if (this.#topics.size === 0) this.#linger = setTimeout(() => this.#rest(), LINGER_MS);
+  }
+
+  /** Nobody follows anything: hold nothing open. */
+  #rest(): void {
+    this.#stopTimers();
+    this.#closeSocket();
+    this.#stopFallback();
+    this.#failures = 0;
+    this.#set("connecting");
+  }
+
+  #subscribe(topic: Topic): void {
+    this.#socket?.send(JSON.stringify({ subscribe: `instance:${topic.id}`, after: topic.after }));
+  }
+
+  #connect(): void {
+    const socket = this.#world.openSocket();
+    this.#socket = socket;
+    this.#patience = setTimeout(() => socket.close(), PATIENCE_MS);
+    socket.onopen = () => {
+      this.#stopTimers();
+      this.#failures = 0;
+      this.#stopFallback();
+      this.#set("live");
+      for (const topic of this.#topics.values()) this.#subscribe(topic);
+    };
+    socket.onmessage = (message: MessageEvent<unknown>) => this.#hear(message.data);
+    socket.onclose = () => {
+      if (this.#socket !== socket) return;
+      this.#socket = null;
+      this.#stopTimers();
+      void this.#tryAgain();
+    };
+  }
+
+  async #tryAgain(): Promise<void> {
+    if (this.#topics.size === 0 || this.#state === "offline") return;
+    this.#failures += 1;
+    if (this.#failures >= FAILURES) for (const topic of this.#topics.values()) this.#fallBack(topic);
+    if (this.#state === "live") this.#set("connecting");
+    if (this.#failures === 1) await this.#world.renew().catch(() => false);
+    if (this.#topics.size === 0 || this.#socket !== null || this.#retry !== null) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      if (this.#topics.size > 0) this.#connect();
+    }, backoff_ms(this.#failures));
+  }
+
+  #fallBack(topic: Topic): void {
+    if (topic.stream !== null || topic.isPolling) return;
+    const stream = this.#world.openStream(topic.id, topic.after);
+    topic.stream = stream;
+    const giveUp = (): void => {
+      if (topic.stream !== stream) return;
+      stream.close();
+      topic.stream = null;
+      topic.isPolling = true;
+      this.#startPolling();
+    };
+    const timer = setTimeout(giveUp, PATIENCE_MS);
+    stream.onopen = () => {
+      clearTimeout(timer);
+      if (topic.stream === stream && this.#state !== "live") this.#set("events");
+    };
+    stream.onmessage = (message: MessageEvent<unknown>) => this.#hear(message.data);
+    // A stream that is merely interrupted opens itself again from its `after`, which is old by then.
+    stream.onerror = giveUp;
+  }
+
+  #startPolling(): void {
+    if (this.#poll !== null) return;
+    this.#set("polling");
+    this.#poll = setInterval(() => void this.#askAll(), POLL_MS);
+    void this.#askAll();
+  }
+
+  async #askAll(): Promise<void> {
+    for (const topic of this.#topics.values()) {
+      if (!topic.isPolling) continue;
+      try {
+        this.#tell(topic, await this.#world.ask(topic.id, topic.after));
+      } catch {
+        // Silence for now; the next turn asks again.
+      }
+    }
+  }
+
+  #hear(data: unknown): void {
+    for (const message of parseLive(data)) {
+      const topic = this.#topics.get(message.instance);
+      if (topic === undefined) continue;
+      if (message.kind === "event") this.#tell(topic, [message.event]);
+      else for (const listener of topic.listeners) listener.onProgress(message);
+    }
+  }
+
+  #tell(topic: Topic, events: readonly LiveEvent[]): void {
+    const fresh = events.filter((event) => event.seq > topic.after);
+    const last = fresh.at(-1);
+    if (last === undefined) return;
+    topic.after = last.seq;
+    for (const listener of topic.listeners) listener.onEvents(fresh);
+  }
+
+  #closeSocket(): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+  }
+
+  #stopFallback(): void {
+    if (this.#poll !== null) clearInterval(this.#poll);
+    this.#poll = null;
+    for (const topic of this.#topics.values()) {
+      topic.stream?.close();
+      topic.stream = null;
+      topic.isPolling = false;
+    }
+  }
+
+  #stopTimers(): void {
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    if (this.#patience !== null) clearTimeout(this.#patience);
+    this.#retry = null;
+    this.#patience = null;
+  }
+}

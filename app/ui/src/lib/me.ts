@@ -1,0 +1,22 @@
+/** Who is signed in, and what their role allows; the server decides, the page only hides what would be refused. */
+import { queryOptions, useSuspenseQuery } from "@tanstack/react-query";
+
+import { call } from "@/lib/api";
+import type { Me, Role } from "@/lib/types";
+
+export const meQuery = queryOptions({
+  queryKey: ["me"],
+  queryFn: ({ signal }) => call<Me>("GET", "/auth/me", { signal }),
+  staleTime: 60_000,
+});
+
+const RANK: Record<Role, number> = { viewer: 0, operator: 1, editor: 2, admin: 3, owner: 4 };
+
+export function useMe(): Me {
+  return useSuspenseQuery(meQuery).data;
+}
+
+/** Whether the signed-in person has this role or a higher one. */
+export function useMay(role: Role): boolean {
+  return RANK[useMe().role] >= RANK[role];
+}
