@@ -6,8 +6,9 @@ from pathlib import Path
 
 from app.kit.crypto import new_key
 from app.kit.settings import KEY_NAMES, Settings, load_settings
+from appliance.files import sync_folder
 from appliance.refusal import Refusal
-from appliance.storage import make_folder, sync_folder
+from appliance.storage import make_folder
 from appliance.users import give, service_account
 
 
@@ -50,6 +51,8 @@ def _create(path: Path, value: str) -> None:
     try:
         path.hardlink_to(draft)
     except FileExistsError:
+        if path.read_text(encoding="utf-8").strip():
+            return  # another box on a shared volume was faster, and its key is as good
         raise Refusal(
             f"The key file {path} is there but empty or unreadable. Restore it from a backup; "
             "only on a box that holds nothing yet, delete it and Studio makes a new one."

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from app.kit.crypto import derive
 from app.kit.settings import Settings
+from appliance.files import sync_folder
 from appliance.process import Program, ask, minimal_environment, processes_in
 from appliance.refusal import Refusal
-from appliance.storage import make_folder, sync_folder
+from appliance.storage import make_folder
 from appliance.users import as_account, give, postgres_account, service_account
 
 SUPERUSER = "postgres"  # enters by peer authentication alone, as the user that runs Postgres
@@ -35,6 +36,7 @@ OPTIONS: Mapping[str, str] = {
     # A container's /dev/shm is 64 MB, and parallel queries fail there with “could not resize shared
     # memory segment”. Ours are short.
     "max_parallel_workers_per_gather": "0",
+    "max_logical_replication_workers": "0",  # nothing replicates logically; one process less
     "timezone": "'UTC'",
     "log_timezone": "'UTC'",
     "lc_messages": "'C'",  # the log is read by the one voice
@@ -75,7 +77,11 @@ class Cluster:
 
     def command(self) -> list[str]:
         """The command line of the server, as its own user."""
-        return self._as_owner([str(self._binaries / "postgres"), "-D", str(self.data), *self._config_files()])
+        return self._as_owner([str(self.binary("postgres")), "-D", str(self.data), *self._config_files()])
+
+    def binary(self, name: str) -> Path:
+        """Where a program of this major version is."""
+        return self._binaries / name
 
     def environment(self) -> dict[str, str]:
         """The environment of the server; none of Studio's secrets."""
@@ -123,7 +129,7 @@ class Cluster:
     def run_sql(self, sql: str, database: str = SUPERUSER) -> str:
         """Run SQL as the superuser through psql, by peer authentication; gives the bare rows."""
         command = [
-            str(self._binaries / "psql"),
+            str(self.binary("psql")),
             *("--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"),
             *(f"--host={self.socket_dir}", f"--username={SUPERUSER}", f"--dbname={database}", "--file=-"),
         ]
@@ -153,11 +159,7 @@ class Cluster:
 
     def _choose_major(self) -> tuple[int, Path]:
         """The major version this volume holds, else the newest installed."""
-        installed = {
-            int(folder.parent.parent.name): folder.parent
-            for folder in DEBIAN.glob("*/bin/postgres")
-            if folder.parent.parent.name.isdigit()
-        }
+        installed = _installed()
         if not installed:
             raise Refusal(
                 "Postgres is not installed on this machine. Install Debian's package “postgresql”, "
@@ -184,7 +186,7 @@ class Cluster:
         draft.mkdir(mode=0o700)
         give(draft, self._account, 0o700)
         command = [
-            str(self._binaries / "initdb"),
+            str(self.binary("initdb")),
             f"--pgdata={draft}",
             f"--username={SUPERUSER}",
             "--encoding=UTF8",
@@ -256,6 +258,21 @@ class Cluster:
             path.unlink(missing_ok=True)
             path.write_text(content, encoding="utf-8")
             path.chmod(0o644)
+
+
+def _installed() -> dict[int, Path]:
+    """Major versions on this machine with their folders of programs: Debian's, else what PATH has."""
+    found = {
+        int(program.parent.parent.name): program.parent
+        for program in DEBIAN.glob("*/bin/postgres")
+        if program.parent.parent.name.isdigit()
+    }
+    elsewhere = shutil.which("postgres")
+    if not found and elsewhere:
+        said = subprocess.run([elsewhere, "--version"], capture_output=True, text=True, check=False).stdout
+        if number := re.search(r"\d+", said):
+            found[int(number[0])] = Path(elsewhere).resolve().parent
+    return found
 
 
 def _literal(text: str) -> str:

@@ -38,7 +38,7 @@ class Server:
     def command(self) -> list[str]:
         """The command line of the server, as the service user."""
         return as_account(
-            self._account, [_binary("redis-server"), str(self._config)], death_signal=signal.SIGTERM
+            self._account, [redis_binary("redis-server"), str(self._config)], death_signal=signal.SIGTERM
         )
 
     def environment(self) -> dict[str, str]:
@@ -84,7 +84,7 @@ class Server:
         manifest = self.data / "appendonlydir" / "appendonly.aof.manifest"
         if not manifest.exists():
             return True
-        command = as_account(self._account, [_binary("redis-check-aof"), "--fix", str(manifest)])
+        command = as_account(self._account, [redis_binary("redis-check-aof"), "--fix", str(manifest)])
         # “y” lets it cut off a torn last write, which is what Redis itself would do.
         done = subprocess.run(
             command, input=b"y\n", capture_output=True, env=self.environment(), cwd="/", check=False
@@ -92,7 +92,8 @@ class Server:
         return done.returncode == 0
 
 
-def _binary(name: str) -> str:
+def redis_binary(name: str) -> str:
+    """Where a program of Redis is. Raises Refusal when it is not installed."""
     found = shutil.which(name) or shutil.which(name, path="/usr/bin:/usr/local/bin:/bin")
     if found is None:
         raise Refusal(

@@ -1,4 +1,4 @@
-"""The volume: Studio's own folders on it, what its file system can do, and the lock that makes it ours."""
+"""The volume: Studio's own folders on it, and what its file system can do."""
 
 import fcntl
 import mmap
@@ -191,62 +191,6 @@ def judge(found: Probe, settings: Settings) -> None:
         )
     if reasons:
         raise Refusal(" ".join(reasons))
-
-
-class VolumeLock:
-    """Holds `studio.lock` while the process that took it lives, so two boxes never share a volume."""
-
-    def __init__(self, workspace: Path) -> None:
-        self._path = workspace / "studio.lock"
-        self._descriptor: int | None = None
-
-    def take(self) -> None:
-        """Raises Refusal when another Studio holds the volume."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(descriptor, 100).decode(errors="replace").strip()
-            os.close(descriptor)
-            who = f"Another Studio ({holder})" if holder else "Another Studio"
-            raise Refusal(
-                f"{who} already uses the volume {self._path.parent}. "
-                "Stop it first, or give this one a WORKSPACE_PATH of its own.",
-                exit_code=75,  # EX_TEMPFAIL: nothing to change, only to wait
-            ) from None
-        except OSError:
-            # A file system without flock; the probe has warned. Postgres's pid file still guards the data.
-            os.close(descriptor)
-            return
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode())
-        self._descriptor = descriptor
-
-    def release(self) -> None:
-        """Let go; the file stays, because removing it would let two boxes lock two files of one name."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-
-def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Replace a file so that a reader, or a crash, sees the old or the new content and nothing between."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def file_system_of(path: Path) -> str:

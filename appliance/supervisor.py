@@ -35,7 +35,7 @@ class Supervisor:
         """Whether it takes calls yet; the process being there says nothing about that."""
         try:
             self._call("supervisor.getState")
-        except OSError:
+        except (OSError, xmlrpc.client.Fault):
             return False
         return True
 

@@ -1,0 +1,256 @@
+"""`studio boot`: from settings to a box that is ready, then guard and goodbye.
+
+Boot stays the parent of supervisord for as long as the box lives: it holds the volume's lock, writes
+everybody's lines, takes the signals, and owns the exit code (supervisord's own is 0 whatever happened).
+
+settings → volume → keys → database → redis → schema → programs → ready
+"""
+
+import http.client
+import os
+import signal
+import socket
+import sys
+from types import FrameType
+
+from app.kit.log import configure, get_logger
+from app.kit.settings import LogSettings, Settings, SettingsFaults, load_settings
+from appliance import external, keys, passport, storage
+from appliance.chorus import Chorus
+from appliance.commands import Claim, migrate, seed
+from appliance.crew import Crew
+from appliance.files import FolderLock
+from appliance.limits import raise_open_files
+from appliance.postgres import Cluster
+from appliance.programs import BY_NAME, PROGRAMS, is_wanted
+from appliance.progress import Progress, State
+from appliance.redis import Server
+from appliance.refusal import Refusal
+from appliance.version import studio_version
+
+log = get_logger(__name__)
+
+READY_PATIENCE_S = 120.0
+
+
+class Stopped(Exception):
+    """Somebody asked the box to stop."""
+
+
+class Boot:
+    """One life of a box."""
+
+    def __init__(self, settings: Settings, chorus: Chorus) -> None:
+        self._settings = settings
+        self._chorus = chorus
+        self._progress = Progress(studio_version())
+        self._crew = Crew(settings, chorus)
+        self._locks: list[FolderLock] = []
+        self._may_interrupt = True
+
+    def run(self) -> int:
+        """Live and give the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        state: State = "stopped"
+        sentence, code = None, 0
+        try:
+            self._begin()
+            self._crew.wait_for_the_end()
+        except Stopped:
+            pass
+        except Refusal as exc:
+            state, sentence, code = (
+                ("refused" if exc.exit_code == 78 else "failed"),
+                exc.sentence,
+                exc.exit_code,
+            )
+        except OSError as exc:
+            where = f" ({exc.filename})" if exc.filename else ""
+            state, code = "failed", 71  # EX_OSERR
+            sentence = f"The box cannot go on: {exc.strerror or exc}{where}. Check space and rights there."
+        finally:
+            self._may_interrupt = False
+            self._end()
+        if sentence:
+            log.error(sentence, action="box_ended", code=code)
+        self._progress.become(state, sentence)
+        return code
+
+    def _begin(self) -> None:
+        raise_open_files()
+        with self._progress.phase("settings", "Settings") as phase:
+            self._check_port()
+            phase.detail = f"{self._settings.env}, port {self._settings.port}"
+        with self._progress.phase("volume", "Volume") as phase:
+            phase.detail = self._open_volume()
+        self._crew.start_supervisord()  # needs a third of a second, while the cluster is made or checked
+        with self._progress.phase("keys", "Keys") as phase:
+            phase.detail = self._ensure_keys()
+        with self._progress.phase("database", "Database") as phase:
+            phase.detail = self._open_database()
+        with self._progress.phase("redis", "Redis") as phase:
+            phase.detail = self._open_redis()
+        claim = None
+        if self._settings.roles & {"api", "daemon"}:
+            with self._progress.phase("schema", "Schema") as phase:
+                migrate(self._settings)
+                claim = seed(self._settings)
+                phase.detail = "up to date"
+        with self._progress.phase("programs", "Programs") as phase:
+            phase.detail = self._start_programs()
+        self._announce(claim)
+
+    def _check_port(self) -> None:
+        """A taken port is told now rather than by an API that cannot start."""
+        settings = self._settings
+        if "api" not in settings.roles:
+            return
+        try:
+            address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(address[0], address[1]) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address[4])
+        except OSError as exc:
+            raise Refusal(
+                f"Port {settings.port} on {settings.host} cannot be used ({exc.strerror or exc}). "
+                "Stop the program that holds it, or set PORT (and HOST) to another."
+            ) from exc
+
+    def _open_volume(self) -> str:
+        settings = self._settings
+        storage.make_workspace(settings)
+        # A box whose database and Redis are elsewhere keeps nothing here that two could not share.
+        if any(is_wanted(BY_NAME[name], settings) for name in ("postgres", "redis")):
+            self._lock(FolderLock(settings.workspace))
+        found = storage.probe(settings)
+        storage.judge(found, settings)
+        self._passport = passport.read(settings)
+        storage.make_folders(settings)
+        storage.make_run_dir(settings)
+        self._lock(FolderLock(settings.run_dir))
+        (settings.run_dir / "reason").unlink(missing_ok=True)
+        self._progress.publish(settings)
+        return found.sentence()
+
+    def _lock(self, lock: FolderLock) -> None:
+        lock.take()
+        self._locks.append(lock)
+
+    def _ensure_keys(self) -> str:
+        missing = keys.missing(self._settings)
+        if "worker_shared_secret" in missing and "api" not in self._settings.roles:
+            raise Refusal(
+                "WORKER_SHARED_SECRET is not set, and the API that knows it runs elsewhere. "
+                "Set it to the value of the API's box (its keys/worker_shared_secret)."
+            )
+        self._settings = keys.ensure(self._settings)
+        self._crew.settings = self._settings
+        _, warning = passport.stamp(self._settings, self._passport)
+        if warning:
+            log.warning(warning, action="newer_volume")
+        return f"made {', '.join(missing)}" if missing else "all there"
+
+    def _open_database(self) -> str:
+        settings = self._settings
+        if not is_wanted(BY_NAME["postgres"], settings):
+            if settings.roles & {"api", "daemon"} and not settings.database.embedded:
+                return external.check_database(settings, lambda text: log.warning(text, action="db_waiting"))
+            return "not run here"
+        cluster = Cluster(settings)
+        is_new = cluster.prepare()
+        self._crew.start("postgres")
+        self._crew.wait_until(cluster.ready, "Postgres")
+        cluster.ensure_roles()
+        return f"Postgres {cluster.major}, {'new cluster' if is_new else 'there'}"
+
+    def _open_redis(self) -> str:
+        settings = self._settings
+        if not is_wanted(BY_NAME["redis"], settings):
+            warning = None if settings.redis.embedded else external.check_redis(settings)
+            if warning:
+                log.warning(warning, action="redis_unreachable")
+            return "not run here"
+        server = Server(settings)
+        server.prepare()
+        self._crew.start("redis")
+        self._crew.wait_until(server.ready, "Redis")
+        return "on its socket"
+
+    def _start_programs(self) -> str:
+        settings = self._settings
+        if settings.tunnel_token and not is_wanted(BY_NAME["tunnel"], settings):
+            log.warning(
+                "CLOUDFLARE_TUNNEL_TOKEN is set, but cloudflared is not installed here; no tunnel is made"
+            )
+        wanted = [program for program in PROGRAMS if program.group and is_wanted(program, settings)]
+        for program in wanted:
+            self._crew.start(program.name)
+        if "api" in settings.roles:
+            self._crew.wait_until(lambda: is_ready(settings), "the API", patience_s=READY_PATIENCE_S)
+        else:
+            self._crew.wait_until(self._crew.are_running, "every program", patience_s=READY_PATIENCE_S)
+        return ", ".join(program.name for program in wanted) or "none of the app"
+
+    def _announce(self, claim: Claim | None) -> None:
+        address = public_address(self._settings)
+        self._progress.report.address = address
+        self._progress.become("ready")
+        log.info("Studio is ready at %s (%.1f s)", address, self._progress.report.ready_s, action="box_ready")
+        if claim is not None and claim.setup_token:
+            log.info("claim this box: open %s/setup?token=%s (works once)", address, claim.setup_token)
+
+    def _end(self) -> None:
+        self._progress.become("stopping")
+        self._crew.stop()
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._may_interrupt:
+            self._may_interrupt = False
+            log.info("asked to stop (%s)", signal.Signals(number).name, action="box_stopping")
+            raise Stopped
+
+
+def is_ready(settings: Settings) -> bool:
+    """Whether GET /readyz answers 200."""
+    host = settings.local_url.removeprefix("http://").rsplit(":", 1)[0]
+    connection = http.client.HTTPConnection(host.strip("[]"), settings.port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def public_address(settings: Settings) -> str:
+    """Where a person opens this box."""
+    if settings.public_urls:
+        return settings.public_urls[0]
+    pod = os.environ.get("RUNPOD_POD_ID")
+    return f"https://{pod}-{settings.port}.proxy.runpod.net" if pod else settings.local_url
+
+
+def main() -> int:
+    """Read the settings, take over standard output, and live."""
+    try:
+        settings = load_settings()
+    except SettingsFaults as exc:
+        is_json = os.environ.get("LOG_FORMAT", "").strip().lower() == "json"
+        configure("studio-boot", LogSettings(format="json" if is_json else "pretty"))
+        for fault in exc.faults:
+            log.error(fault.sentence(), action="setting_fault", setting=fault.name)
+        log.error("Studio does not start: %d settings need attention", len(exc.faults), action="box_ended")
+        return 78
+    chorus = Chorus(settings.log)
+    chorus.start("studio-boot")
+    configure("studio-boot", settings.log)
+    try:
+        return Boot(settings, chorus).run()
+    finally:
+        chorus.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""supervisord and the programs under it, as the boot handles them: start, wait, notice the end, stop."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from app.kit.log import get_logger
+from app.kit.settings import Settings
+from appliance.chorus import Chorus
+from appliance.launch import lines_pipe
+from appliance.postgres import Cluster
+from appliance.process import processes_in
+from appliance.programs import BY_NAME, PROGRAMS, is_wanted
+from appliance.refusal import Refusal
+from appliance.storage import make_folder
+from appliance.supervisor import Supervisor
+from appliance.users import as_account, myself, postgres_account
+
+log = get_logger(__name__)
+
+CODE = Path(__file__).parent.parent
+STOP_BUDGET_S = 9.0  # docker stop kills after ten
+LAST_RESORT_S = 75.0  # longer than supervisord gives Postgres
+
+
+class Crew:
+    """The running programs of one box."""
+
+    def __init__(self, settings: Settings, chorus: Chorus) -> None:
+        self.settings = settings
+        self._chorus = chorus
+        self._supervisord: subprocess.Popen[bytes] | None = None
+        self._supervisor = Supervisor(settings.run_dir / "supervisor.sock")
+
+    def start_supervisord(self) -> None:
+        """Start it and return at once; `start` waits until it takes calls."""
+        run_dir = self.settings.run_dir
+        make_folder(run_dir / "lines", myself(), 0o755)
+        for program in PROGRAMS:
+            owner = program.account(self.settings) if is_wanted(program, self.settings) else myself()
+            self._chorus.named_pipe(
+                lines_pipe(self.settings, program.name), program.service, owner, program.dialect
+            )
+        (run_dir / "supervisor.sock").unlink(missing_ok=True)
+        command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(CODE / "supervisord.conf")]
+        self._supervisord = subprocess.Popen(
+            # Should boot be killed, supervisord gets the signal and stops everything in order.
+            as_account(myself(), command, death_signal=signal.SIGTERM),
+            env=program_environment(self.settings),
+            cwd=CODE,
+            stdin=subprocess.DEVNULL,
+            # A Ctrl-C goes to every process of the terminal's foreground group: it is to reach boot alone,
+            # which then stops the others in their order.
+            start_new_session=True,
+        )
+
+    def start(self, name: str) -> None:
+        """Start one program."""
+        self.wait_until(self._supervisor.answers, "supervisord", patience_s=30.0)
+        self._supervisor.start(BY_NAME[name].full_name)
+
+    def are_running(self) -> bool:
+        """Whether every wanted program is up."""
+        states = {state.name: state.state for state in self._supervisor.states()}
+        return all(
+            states.get(program.name) == "RUNNING" for program in PROGRAMS if is_wanted(program, self.settings)
+        )
+
+    def wait_until(self, is_true: Callable[[], bool], who: str, patience_s: float = 60.0) -> None:
+        """Wait while the box lives. After `patience_s` that is told, and it goes on: recovery may take long.
+
+        Raises Refusal when the watchdog or a death ends the box meanwhile.
+        """
+        patience_ends = time.monotonic() + patience_s
+        while not is_true():
+            self._refuse_if_ended()
+            if time.monotonic() > patience_ends:
+                log.warning("still waiting for %s", who, action="boot_waiting")
+                patience_ends = time.monotonic() + patience_s
+            time.sleep(0.02)
+
+    def wait_for_the_end(self) -> None:
+        """Returns only by an exception: Refusal when the box ended by itself."""
+        while True:
+            if self._supervisord is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._supervisord.wait(3600)
+            self._refuse_if_ended()
+
+    def stop(self) -> None:
+        """Stop everything in order and say how long it took."""
+        child = self._supervisord
+        if child is None:
+            return
+        started = time.monotonic()
+        if child.poll() is None:
+            try:
+                self._supervisor.shutdown()
+            except OSError:
+                child.terminate()  # it does not listen yet, or no more
+        self._await_exit(child, started)
+        self._await_postgres(started)
+        log.info("everything is stopped (%.1f s)", time.monotonic() - started, action="box_stopped")
+
+    def _await_exit(self, child: subprocess.Popen[bytes], started: float) -> None:
+        while time.monotonic() < started + STOP_BUDGET_S:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(0.05)
+                return
+            # supervisord looks once a second whether a program has ended, and it stops three groups one
+            # after another. Any call makes it look at once: a stop takes 0.2 s instead of 3 s.
+            self._supervisor.answers()
+        log.warning(
+            "stopping takes longer than %.0f s; a kill now would mean recovery at the next start",
+            STOP_BUDGET_S,
+        )
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(LAST_RESORT_S - (time.monotonic() - started))
+            return
+        child.kill()
+        child.wait()
+
+    def _await_postgres(self, started: float) -> None:
+        """When supervisord was killed, the kernel told Postgres to stop; no container may end before it."""
+        if not is_wanted(BY_NAME["postgres"], self.settings):
+            return
+        data, uid = Cluster(self.settings).data, postgres_account(self.settings).uid
+        while processes_in(data, "postgres", uid) and time.monotonic() < started + STOP_BUDGET_S:
+            time.sleep(0.05)
+
+    def _refuse_if_ended(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            raise Refusal((self.settings.run_dir / "reason").read_text(encoding="utf-8"), exit_code=70)
+        if self._supervisord is not None and self._supervisord.poll() is not None:
+            raise Refusal(
+                f"supervisord ended by itself (code {self._supervisord.returncode}), and nothing is watched. "
+                "Start Studio again.",
+                exit_code=70,
+            )
+
+
+def program_environment(settings: Settings) -> dict[str, str]:
+    """Our environment with what was worked out once: absolute paths, and this very Python first."""
+    return os.environ | {
+        "STUDIO_RUN_DIR": str(settings.run_dir),
+        "WORKSPACE_PATH": str(settings.workspace),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+    }

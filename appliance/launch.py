@@ -1,0 +1,95 @@
+"""`python -m appliance.launch <program>`: becomes one program of the box. supervisord calls it.
+
+It works out command line, environment and user, connects the program to its line pipe, waits for what the
+program needs, drops privileges, and execs: the process supervisord knows is the program itself.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from app.kit.settings import KEY_NAMES, Settings, SettingsFaults, load_settings
+from appliance.limits import thread_environment
+from appliance.postgres import Cluster
+from appliance.programs import BY_NAME, Program, is_wanted
+from appliance.redis import Server
+from appliance.refusal import Refusal
+
+WAIT_S = 60.0  # for Postgres to recover after a crash; then the program ends and supervisord tries again
+
+
+def main(name: str) -> None:
+    """Does not return, except with SystemExit and a sentence."""
+    try:
+        settings = load_settings()
+        program = BY_NAME[name]
+        speak_through(lines_pipe(settings, name), program)
+        environment = environment_of(program, settings, os.environ)
+        command = program.command(settings)
+        wait_for(program, settings)
+    except (SettingsFaults, Refusal) as exc:
+        sys.exit(str(exc))
+    os.execvpe(command[0], command, environment)  # noqa: S606  becoming the program is what this is for
+
+
+def lines_pipe(settings: Settings, name: str) -> Path:
+    """Where the boot reads what a program prints."""
+    return settings.run_dir / "lines" / name
+
+
+def speak_through(pipe: Path, program: Program) -> None:
+    """Connect standard output and error to the program's pipe; without a boot they stay as they are."""
+    try:
+        descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return
+    os.set_blocking(descriptor, True)
+    os.write(descriptor, b"\n")  # ends a line that a killed predecessor left unfinished
+    if not program.keeps_stdout:
+        os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def environment_of(program: Program, settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
+    """What the program sees: its own minimal set, or ours without supervisord's and others' secrets."""
+    if program.environment is not None:
+        return program.environment(settings)
+    hidden = {name + suffix for name in program.hidden for suffix in ("", "_FILE")}
+    environment = {
+        name: value
+        for name, value in inherited.items()
+        if name not in hidden and not name.startswith("SUPERVISOR_")
+    }
+    # A mounted secret is often readable by root alone, and the program is not root any more.
+    for name in (name.upper() for name in KEY_NAMES):
+        if environment.pop(f"{name}_FILE", None) is not None:
+            environment[name] = getattr(settings.keys, name.lower()) or ""
+    account = program.account(settings)
+    environment |= {"HOME": account.home, "USER": account.name, "PYTHONUNBUFFERED": "1"}
+    # The image's user has a home that nobody may write.
+    environment.setdefault("XDG_CACHE_HOME", str(settings.tmp_dir / "cache"))
+    return environment | thread_environment()
+
+
+def wait_for(program: Program, settings: Settings) -> None:
+    """Give Postgres and Redis of this box time to answer. Raises Refusal when they do not."""
+    doors: dict[str, Callable[[], Callable[[], bool]]] = {
+        "postgres": lambda: Cluster(settings).ready,
+        "redis": lambda: Server(settings).ready,
+    }
+    deadline = time.monotonic() + WAIT_S
+    for name in program.waits_for:
+        if not is_wanted(BY_NAME[name], settings):
+            continue
+        answers: Callable[[], bool] = doors[name]()
+        while not answers():
+            if time.monotonic() > deadline:
+                raise Refusal(f"{name} did not answer within {WAIT_S:.0f} s.")
+            time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

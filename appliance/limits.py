@@ -1,0 +1,48 @@
+"""What this machine lets us use: CPU by cgroup quota, open files by rlimit."""
+
+import math
+import os
+import resource
+from pathlib import Path
+
+OPEN_FILES = 65536
+
+# Every library that starts as many threads as the host has cores. In a container with a small quota on a
+# large host that is hundreds, and pids.max turns them away with EAGAIN.
+THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+
+
+def cpu_count(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Whole CPUs this process may keep busy: the smaller of affinity and quota, at least one."""
+    count = len(os.sched_getaffinity(0))
+    quota = _quota(cgroup)
+    return count if quota is None else max(1, min(count, math.ceil(quota)))
+
+
+def thread_environment() -> dict[str, str]:
+    """Thread counts for the number libraries, and fewer malloc arenas; what the operator set stays."""
+    wanted = dict.fromkeys(THREAD_SETTINGS, str(cpu_count())) | {"MALLOC_ARENA_MAX": "2"}
+    return {name: os.environ.get(name, value) for name, value in wanted.items()}
+
+
+def raise_open_files() -> None:
+    """Connections, sockets and files under upload need more than the usual 1024; children inherit it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _quota(cgroup: Path) -> float | None:
+    """CPUs by cgroup v2 (`cpu.max`: “150000 100000”, or “max …”), else by v1."""
+    try:
+        allowed, period = (cgroup / "cpu.max").read_text().split()
+        return None if allowed == "max" else int(allowed) / int(period)
+    except (OSError, ValueError):
+        pass
+    try:
+        allowed_us = int((cgroup / "cpu" / "cpu.cfs_quota_us").read_text())
+        period_us = int((cgroup / "cpu" / "cpu.cfs_period_us").read_text())
+    except (OSError, ValueError):
+        return None
+    return None if allowed_us <= 0 else allowed_us / period_us

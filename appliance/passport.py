@@ -1,0 +1,75 @@
+"""`studio.json`: who this volume is and which Studio used it last, read before anything on it is touched."""
+
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from app.kit.crypto import derive
+from app.kit.settings import Settings
+from appliance.files import write_atomically
+from appliance.refusal import Refusal
+from appliance.version import studio_version, version_key
+
+# The layout of folders and files on the volume. Counts up when an older Studio could no longer read it.
+LAYOUT = 1
+
+
+class Passport(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of studio.json. Names are read by programs of every version: add, never rename."""
+
+    box_id: str
+    layout: int
+    version: str  # the Studio that used the volume last
+    created_at: str
+    encryption_key_id: str | None = None  # tells a wrong ENCRYPTION_KEY before anything is sealed with it
+
+
+def path_of(settings: Settings) -> Path:
+    """Where the passport lies."""
+    return settings.workspace / "studio.json"
+
+
+def read(settings: Settings) -> Passport | None:
+    """The volume's passport, None on a new volume. Raises Refusal when it is damaged or from the future."""
+    path = path_of(settings)
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        passport = msgspec.json.decode(raw, type=Passport)
+    except msgspec.DecodeError as exc:
+        raise Refusal(f"{path} is damaged ({exc}). Restore it from a backup of the volume.") from exc
+    if passport.layout > LAYOUT:
+        raise Refusal(
+            f"The volume {settings.workspace} was last used by Studio {passport.version}, and this is Studio "
+            f"{studio_version()}, which cannot read its layout. Start version {passport.version} or newer."
+        )
+    return passport
+
+
+def stamp(settings: Settings, found: Passport | None) -> tuple[Passport, str | None]:
+    """Write today's version into the passport, making it on a new volume; call it once the keys are there.
+
+    Gives the passport and, when an older Studio takes over a newer one's volume, a warning. Raises Refusal
+    when the encryption key is not the one this volume was made with: what it sealed could not be opened,
+    and new things would be sealed with another key beside it.
+    """
+    key_id = derive(settings.keys.require("encryption_key"), "key id")[:12]
+    if found is None:
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        found = Passport(box_id=str(uuid.uuid4()), layout=LAYOUT, version=studio_version(), created_at=now)
+    if found.encryption_key_id not in (None, key_id):
+        raise Refusal(
+            "The encryption key is not the one this volume was made with, so nothing sealed could be opened. "
+            "Set ENCRYPTION_KEY (or keys/encryption_key) back to the former key."
+        )
+    warning = None
+    if version_key(found.version) > version_key(studio_version()):
+        warning = f"the volume was last used by Studio {found.version}, newer than this {studio_version()}"
+    today = msgspec.structs.replace(found, version=studio_version(), layout=LAYOUT, encryption_key_id=key_id)
+    if today != found or not path_of(settings).exists():
+        write_atomically(path_of(settings), msgspec.json.format(msgspec.json.encode(today)) + b"\n")
+    return today, warning

@@ -1,0 +1,153 @@
+"""The programs of a box: what each is called, who it is for, what it waits for and what it must not see."""
+
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+
+import msgspec
+
+from app.kit.settings import Settings
+from appliance import dialects
+from appliance.dialects import Dialect
+from appliance.postgres import Cluster
+from appliance.redis import Server
+from appliance.users import Account, as_account, myself, postgres_account, service_account
+
+# What opens the database, the sessions or what is sealed. Workers run other people's workflows: none of it.
+VAULT = (
+    "DATABASE_URL",
+    "POSTGRES_PASSWORD",
+    "JWT_SECRET_KEY",
+    "ENCRYPTION_KEY",
+    "GOOGLE_CLIENT_SECRET",
+    "GITHUB_CLIENT_SECRET",
+)
+# Used by the boot alone: claiming the box, opening the tunnel.
+BOOT_ONLY = ("ADMIN_EMAIL", "ADMIN_PASSWORD", "CLOUDFLARE_TUNNEL_TOKEN")
+
+CommandOf = Callable[[Settings], list[str]]
+EnvironmentOf = Callable[[Settings], dict[str, str]]
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of supervisord.conf."""
+
+    name: str
+    command: CommandOf
+    account: Callable[[Settings], Account] = service_account
+    group: str = "app"  # the group in supervisord.conf; "" for a program that is its own
+    role: str | None = None  # the role of STUDIO_ROLES that wants it; None: see `is_wanted`
+    waits_for: tuple[str, ...] = ()  # embedded programs that must answer before it starts
+    hidden: tuple[str, ...] = BOOT_ONLY  # names it does not see, nor their …_FILE
+    environment: EnvironmentOf | None = None  # replaces what it would inherit
+    dialect: Dialect | None = None  # how it speaks; None: in the house's voice
+    keeps_stdout: bool = False  # its standard output is a protocol, only standard error is for people
+
+    @property
+    def service(self) -> str:
+        """Its name in the log."""
+        return f"studio-{self.name}"
+
+    @property
+    def full_name(self) -> str:
+        """Its name for supervisord."""
+        return f"{self.group or self.name}:{self.name}"
+
+
+def _python(*arguments: str) -> CommandOf:
+    def command(settings: Settings) -> list[str]:
+        return as_account(
+            service_account(settings), [sys.executable, "-m", *arguments], death_signal=signal.SIGTERM
+        )
+
+    return command
+
+
+def _watchdog(settings: Settings) -> list[str]:
+    # As boot's own user: it has to signal supervisord, which under root is root's. -S and -E leave the
+    # site-packages out: it needs none, and so it costs 10 MB instead of 20.
+    command = [sys.executable, "-S", "-E", "-m", "appliance.watchdog", str(settings.run_dir)]
+    return as_account(myself(), command, death_signal=signal.SIGTERM)
+
+
+def _tunnel(settings: Settings) -> list[str]:
+    command = [shutil.which("cloudflared") or "cloudflared", "tunnel", "--no-autoupdate", "run"]
+    return as_account(service_account(settings), command, death_signal=signal.SIGTERM)
+
+
+def _tunnel_environment(settings: Settings) -> dict[str, str]:
+    # In the environment rather than in the arguments, which every user of the machine can read.
+    return Server(settings).environment() | {"TUNNEL_TOKEN": settings.tunnel_token or ""}
+
+
+PROGRAMS: tuple[Program, ...] = (
+    Program(
+        name="watchdog",
+        command=_watchdog,
+        account=lambda _: myself(),
+        group="",
+        hidden=(*VAULT, *BOOT_ONLY, "WORKER_SHARED_SECRET"),
+        dialect=dialects.watchdog,
+        keeps_stdout=True,
+    ),
+    Program(
+        name="postgres",
+        command=lambda settings: Cluster(settings).command(),
+        account=postgres_account,
+        group="",
+        role="postgres",
+        environment=lambda settings: Cluster(settings).environment(),
+        dialect=dialects.postgres(),
+    ),
+    Program(
+        name="redis",
+        command=lambda settings: Server(settings).command(),
+        group="",
+        role="redis",
+        environment=lambda settings: Server(settings).environment(),
+        dialect=dialects.redis,
+    ),
+    Program(name="api", command=_python("app.server"), role="api", waits_for=("postgres", "redis")),
+    Program(name="daemon", command=_python("app.daemon"), role="daemon", waits_for=("postgres", "redis")),
+    Program(
+        name="worker-cpu",
+        command=_python("workers", "cpu"),
+        role="worker-cpu",
+        waits_for=("redis",),
+        hidden=(*VAULT, *BOOT_ONLY),
+    ),
+    Program(
+        name="worker-gpu",
+        command=_python("workers", "gpu"),
+        role="worker-gpu",
+        waits_for=("redis",),
+        hidden=(*VAULT, *BOOT_ONLY),
+    ),
+    Program(name="tunnel", command=_tunnel, environment=_tunnel_environment, dialect=dialects.tunnel),
+)
+BY_NAME = {program.name: program for program in PROGRAMS}
+
+
+def is_wanted(program: Program, settings: Settings) -> bool:
+    """Whether this box runs it: by role, by what is embedded, and the tunnel by its token."""
+    match program.name:
+        case "watchdog":
+            return True
+        case "postgres":
+            return "postgres" in settings.roles and settings.database.embedded
+        case "redis":
+            return "redis" in settings.roles and settings.redis.embedded
+        case "tunnel":
+            return has_tunnel(settings)
+        case _:
+            return program.role in settings.roles
+
+
+def has_tunnel(settings: Settings) -> bool:
+    """The tunnel belongs to the API's box, needs its token and a program that not every image carries."""
+    return (
+        "api" in settings.roles
+        and settings.tunnel_token is not None
+        and shutil.which("cloudflared") is not None
+    )
