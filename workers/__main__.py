@@ -1,0 +1,40 @@
+"""`python -m workers cpu|gpu`: one worker process for one lane."""
+
+import os
+import sys
+
+import uvloop
+
+from app.flow.messages import Lane
+from app.kit.log import configure, get_logger
+from app.kit.settings import SettingsFaults, load_settings
+from workers.main import EXIT_UNUSABLE, Unusable, serve
+
+USAGE = "usage: python -m workers cpu|gpu\n"
+
+
+def main(argv: list[str]) -> int:
+    """Serve the lane named on the command line; the exit status."""
+    if len(argv) != 1 or argv[0] not in (Lane.cpu, Lane.gpu):
+        sys.stderr.write(USAGE)
+        return 2
+    lane = Lane(argv[0])
+    try:
+        settings = load_settings()
+    except SettingsFaults as exc:
+        sys.stderr.write(f"{exc}\n")
+        return EXIT_UNUSABLE
+    configure(f"studio-worker-{lane}", settings.log)
+    try:
+        uvloop.run(serve(lane, settings))
+    except Unusable as exc:
+        get_logger(__name__).error(str(exc), action="worker_unusable")
+        return EXIT_UNUSABLE
+    return 0
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    # A step left behind in a thread must not hold the exit; everything worth keeping is with the API.
+    os._exit(status)

@@ -1,0 +1,290 @@
+"""A worker: one process that serves one lane, here or on another machine.
+
+It registers with the shared secret, wakes by the bell, claims, works, reports and finishes over HTTP. Redis
+or the API going away is waited out; only a wrong secret or unusable settings end it, because no waiting
+helps: it exits with status 78 and a sentence, and whoever supervises it sees the crash loop.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import socket
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from app.flow.messages import Gpu, Heartbeat, Job, Lane, LaneSlots, Outcome, Register
+from app.kit.blobs import BlobFolder
+from app.kit.codec import decode_any
+from app.kit.log import get_logger
+from app.kit.outgoing import Outgoing
+from app.kit.settings import Settings
+from app.steps.discovery import step_types
+from workers.attempt import Workshop, perform
+from workers.bell import Bell
+from workers.children import ChildHost
+from workers.files import remove_folder
+from workers.gateway import ApiAway, Gateway, Refused, WrongSecret
+from workers.lane import Ending
+from workers.lane import LaneSlots as Slots
+from workers.memory import Cards, cpu_slots, process_memory_bytes
+
+log = get_logger(__name__)
+
+EXIT_UNUSABLE: Final = 78  # sysexits' EX_CONFIG: starting again changes nothing until somebody acts
+REGISTER_PAUSE_S: Final = (0.2, 5.0)
+STANDBY_S: Final = 2.0  # how often to look for work while Redis is away
+LEAVE_LIMIT_S: Final = (
+    2.0  # for the steps to end; then another second for the API, well below the 4 s of a stop
+)
+GOODBYE_LIMIT_S: Final = 1.0
+
+
+class Unusable(Exception):
+    """This worker cannot work until somebody changes something; the sentence says what."""
+
+
+class Worker:
+    """The parts of one worker process and their life."""
+
+    def __init__(self, lane: Lane, settings: Settings) -> None:
+        self._lane = lane
+        self._settings = settings
+        self._cards = Cards() if lane is Lane.gpu else None
+        self._gpus: list[Gpu] = self._cards.read() if self._cards is not None else []
+        self._slots = _slots(lane, settings, len(self._gpus))
+        self._box_id = _box_id(settings)
+        self._children = [
+            ChildHost(index if index < len(self._gpus) else None, settings.model_idle_s)
+            for index in range(self._slots if lane is Lane.gpu else 0)
+        ]
+        self._gateway = Gateway(
+            settings.api_url, _secret(settings), self._introduce, on_registered=self._on_registered
+        )
+        self._threads = ThreadPoolExecutor(max_workers=self._slots + 2, thread_name_prefix="step")
+        self._outgoing = Outgoing(settings.outgoing_allow, own_ports=_own_ports(settings))
+        self._work = Slots(lane, self._slots, self._gateway, self._perform, on_free=self._on_free)
+        self._bell: Bell | None = None
+        self._shop: Workshop | None = None
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Leave in good order; called by the signal handlers."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Serve the lane until stopped. Raises Unusable."""
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            if not await self._register(stopping):
+                return
+            self._bell = Bell(
+                self._settings.redis.url,
+                self._lane,
+                self._slots,
+                answer=self._work.answer,
+                on_cancel=lambda attempt_id: self._work.stop(attempt_id, Ending.cancelled),
+                is_stale=self._work.is_stale,
+                on_connected=self._on_connected,
+            )
+            log.info(
+                "worker ready",
+                action="worker_ready",
+                lane=self._lane,
+                slots=self._slots,
+                gpus=len(self._gpus),
+                shared_blobs=self._gateway.identity.shared_blobs,
+            )
+            services = [
+                asyncio.create_task(self._bell.main()),
+                asyncio.create_task(self._beat()),
+                asyncio.create_task(self._stand_by()),
+            ]
+            try:
+                await asyncio.wait([stopping, *services], return_when=asyncio.FIRST_COMPLETED)
+                for service in services:
+                    if service.done():
+                        service.result()  # services never end by themselves; this raises what ended one
+            finally:
+                await self._leave(services)
+        finally:
+            stopping.cancel()
+            await self._gateway.close()
+
+    async def _register(self, stopping: asyncio.Future[Any]) -> bool:
+        """Introduce ourselves, however long the API takes to come up; False when stopped meanwhile."""
+        pause_s, longest_s = REGISTER_PAUSE_S
+        told = False
+        while not stopping.done():
+            try:
+                await self._gateway.register()
+            except ApiAway as exc:
+                if not told:
+                    log.info(
+                        "waiting for the API", action="await_api", url=self._settings.api_url, reason=str(exc)
+                    )
+                told = True
+            except WrongSecret:
+                raise Unusable(
+                    "the API refuses this worker's WORKER_SHARED_SECRET; give it the value the box was "
+                    "started with, or the content of keys/worker_shared_secret on the box's volume"
+                ) from None
+            except Refused as exc:
+                raise Unusable(f"the API refuses this worker ({exc}); is it of the same version?") from None
+            else:
+                return True
+            spread = random.uniform(0.8, 1.2)  # noqa: S311  spread, not secrecy
+            await asyncio.wait([stopping], timeout=pause_s * spread)
+            pause_s = min(pause_s * 2, longest_s)
+        return False
+
+    def _on_registered(self) -> None:
+        """A new identity: what ran under an old one is lost, and the folders may have changed hands."""
+        identity = self._gateway.identity
+        self._work.stop_all(Ending.lost)
+        blobs = None
+        scratch = self._settings.tmp_dir / "workers"
+        if identity.shared_blobs:
+            blobs = BlobFolder(self._settings.blobs_dir, self._settings.tmp_dir)
+        own = scratch / str(identity.worker_id)
+        self._shop = Workshop(
+            gateway=self._gateway,
+            steps=step_types(),
+            scratch=own,
+            blobs=blobs,
+            outgoing=self._outgoing,
+            threads=self._threads,
+        )
+
+    def _introduce(self) -> Register:
+        return Register(
+            name=self._settings.worker_name or f"{self._lane}@{socket.gethostname()}",
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=_version(),
+            lanes=[LaneSlots(self._lane, self._slots)],
+            gpus=self._gpus,
+            box_id=self._box_id,
+        )
+
+    async def _perform(self, job: Job, slot: int) -> Outcome:
+        assert self._shop is not None  # noqa: S101  there is one since registration
+        return await perform(job, self._shop, self._children[slot] if self._children else None)
+
+    def _on_free(self) -> None:
+        if self._bell is not None:
+            self._bell.ring_again()
+
+    def _on_connected(self) -> None:
+        """Redis is (back) there; bells rung while it was away are looked for without it."""
+        self._looking = asyncio.ensure_future(self._work.look())
+
+    async def _stand_by(self) -> None:
+        """While Redis is away, ask the API for work now and then."""
+        while True:
+            await asyncio.sleep(STANDBY_S * random.uniform(0.8, 1.2))  # noqa: S311  spread, not secrecy
+            if self._bell is not None and not self._bell.is_connected:
+                self._looking = asyncio.ensure_future(self._work.look())
+
+    async def _beat(self) -> None:
+        """Renew every lease, tell how we are, and hear what to stop."""
+        interval_s = self._gateway.identity.heartbeat_s
+        is_away = False
+        while True:
+            await asyncio.sleep(interval_s)
+            try:
+                beat = await self._gateway.heartbeat(await self._pulse())
+            except (ApiAway, Refused) as exc:
+                if not is_away:
+                    log.warning("heartbeat not delivered", action="beat_failed", error=str(exc))
+                is_away = True
+                continue
+            is_away = False
+            for attempt_id in beat.cancelled:
+                self._work.stop(attempt_id, Ending.cancelled)
+            for attempt_id in beat.lost:
+                self._work.stop(attempt_id, Ending.lost)
+
+    async def _pulse(self) -> Heartbeat:
+        if self._cards is not None:
+            self._gpus = await asyncio.to_thread(self._cards.read)
+        pids = [os.getpid(), *(child.pid for child in self._children if child.pid is not None)]
+        return Heartbeat(
+            leases=self._work.leases,
+            gpus=self._gpus,
+            memory_used_bytes=process_memory_bytes(pids),
+            resident_models=sorted({model for child in self._children for model in child.models}),
+        )
+
+    async def _leave(self, services: list[asyncio.Task[None]]) -> None:
+        """Stop taking, end the steps, give their leases back, end the children."""
+        for service in services:
+            service.cancel()
+        await asyncio.wait(services)
+        await self._work.leave(LEAVE_LIMIT_S)
+        await asyncio.gather(*(child.close() for child in self._children))
+        if self._bell is not None:
+            await self._bell.close()
+        try:
+            async with asyncio.timeout(GOODBYE_LIMIT_S):
+                await self._gateway.leave()
+        except (ApiAway, Refused, TimeoutError) as exc:
+            log.warning(
+                "left without a goodbye; the leases run out by themselves", action="leave", error=repr(exc)
+            )
+        except Exception as exc:  # noqa: BLE001  nothing may keep a stopping worker
+            log.warning("left without a goodbye", action="leave", error=repr(exc))
+        await self._outgoing.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._shop is not None:
+            remove_folder(self._shop.scratch)
+        log.info("worker stopped", action="worker_stopped", lane=self._lane)
+
+
+async def serve(lane: Lane, settings: Settings) -> None:
+    """Run a worker until SIGTERM or SIGINT. Raises Unusable."""
+    worker = Worker(lane, settings)
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, worker.stop)
+    await worker.run()
+
+
+def _slots(lane: Lane, settings: Settings, gpus: int) -> int:
+    if lane is Lane.gpu:
+        return settings.gpu_slots or max(1, gpus)
+    return settings.cpu_slots or cpu_slots()
+
+
+def _secret(settings: Settings) -> str:
+    secret = settings.keys.worker_shared_secret
+    if secret is None:
+        raise Unusable(
+            "there is no WORKER_SHARED_SECRET and no keys/worker_shared_secret this user may read; set the "
+            "variable, or start the box once so that it makes its keys"
+        )
+    return secret
+
+
+def _own_ports(settings: Settings) -> set[int]:
+    """What steps may never reach on this machine, whatever is allowed: the box's own doors."""
+    return {settings.port, 5432, 6379}
+
+
+def _box_id(settings: Settings) -> str | None:
+    """The volume's id, when this worker can write into its blob folder; then it shares the bytes."""
+    with contextlib.suppress(OSError, ValueError):
+        facts = decode_any((settings.workspace / "studio.json").read_bytes())
+        settings.blobs_dir.mkdir(parents=True, exist_ok=True)
+        if os.access(settings.blobs_dir, os.W_OK | os.X_OK):
+            return str(facts["box_id"])
+    return None
+
+
+def _version() -> str:
+    """The version in pyproject.toml, which lies beside the code natively and in the image."""
+    with (Path(__file__).parent.parent / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
