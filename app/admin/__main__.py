@@ -1,19 +1,51 @@
-"""`python -m app.admin …`: what needs the code or the database but no server."""
+"""`python -m app.admin openapi|seed`: what needs the code or the database but no server.
 
+Answers go to standard output as one line of JSON, log lines to standard error.
+"""
+
+import asyncio
+import os
 import sys
+
+from app.kit.codec import encode
+from app.kit.errors import StudioError
+from app.kit.log import configure
+from app.kit.settings import SettingsFaults, load_settings
 
 
 def main(argv: list[str]) -> int:
-    """Run one command; the exit code tells how it went."""
+    """Run one command: 0 when done, 1 with a sentence when not, 2 for a command there is not."""
     match argv:
         case ["openapi"]:
-            from app.resources.openapi import as_json
-
-            sys.stdout.buffer.write(as_json() + b"\n")
-            return 0
+            return _openapi()
+        case ["seed"]:
+            return _seed()
         case _:
             sys.stderr.write("Use: python -m app.admin openapi|seed\n")
             return 2
+
+
+def _openapi() -> int:
+    from app.resources.openapi import as_json
+
+    sys.stdout.buffer.write(as_json() + b"\n")
+    return 0
+
+
+def _seed() -> int:
+    from app.admin.seed import seed
+
+    # Log lines are written to descriptor 1; standard output is for the answer alone.
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        settings = load_settings()
+        configure("studio-boot", settings.log)
+        os.write(answers, encode(asyncio.run(seed(settings))) + b"\n")
+    except (SettingsFaults, StudioError, KeyError) as exc:
+        sys.stderr.write(f"{exc.args[0] if isinstance(exc, KeyError) else exc}\n")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -71,8 +71,8 @@ def slug_of(name: str) -> str:
 
 
 async def add_organization(tx: Transaction, name: str) -> Organization:
-    """A new, empty organization."""
-    organization = Organization(id=OrganizationId(new_id()), name=name, slug=slug_of(name))
+    """A new, empty organization under the id of the transaction's scope."""
+    organization = Organization(id=OrganizationId(tx.organization_id), name=name, slug=slug_of(name))
     await tx.execute(
         "INSERT INTO organizations (id, name, slug) VALUES (%(id)s, %(name)s, %(slug)s)",
         msgspec.structs.asdict(organization),
