@@ -154,7 +154,8 @@ def _port_of(field: inspect.Field) -> PortSpec:
         title=schema.get("title", ""),
         description=schema.get("description", ""),
         required=field.required,
-        nullable=isinstance(kind, inspect.UnionType) and kind.includes_none,
+        nullable=isinstance(kind, inspect.AnyType)
+        or (isinstance(kind, inspect.UnionType) and kind.includes_none),
         secret=bool(extra.get("secret", False)),
     )
 
@@ -163,8 +164,7 @@ def _port_type(kind: inspect.Type) -> str:
     """The port type a Python annotation stands for."""
     match kind:
         case inspect.Metadata():
-            # An annotation may name its port: what a list of floats is for (Vector) is not in its type.
-            return str((kind.extra_json_schema or {}).get("port") or _port_type(kind.type))
+            return _port_type(kind.type)
         case inspect.UnionType():
             return _common_type(member for member in kind.types if not isinstance(member, inspect.NoneType))
         case inspect.BoolType():

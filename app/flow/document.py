@@ -31,9 +31,10 @@ from app.flow.definition import (
     OnError,
     Retry,
 )
-from app.flow.fields import NAME, NODE_ID, Fields, depth_of, name_fault
+from app.flow.fields import NAME, NODE_ID, Fields, name_fault
 from app.flow.messages import ErrorClass
 from app.flow.ports import PORT_TYPES
+from app.flow.sizes import depth_of
 from app.flow.wording import listing, say_value, suggestion
 from app.kit.codec import decode, encode
 from app.kit.errors import Invalid

@@ -16,7 +16,7 @@ import ctypes
 import math
 import operator
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
@@ -25,12 +25,14 @@ from cel_expr_python import cel
 
 from app.flow.port_rules import item_of
 from app.flow.scanner import GROWING, Token, loops_of, tokens_of
+from app.flow.sizes import depth_of, items_in
 from app.flow.translate import locate, say_compile_error, say_run_error
 from app.flow.wording import say_type
 
 MAX_EXPRESSION: Final = 4_000  # characters
 MAX_LOOP_ITEMS: Final = 2_000  # 64 MB and 0.1 s at worst; a fan-out (“each”) takes 10,000
 MAX_GROWTH: Final = 64  # how often nested loops may repeat one value: [x].map(a, a+a) doubles
+MAX_DEPTH: Final = 64  # the library walks values by recursion, and 20,000 levels end the process
 MAX_RESULT_ITEMS: Final = 200_000
 MAX_RESULT_CHARACTERS: Final = 5_000_000
 
@@ -91,7 +93,7 @@ class Compiled:
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """The result as plain JSON values. `values`: one for each dotted name. Raises Fault."""
-        if self._has_loops and _items_in(values.values()) * self._growth > MAX_LOOP_ITEMS:
+        if self._has_loops and items_in(values.values(), MAX_LOOP_ITEMS) * self._growth > MAX_LOOP_ITEMS:
             raise Fault(
                 0,
                 f"map and filter handle at most {MAX_LOOP_ITEMS:,} items in one expression; "
@@ -105,14 +107,14 @@ class Compiled:
             if kind in _SCALARS:
                 return _plain_number(result.plain_value())
             return _Unpacking().lazily(result) if self._has_loops else _Unpacking().eagerly(result)
-        except RecursionError:
-            raise Fault(0, "The values are nested too deeply for an expression.") from None
         except RuntimeError as exc:
             raise Fault(0, say_run_error(str(exc), self._text)) from None
 
 
 def to_cel(value: Any, kind: str) -> Any:
-    """A value as its declared type wants it: numbers are doubles, so that 5 / 2 is 2.5."""
+    """A value as its declared type wants it: numbers are doubles, so that 5 / 2 is 2.5. Raises Fault."""
+    if kind.startswith("json") and depth_of(value, MAX_DEPTH) > MAX_DEPTH:
+        raise Fault(0, f"A value is nested more than {MAX_DEPTH} levels deep; no expression can take it.")
     if not kind.startswith(("number", "vector")):
         return value
     if isinstance(value, list):
@@ -162,20 +164,6 @@ def _growth_of(tokens: list[Token]) -> int:
         if loop.macro in GROWING:
             growth *= max(1, loop.uses) if loop.macro == "map" else 1
     return growth
-
-
-def _items_in(values: Iterable[Any]) -> int:
-    """How many list items there are, at every level, counted no further than the limit."""
-    total, waiting = 0, list(values)
-    while waiting and total <= MAX_LOOP_ITEMS:
-        value = waiting.pop()
-        if isinstance(value, list):
-            total += len(value)
-            if total <= MAX_LOOP_ITEMS:
-                waiting.extend(value)
-        elif isinstance(value, dict):
-            waiting.extend(value.values())
-    return total
 
 
 def _plain_number(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
@@ -154,22 +154,3 @@ def _slug(name: str, *, lower: bool) -> str:
     """A name that follows the rule and looks like the wanted one, if there is one."""
     folded = re.sub(r"[^A-Za-z0-9]+", "_", name.lower() if lower else name).strip("_0123456789")[:63]
     return folded if folded and folded not in RESERVED else ""
-
-
-def depth_of(value: Any, limit: int) -> int:
-    """How many levels of lists and objects a value has, counted no further than `limit` + 1."""
-    deepest, open_values = 0, [(value, 1)]
-    while open_values:
-        here, level = open_values.pop()
-        children: Iterable[Any]
-        if isinstance(here, dict):
-            children = here.values()
-        elif isinstance(here, list):
-            children = here
-        else:
-            continue
-        deepest = max(deepest, level)
-        if deepest > limit:
-            return deepest
-        open_values.extend((child, level + 1) for child in children)
-    return deepest

@@ -12,9 +12,9 @@ from uuid import UUID
 import msgspec
 
 from app.flow.definition import MAX_DEPTH, Definition, Input
-from app.flow.fields import depth_of
 from app.flow.port_rules import is_file, item_of
 from app.flow.ports import Asset, accepts
+from app.flow.sizes import depth_of
 from app.flow.wording import count, number, say_type, say_value, shorten, suggestion
 from app.kit.codec import to_plain
 from app.kit.errors import Complaint, Invalid

@@ -181,9 +181,15 @@ class Joined(msgspec.Struct, frozen=True):
 
     def render(self, scope: Scope) -> str:
         """The text. Raises ExpressionFailed."""
-        return "".join(
-            part if isinstance(part, str) else as_text(part.evaluate(scope)) for part in self.parts
-        )
+        return "".join(part if isinstance(part, str) else _spoken(part, scope) for part in self.parts)
+
+
+def _spoken(expression: Expression, scope: Scope) -> str:
+    try:
+        return as_text(expression.evaluate(scope))
+    except RecursionError:
+        message = "The value is nested too deeply to be put into text."
+        raise ExpressionFailed(expression.node, expression.field, expression.column, message) from None
 
 
 class Items(msgspec.Struct, frozen=True):

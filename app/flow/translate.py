@@ -21,7 +21,7 @@ TOO_DEEP: Final = "The expression is nested too deeply; split it over several st
 TOO_MANY: Final = "The expression goes through more than 10,000 items; fan the list out with “each” instead."
 
 _POSITION: Final = re.compile(r"<input>:(-?\d+):(-?\d+): (.*?)(?:\n|$)")
-_OPERATOR: Final = re.compile(r"_\[_\]|_\?_:_|[_@]*([^_@\s]+?)_*\Z")
+_UNDECLARED: Final = re.compile(r"undeclared reference to '(.*?)' \(in container")
 _CEL_TYPES: Final = {
     "string": "text",
     "int": "number",
@@ -46,7 +46,14 @@ def locate(text: str, error: str) -> tuple[int, str]:
     if line < 1:
         return 0, message
     above = sum(len(row) + 1 for row in text.split("\n")[: line - 1])
-    return max(0, min(above + column - 1, len(text))), message
+    start = above + column - 1
+    if unknown := _UNDECLARED.search(message):
+        # The library points at the last dot of a path and at the bracket of a call; we point at the name.
+        if "." in unknown[1]:
+            start -= unknown[1].rindex(".")
+        elif text[start : start + 1] == "(":
+            start -= len(unknown[1])
+    return max(0, min(start, len(text))), message
 
 
 def say_compile_error(message: str, text: str) -> str:
@@ -67,7 +74,7 @@ def _say(message: str, text: str, rules: "_Rules") -> str:
 
 
 def _undeclared(found: re.Match[str], text: str) -> str:
-    name = found[1]
+    name = found[1].partition(".")[0]
     if name in FUNCTIONS:
         return f"{name}() does not take these arguments."
     if re.search(rf"\b{re.escape(name)}\s*\(", text):
@@ -173,7 +180,7 @@ def _rule(pattern: str, sentence: str | _Sentence) -> tuple[re.Pattern[str], _Se
 
 
 _COMPILE: Final[_Rules] = (
-    _rule(r"undeclared reference to '(.*?)' \(in container", _undeclared),
+    (_UNDECLARED, _undeclared),
     _rule(r"no matching overload for '(.*?)' applied to '\((.*)\)'", _overload),
     _rule(
         r"expression of type '(.*?)' cannot be the operand of a select",

@@ -1,0 +1,36 @@
+"""How deep and how large a JSON value is, measured without recursion and no further than it matters."""
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def depth_of(value: Any, limit: int) -> int:
+    """How many levels of lists and objects a value has, counted no further than `limit` + 1."""
+    deepest, open_values = 0, [(value, 1)]
+    while open_values:
+        here, level = open_values.pop()
+        if isinstance(here, dict):
+            children: Iterable[Any] = here.values()
+        elif isinstance(here, list):
+            children = here
+        else:
+            continue
+        deepest = max(deepest, level)
+        if deepest > limit:
+            break
+        open_values.extend((child, level + 1) for child in children if isinstance(child, dict | list))
+    return deepest
+
+
+def items_in(values: Iterable[Any], limit: int) -> int:
+    """How many list items there are, at every level, counted no further than the limit."""
+    total, open_values = 0, list(values)
+    while open_values and total <= limit:
+        value = open_values.pop()
+        if isinstance(value, list):
+            total += len(value)
+            if total <= limit:
+                open_values.extend(value)
+        elif isinstance(value, dict):
+            open_values.extend(value.values())
+    return total
