@@ -9,6 +9,7 @@ from typing import cast
 
 import structlog
 from litestar import Litestar
+from litestar.routes import BaseRoute
 
 from app.kit.ids import new_id
 from app.server.asgi import Application, Message, Receive, Scope, Send
@@ -50,6 +51,7 @@ class Edge:
         self.api = cast("Application", api)
         self.ui = ui
         # What the API answers; every other address is a page of the UI.
+        self._heads = [_pattern(route) for route in api.routes if "HEAD" in route.methods]
         self.reserved = frozenset(route.path.strip("/").split("/")[0] for route in api.routes) - {""}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,8 +59,8 @@ class Edge:
             await self.api(scope, receive, send)
             return
         request_id = _request_id(scope)
-        # Litestar routes HEAD to handlers of GET; the body is dropped on the way out.
-        is_head = scope["type"] == "http" and scope["method"] == "HEAD"
+        # HEAD is answered as GET without its body, except where a handler of its own answers it.
+        is_head = scope["type"] == "http" and scope["method"] == "HEAD" and not self._answers_head(scope)
         inner: Scope = {**scope, "studio_request_id": request_id, "studio_is_head": is_head}
         if is_head:
             inner["method"] = "GET"
@@ -78,8 +80,16 @@ class Edge:
             else:
                 await self.api(inner, receive, decorated)
 
+    def _answers_head(self, scope: Scope) -> bool:
+        return any(pattern.fullmatch(scope["path"]) for pattern in self._heads)
+
     def _is_page(self, path: str) -> bool:
         return path.strip("/").split("/")[0] not in self.reserved
+
+
+def _pattern(route: BaseRoute) -> re.Pattern[str]:
+    parts = ("[^/]+" if "{" in part else re.escape(part) for part in route.path_format.split("/"))
+    return re.compile("/".join(parts) + "/?")
 
 
 def _request_id(scope: Scope) -> str:
