@@ -183,14 +183,14 @@ class Boot:
             log.warning(
                 "CLOUDFLARE_TUNNEL_TOKEN is set, but cloudflared is not installed here; no tunnel is made"
             )
-        wanted = [program for program in PROGRAMS if program.group and is_wanted(program, settings)]
-        for program in wanted:
-            self._crew.start(program.name)
+        names = [program.name for program in PROGRAMS if program.group and is_wanted(program, settings)]
+        for name in names:
+            self._crew.start(name)
         if "api" in settings.roles:
-            self._crew.wait_until(lambda: is_ready(settings), "the API", patience_s=READY_PATIENCE_S)
+            self._crew.wait_until(lambda: is_ready(settings), "the API", READY_PATIENCE_S)
         else:
-            self._crew.wait_until(self._crew.are_running, "every program", patience_s=READY_PATIENCE_S)
-        return ", ".join(program.name for program in wanted) or "none of the app"
+            self._crew.wait_until(lambda: self._crew.are_running(names), "every program", READY_PATIENCE_S)
+        return ", ".join(names) or "none of the app"
 
     def _announce(self, claim: Claim | None) -> None:
         address = public_address(self._settings)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.kit.log import get_logger
@@ -62,14 +62,16 @@ class Crew:
     def start(self, name: str) -> None:
         """Start one program."""
         self.wait_until(self._supervisor.answers, "supervisord", patience_s=30.0)
-        self._supervisor.start(BY_NAME[name].full_name)
+        try:
+            self._supervisor.start(BY_NAME[name].full_name)
+        except OSError:
+            self._refuse_if_ended()  # the reason says more than that supervisord stops
+            raise
 
-    def are_running(self) -> bool:
-        """Whether every wanted program is up."""
+    def are_running(self, names: Sequence[str]) -> bool:
+        """Whether these programs are up and have stayed up for their startsecs."""
         states = {state.name: state.state for state in self._supervisor.states()}
-        return all(
-            states.get(program.name) == "RUNNING" for program in PROGRAMS if is_wanted(program, self.settings)
-        )
+        return all(states.get(name) == "RUNNING" for name in names)
 
     def wait_until(self, is_true: Callable[[], bool], who: str, patience_s: float = 60.0) -> None:
         """Wait while the box lives. After `patience_s` that is told, and it goes on: recovery may take long.

@@ -1,5 +1,6 @@
 """Talking to supervisord over its Unix socket."""
 
+import contextlib
 import http.client
 import socket
 import xmlrpc.client
@@ -8,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-SUPERVISOR_FAULT_ALREADY_STARTED = 60
+FAULT_ALREADY_STARTED = 60
 SUPERVISOR_FAULT_NOT_RUNNING = 70
 
 
@@ -44,8 +45,8 @@ class Supervisor:
         try:
             self._call("supervisor.startProcess", full_name, False)
         except xmlrpc.client.Fault as exc:
-            if exc.faultCode != SUPERVISOR_FAULT_ALREADY_STARTED:
-                raise
+            if exc.faultCode != FAULT_ALREADY_STARTED:
+                raise OSError(f"supervisord does not start {full_name}: {exc.faultString}") from exc
 
     def stop(self, full_name: str) -> None:
         """Stop a program and wait until it is gone; one that does not run is left so."""
@@ -70,7 +71,8 @@ class Supervisor:
 
     def shutdown(self) -> None:
         """Stop everything in order and end. Unlike a signal, a call wakes supervisord at once."""
-        self._call("supervisor.shutdown")
+        with contextlib.suppress(xmlrpc.client.Fault):  # it is at it already
+            self._call("supervisor.shutdown")
 
     def _call(self, method: str, *arguments: object) -> Any:
         try:

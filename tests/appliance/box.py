@@ -1,0 +1,123 @@
+"""A whole box as a process, for tests: start it, wait for its lines, stop it."""
+
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+ROOT = Path(__file__).parent.parent.parent
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR")
+
+
+def free_port() -> int:
+    """A port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def box_environment(folder: Path, **settings: str) -> dict[str, str]:
+    """The environment of a box in `folder` that runs Postgres and Redis only, unless `settings` say more."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return {
+        **kept,
+        "WORKSPACE_PATH": str(folder / "ws"),
+        "STUDIO_RUN_DIR": str(folder / "run"),
+        "STUDIO_ROLES": "postgres,redis",
+        "WORKER_SHARED_SECRET": "a-secret-of-the-tests",
+        "PORT": str(free_port()),
+        "LOG_COLORS": "false",
+        **settings,
+    }
+
+
+class Box:
+    """`studio boot` with its lines read in the background. Use it in a with block: it never stays behind."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = env
+        self.lines: list[str] = []
+        self._news: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "appliance.boot"],
+            env=dict(env),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def wait_for(self, text: str, timeout_s: float = 60.0) -> str:
+        """The first line, past or coming, that holds `text`."""
+        for line in self.lines:
+            if text in line:
+                return line
+        deadline = time.monotonic() + timeout_s
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                news = self._news.get(timeout=left)
+            except queue.Empty:
+                break
+            if news is None:
+                break
+            if text in news:
+                return news
+        raise AssertionError(f"no line with “{text}” came:\n" + "\n".join(self.lines))
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end; its exit code."""
+        self.process.send_signal(number)
+        return self.end()
+
+    def end(self, timeout_s: float = 30.0) -> int:
+        """Wait until it has ended by itself and all its lines are read; its exit code."""
+        code = self.process.wait(timeout_s)
+        while self._news.get(timeout=10) is not None:
+            pass
+        return code
+
+    @property
+    def text(self) -> str:
+        """Everything it has said."""
+        return "\n".join(self.lines)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for raw in self.process.stdout:
+            line = raw.decode().rstrip("\n")
+            self.lines.append(line)
+            self._news.put(line)
+        self._news.put(None)
+
+
+def studio(env: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line of the same box."""
+    return subprocess.run(
+        [sys.executable, "-m", "appliance.cli", *arguments],
+        env=dict(env),
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=False,
+    )

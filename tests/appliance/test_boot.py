@@ -1,0 +1,165 @@
+"""A box boots, refuses in sentences, ends with a code that tells, and leaves nothing running or broken."""
+
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from app.kit.settings import load_settings
+from appliance.postgres import Cluster
+from appliance.process import processes_in
+from appliance.users import postgres_account
+from tests.appliance.box import Box, box_environment, studio
+
+pytestmark = pytest.mark.integration
+
+
+def postgres_processes(env: dict[str, str]) -> list[int]:
+    settings = load_settings(env)
+    return processes_in(Cluster(settings).data, "postgres", postgres_account(settings).uid)
+
+
+def wait_until_gone(processes: list[int], timeout_s: float = 15.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while any(Path(f"/proc/{process}").exists() for process in processes):
+        assert time.monotonic() < deadline, "processes were left behind"
+        time.sleep(0.02)
+
+
+def test_a_box_starts_says_so_refuses_a_second_and_stops_clean(tmp_path: Path) -> None:
+    env = box_environment(tmp_path)
+    with Box(env) as box:
+        box.wait_for("Studio is ready at")
+        status = json.loads(studio(env, "status", "--json").stdout)
+        assert status["state"] == "ready"
+        assert [phase["state"] for phase in status["phases"]] == ["done"] * len(status["phases"])
+        states = {program["name"]: program["state"] for program in status["programs"]}
+        assert {states["postgres"], states["redis"]} <= {"STARTING", "RUNNING"}
+        assert states["api"] == "off"
+        assert studio(env, "status").returncode == 0
+
+        with Box(env) as second:
+            assert second.end() == 75
+            assert "already uses" in second.text
+            assert "Stop it first" in second.text
+        assert studio(env, "status").returncode == 0
+
+        assert box.stop() == 0
+        assert "Database system is shut down" in box.text
+
+    assert json.loads(studio(env, "status", "--json").stdout)["state"] == "stopped"
+    assert postgres_processes(env) == []
+    with Box(env) as again:
+        again.wait_for("Studio is ready at")
+        assert "was shut down at" in again.text
+        assert "not properly shut down" not in again.text
+        assert again.stop(signal.SIGINT) == 0
+
+
+def test_a_stop_in_the_middle_of_the_first_boot_is_clean_and_the_next_boot_finishes(tmp_path: Path) -> None:
+    env = box_environment(tmp_path)
+    with Box(env) as box:
+        box.wait_for("Volume:")
+        assert box.stop() == 0
+        assert "Traceback" not in box.text
+    with Box(env) as again:
+        again.wait_for("Studio is ready at")
+        assert again.stop() == 0
+
+
+def test_every_line_is_whole_and_in_the_voice(tmp_path: Path) -> None:
+    env = box_environment(tmp_path, LOG_FORMAT="json", LOG_LEVEL="DEBUG")
+    with Box(env) as box:
+        box.wait_for("Studio is ready at")
+        assert box.stop() == 0
+    records = [json.loads(line) for line in box.lines]
+    assert {"studio-boot", "studio-postgres", "studio-redis"} <= {record["service"] for record in records}
+
+
+def test_a_killed_supervisor_ends_the_box_with_postgres_shut_down(tmp_path: Path) -> None:
+    env = box_environment(tmp_path)
+    with Box(env) as box:
+        box.wait_for("Studio is ready at")
+        running = postgres_processes(env)
+        os.kill(int((tmp_path / "run" / "supervisord.pid").read_text()), signal.SIGKILL)
+        assert box.end() == 70
+        assert "Supervisord ended by itself" in box.text
+        wait_until_gone(running)
+        assert "Database system is shut down" in box.text
+
+
+def test_a_killed_boot_leaves_nothing_running(tmp_path: Path) -> None:
+    env = box_environment(tmp_path)
+    with Box(env) as box:
+        box.wait_for("Studio is ready at")
+        running = [*postgres_processes(env), int((tmp_path / "run" / "supervisord.pid").read_text())]
+        box.process.kill()
+        wait_until_gone(running)
+    assert json.loads(studio(env, "status", "--json").stdout)["state"] == "not running"
+
+
+def test_a_program_that_cannot_start_ends_the_box_with_code_70_and_the_reason(tmp_path: Path) -> None:
+    broken = tmp_path / "bin" / "redis-server"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\necho 'no, not today' >&2\nexit 3\n")
+    broken.chmod(0o755)
+    env = box_environment(tmp_path)
+    env["PATH"] = f"{broken.parent}:{env['PATH']}"
+    with Box(env) as box:
+        assert box.end() == 70
+    assert "Redis cannot be started" in box.text
+    assert "Database system is shut down" in box.text
+    assert json.loads(studio(env, "status", "--json").stdout)["state"] == "failed"
+
+
+def test_every_setting_fault_is_told_at_once(tmp_path: Path) -> None:
+    with Box(box_environment(tmp_path, PORT="80a", LOG_LEVEL="LOUD", STUDIO_ROLE="api")) as box:
+        assert box.end() == 78
+    assert "PORT “80a” is no whole number" in box.text
+    assert "LOG_LEVEL “LOUD”" in box.text
+    assert "Did you mean STUDIO_ROLES?" in box.text
+    assert not (tmp_path / "ws").exists()
+
+
+def test_an_unreachable_database_is_a_sentence(tmp_path: Path) -> None:
+    # A name that cannot exist, so that no answer can come and none is waited for.
+    url = "postgresql://someone:secret-word@127.0.0.1:1/studio"
+    with Box(box_environment(tmp_path, DATABASE_URL=url, STUDIO_ROLES="api", PORT=str(1024 + 40000))) as box:
+        box.wait_for("does not answer yet")
+        assert box.stop() == 0
+    assert "Traceback" not in box.text
+    assert "secret-word" not in box.text
+
+
+def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with Box(box_environment(tmp_path, STUDIO_ROLES="all", HOST="127.0.0.1", PORT=port)) as box:
+            assert box.end() == 78
+    assert f"Port {port} on 127.0.0.1 cannot be used" in box.text
+
+
+def test_a_volume_from_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "ws").mkdir()
+    (tmp_path / "ws" / "studio.json").write_text(
+        '{"box_id": "b", "layout": 99, "version": "9.1.0", "created_at": "2030-01-01T00:00:00Z"}'
+    )
+    with Box(box_environment(tmp_path)) as box:
+        assert box.end() == 78
+    assert "Start version 9.1.0 or newer" in box.text
+    assert not (tmp_path / "ws" / "postgres").exists()
+
+
+def test_another_encryption_key_is_refused_before_anything_is_sealed_with_it(tmp_path: Path) -> None:
+    with Box(box_environment(tmp_path)) as box:
+        box.wait_for("Studio is ready at")
+        assert box.stop() == 0
+    with Box(box_environment(tmp_path, ENCRYPTION_KEY="another-key-than-the-first-one")) as box:
+        assert box.end() == 78
+    assert "The encryption key is not the one this volume was made with" in box.text
