@@ -178,14 +178,7 @@ class StepFiles:
     async def _keep_one(
         self, tx: Transaction, new: NewBlob, *, organization_id: UUID, instance_id: UUID, step_id: UUID
     ) -> Asset:
-        try:
-            path = self._blobs.path(new.sha256)
-            is_here = path.stat().st_size == new.size_bytes
-        except (ValueError, OSError):
-            is_here = False
-        if not is_here:
-            raise AssetNotFound(f"The bytes of “{new.name}” are not in the blob folder.")
-        return await model.add_asset(
+        asset = await model.add_asset(
             tx,
             Blob(new.sha256, new.size_bytes),
             Facts(
@@ -202,3 +195,11 @@ class StepFiles:
             instance_id=instance_id,
             step_id=step_id,
         )
+        # After the blob's row is ours, as in store_file: what is here now, stays.
+        try:
+            is_here = self._blobs.path(new.sha256).stat().st_size == new.size_bytes
+        except (ValueError, OSError):
+            is_here = False
+        if not is_here:
+            raise AssetNotFound(f"The bytes of “{new.name}” are not in the blob folder.")
+        return asset
