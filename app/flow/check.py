@@ -19,10 +19,10 @@ from app.kit.errors import Complaint
 def check(raw: Any, catalog: Mapping[str, StepSpec]) -> list[Complaint]:
     """Everything that keeps this document from running, in the order a reader meets it."""
     complaints = Complaints()
-    order: dict[str, int] = {}
+    places: dict[str, int] = {}
     with suppress(Enough):
         reading = read(raw, complaints)
-        order = {node.id: index for index, node in enumerate(reading.definition.nodes)}
+        places = reading.places
         for name, wanted in reading.definition.inputs.items():
             for complaint in default_complaints(name, wanted):
                 complaints.put(complaint)
@@ -30,7 +30,7 @@ def check(raw: Any, catalog: Mapping[str, StepSpec]) -> list[Complaint]:
         for parts in analysis.nodes.values():
             if parts.spec is not None:
                 _FieldCheck(analysis, parts, parts.spec, complaints).run()
-    return sorted(complaints.listed(), key=lambda each: -1 if each.node is None else order.get(each.node, 0))
+    return sorted(complaints.listed(), key=lambda each: -1 if each.node is None else places.get(each.node, 0))
 
 
 class _FieldCheck:

@@ -86,6 +86,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     definition: Definition
+    places: dict[str, int] = {}  # of every node, broken or not, by id
     broken_nodes: frozenset[str] = frozenset()
     broken_inputs: frozenset[str] = frozenset()
 
@@ -119,7 +120,7 @@ def read(raw: Any, complaints: Complaints) -> Reading:
     name = fields.text("name", limit=200)
     description = fields.text("description", limit=20_000)
     inputs, broken_inputs = _read_inputs(fields, complaints)
-    nodes, broken_nodes = _read_nodes(fields, complaints)
+    nodes, places = _read_nodes(fields, complaints)
     definition = Definition(
         schema=SCHEMA,
         name=name,
@@ -132,7 +133,8 @@ def read(raw: Any, complaints: Complaints) -> Reading:
     fields.refuse_unknown(_DOCUMENT_HINTS)
     return Reading(
         definition=definition,
-        broken_nodes=frozenset(broken_nodes),
+        places=places,
+        broken_nodes=frozenset(places) - {node.id for node in nodes},
         broken_inputs=frozenset(broken_inputs),
     )
 
@@ -205,15 +207,14 @@ def _check_bounds(fields: Fields, wanted: Input) -> None:
         fields.complain("choices", f"At most {MAX_CHOICES:,} choices fit; there are {len(wanted.choices):,}.")
 
 
-def _read_nodes(fields: Fields, complaints: Complaints) -> tuple[tuple[Node, ...], set[str]]:
-    """The nodes that could be read, and the ids of the others."""
+def _read_nodes(fields: Fields, complaints: Complaints) -> tuple[tuple[Node, ...], dict[str, int]]:
+    """The nodes that could be read, and where each node stands, read or not."""
     rows = fields.rows("nodes", "steps")
     if len(rows) > MAX_NODES:
         fields.complain("nodes", f"A workflow has at most {MAX_NODES:,} nodes; this one has {len(rows):,}.")
         rows = []
     nodes: list[Node] = []
-    broken: set[str] = set()
-    seen: dict[str, int] = {}
+    places: dict[str, int] = {}
     for index, raw in enumerate(rows):
         if not isinstance(raw, dict):
             fields.complain(f"nodes[{index}]", f"A node is an object {{…}}, not {say_value(raw)}.")
@@ -223,17 +224,15 @@ def _read_nodes(fields: Fields, complaints: Complaints) -> tuple[tuple[Node, ...
             fields.complain(f"nodes[{index}].id", "“id” is missing: the name other steps call this one by.")
             continue
         fault = name_fault(node_id, "The id of a node", NODE_ID)
-        if node_id in seen:
-            fault = f"“{node_id}” is also the id of node {seen[node_id] + 1}; ids are unique."
+        if node_id in places:
+            fault = f"“{node_id}” is also the id of node {places[node_id] + 1}; ids are unique."
         if fault:
             complaints.add(fault, node=node_id, field="id")
         node = _read_node(node_id, raw, complaints)
-        if node is None:
-            broken.add(node_id)
-        elif node_id not in seen:
+        if node is not None and node_id not in places:
             nodes.append(node)
-        seen.setdefault(node_id, index)
-    return tuple(nodes), broken - {node.id for node in nodes}
+        places.setdefault(node_id, index)
+    return tuple(nodes), places
 
 
 def _read_node(node_id: str, raw: dict[str, Any], complaints: Complaints) -> Node | None:

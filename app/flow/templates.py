@@ -81,7 +81,10 @@ class Expression:
             return False
         clean = True
         variables: dict[str, Variable] = {}
+        shadowing = [loop for loop in loops_of(self._tokens) if loop.variable in ROOTS]
         for path in self._paths:
+            if any(loop.variable == path.root for loop in shadowing):
+                continue
             try:
                 self._refuse_has(path)
                 variable, tail = names.resolve(path)
@@ -92,13 +95,10 @@ class Expression:
             else:
                 variables[variable.name] = variable
                 self._tail = tail
-        for loop in loops_of(self._tokens):
-            if loop.variable in ROOTS:
-                clean = False
-                message = (
-                    f"“{loop.variable}” has a meaning of its own; call the loop's variable something else."
-                )
-                complain(self.field, self._offset + loop.start + 1, message)
+        for loop in shadowing:
+            clean = False
+            message = f"“{loop.variable}” has a meaning of its own; call the loop's variable otherwise."
+            complain(self.field, self._offset + loop.start + 1, message)
         self._variables = tuple(variables.values())
         self._tokens, self._paths = [], ()  # a program is kept for long, and these are most of it
         return clean
