@@ -12,38 +12,43 @@ from app.flow.messages import LEASE_S, Job, Lane
 from app.kit.ids import WorkerId
 from app.store.database import Row, Scope, Transaction
 
-# 1 picked: the most urgent due attempt that nobody else is claiming. SKIP LOCKED: claimers never wait for
-#   one another.
-# 2 locked: its instance. From here on the moves of the instance are in order; a cancel that was faster
-#   shows in the states that `step` asks for.
-# 3 step, leased, owner: the step runs, the lease begins, the instance runs.
+# 1 picked: the most urgent due attempt that nobody else is claiming at this moment. Claimers tell one another
+#   by an advisory lock that nobody waits for. A row lock with SKIP LOCKED would not do: it can stay on a row
+#   that another claimer has just leased, and waiting for the instance with it closes a circle with the moves
+#   of that instance (seen as deadlocks when a cancel, a finish and four claims met).
+# 2 locked: its instance. From here on the moves of the instance are in order; what a faster one did shows in
+#   the statuses asked for next, which are read anew after the wait.
+# 3 leased, step, owner: the lease begins, the step runs, the instance runs.
 # 4 told: the numbered events, as every move writes them.
 _CLAIM = """
-WITH picked AS MATERIALIZED (
-    SELECT id, step_id, instance_id
+WITH candidates AS MATERIALIZED (
+    SELECT id, instance_id
       FROM attempts
      WHERE lane = %(lane)s AND status = 'queued' AND available_at <= now()
      ORDER BY priority DESC, available_at, id
+     LIMIT {claimers_at_once}
+), picked AS MATERIALIZED (
+    SELECT id, instance_id FROM candidates
+     WHERE pg_try_advisory_xact_lock(hashtextextended(id::text, 0))
      LIMIT 1
-       FOR UPDATE SKIP LOCKED
 ), locked AS MATERIALIZED (
     SELECT i.id, i.status, i.event_seq
       FROM instances i JOIN picked p ON p.instance_id = i.id
        FOR NO KEY UPDATE OF i {when_instance_is_busy}
-), step AS (
-    UPDATE steps s
-       SET status = 'running', reason = NULL, started_at = coalesce(s.started_at, clock_timestamp())
-      FROM picked p JOIN locked l ON l.id = p.instance_id
-     WHERE s.id = p.step_id AND s.status = 'queued' AND l.status IN ('pending', 'running', 'waiting')
-    RETURNING s.id, s.organization_id, s.instance_id, s.node_id, s.path, s.kind, s.inputs
 ), leased AS (
     UPDATE attempts a
        SET status = 'leased', worker_id = %(worker)s, fence = a.fence + 1, claimed_at = clock_timestamp(),
            lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s),
            deadline_at = clock_timestamp() + make_interval(secs => a.timeout_s)
-      FROM picked p JOIN step s ON s.id = p.step_id
-     WHERE a.id = p.id
-    RETURNING a.id, a.fence, a.number, a.timeout_s
+      FROM picked p JOIN locked l ON l.id = p.instance_id
+     WHERE a.id = p.id AND a.status = 'queued' AND l.status IN ('pending', 'running', 'waiting')
+    RETURNING a.id, a.step_id, a.fence, a.number, a.timeout_s
+), step AS (
+    UPDATE steps s
+       SET status = 'running', reason = NULL, started_at = coalesce(s.started_at, clock_timestamp())
+      FROM leased
+     WHERE s.id = leased.step_id
+    RETURNING s.id, s.organization_id, s.instance_id, s.node_id, s.path, s.kind, s.inputs
 ), owner AS (
     UPDATE instances i
        SET status = 'running', reason = NULL, started_at = coalesce(i.started_at, clock_timestamp()),
@@ -66,18 +71,15 @@ WITH picked AS MATERIALIZED (
 )
 SELECT p.id AS attempt_id, leased.fence, leased.number, leased.timeout_s,
        s.id AS step_id, s.organization_id, s.instance_id, s.node_id, s.path, s.kind, s.inputs,
-       (SELECT count(*) FROM locked) AS instances_locked,
        (SELECT jsonb_agg(told ORDER BY seq) FROM told) AS events
-  FROM picked p LEFT JOIN step s ON s.id = p.step_id LEFT JOIN leased ON leased.id = p.id
+  FROM picked p LEFT JOIN leased ON leased.id = p.id LEFT JOIN step s ON s.id = leased.step_id
 """
-CLAIM: Final = _CLAIM.format(when_instance_is_busy="")
+_CLAIMERS_AT_ONCE: Final = 64  # more than that look again a moment later
+CLAIM: Final = _CLAIM.format(claimers_at_once=_CLAIMERS_AT_ONCE, when_instance_is_busy="")
 # Inside another move, which holds its own instance already: waiting for a second one could close a circle.
-CLAIM_WITHIN: Final = _CLAIM.format(when_instance_is_busy="SKIP LOCKED")
-
-_PUT_DOWN = """
-UPDATE attempts SET status = 'cancelled', ended_at = clock_timestamp()
- WHERE id = %(attempt)s AND status = 'queued'
-"""
+CLAIM_WITHIN: Final = _CLAIM.format(
+    claimers_at_once=_CLAIMERS_AT_ONCE, when_instance_is_busy="SKIP LOCKED"
+)
 
 
 async def claim(parts: Parts, worker_id: WorkerId, lane: Lane) -> Job | None:
@@ -89,8 +91,7 @@ async def claim(parts: Parts, worker_id: WorkerId, lane: Lane) -> Job | None:
                 return None
             if row["fence"] is not None:
                 return _hand_out(parts, tx, row, lane)
-            # Its step was cancelled while we waited for the instance: put it down and look again.
-            await tx.execute(_PUT_DOWN, {"attempt": row["attempt_id"]})
+        # It was leased or cancelled while we waited for its instance: look again.
 
 
 async def claim_within(parts: Parts, tx: Transaction, worker_id: WorkerId, lane: Lane) -> Job | None:

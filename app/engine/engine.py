@@ -5,9 +5,8 @@ idempotency key, an audit entry) is one fact with the move. The worker protocol 
 `report`, `finish` and `give_back`; the daemon calls `sweep`. Any number of processes may do so at once:
 a row lock on the instance puts the moves of one instance in order, and a fence makes a late report harmless.
 
-Locks are taken in one order: the instance, then its steps and attempts. Two things go against that order
-and may not wait therefore: a claim finds its attempt first (SKIP LOCKED, then the instance), and whoever
-holds an instance touches its *queued* attempts only with SKIP LOCKED (a claimer may hold them).
+Locks are taken in one order: the instance, then its steps and attempts; one instance at a time. What starts
+from an attempt (a claim, a heartbeat, the bells) locks nothing it would have to wait with.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -182,19 +182,16 @@ UPDATE instances
  WHERE id = %(instance)s
 """
 
-# The end of an instance that did not complete: whatever was still open is cancelled. Queued attempts are
-# taken with SKIP LOCKED, because a claimer may hold one and wait for this very instance; it will find the
-# step cancelled and put its attempt down.
+# The end of an instance that did not complete: whatever was still open is cancelled. Gives the attempts that
+# a worker holds, who has to be told.
 CLOSE = """
 WITH shut AS (
     UPDATE steps SET status = 'cancelled', reason = NULL, due_at = NULL, ended_at = %(now)s
      WHERE instance_id = %(instance)s AND status IN ('pending', 'queued', 'running', 'waiting')
-), idle AS (
+), ended AS (
     UPDATE attempts SET status = 'cancelled', ended_at = %(now)s
-     WHERE id IN (SELECT id FROM attempts WHERE instance_id = %(instance)s AND status = 'queued'
-                     FOR UPDATE SKIP LOCKED)
+     WHERE instance_id = %(instance)s AND status IN ('queued', 'leased')
+    RETURNING id, claimed_at
 )
-UPDATE attempts SET status = 'cancelled', ended_at = %(now)s
- WHERE instance_id = %(instance)s AND status = 'leased'
-RETURNING id
+SELECT id FROM ended WHERE claimed_at IS NOT NULL
 """
