@@ -36,11 +36,11 @@ def test_wrong_database_address_ends_in_a_sentence(start: Start) -> None:
 
 
 def test_every_fault_of_the_settings_is_named_at_once(start: Start) -> None:
-    container = start(environment={"PORT": "many", "STUDIO_ROLSE": "all", "LOG_FORMAT": "poem"})
+    container = start(environment={"CREATE_TABLES": "perhaps", "STUDIO_ROLSE": "all", "LOG_FORMAT": "poem"})
     end = container.wait_until_ended()
     assert end.exit_code != 0
     assert "Traceback" not in end.log
-    for name in ("PORT", "STUDIO_ROLSE", "LOG_FORMAT"):
+    for name in ("CREATE_TABLES", "STUDIO_ROLSE", "LOG_FORMAT"):
         assert name in end.log
 
 
