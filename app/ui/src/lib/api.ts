@@ -1,38 +1,34 @@
-/** Calls to Studio's own API: JSON both ways, refusals thrown as problems, the session renewed when it must be. */
+/** Calls to Studio's own API, typed by its routes: refusals are thrown as problems, the session renewed when it must be. */
+import createClient from "openapi-fetch";
+
+import type { paths } from "@/lib/api.gen";
 import { problemFrom } from "@/lib/problem";
 import { sessionFetch } from "@/lib/session";
 
-type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-
-type Options = {
-  query?: Record<string, string | number | boolean | null | undefined>;
-  body?: unknown;
-  /** Makes a repeat of the same unsafe call harmless (`Idempotency-Key`). */
-  key?: string;
-  signal?: AbortSignal;
-};
-
-function address(path: string, query: Options["query"]): URL {
-  const url = new URL(`/api/v1${path}`, window.location.origin);
-  for (const [name, value] of Object.entries(query ?? {})) {
-    if (value !== null && value !== undefined) url.searchParams.set(name, String(value));
-  }
-  return url;
+/** Raises a Problem for every answer that is no success. */
+async function judged(request: Request): Promise<Response> {
+  const answer = await sessionFetch(request);
+  if (answer.ok) return answer;
+  throw problemFrom(answer.status, await answer.text(), answer.headers.get("Retry-After"));
 }
 
-/** Raises a Problem for every refusal. The type is the caller's word for what the API promises. */
-export async function call<T>(method: Method, path: string, options: Options = {}): Promise<T> {
-  const headers = new Headers({ Accept: "application/json, application/problem+json" });
-  if (options.body !== undefined) headers.set("Content-Type", "application/json");
+export const api = createClient<paths>({ baseUrl: window.location.origin, fetch: judged });
+
+/** What a call gives. Refusals have been thrown, so there always is something where the API promises it. */
+export async function take<T>(call: Promise<{ data?: T }>): Promise<T> {
+  return (await call).data as T;
+}
+
+type CallOptions = { query?: Record<string, string | number | null | undefined>; body?: unknown; key?: string; signal?: AbortSignal };
+
+export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+  const url = new URL(`/api/v1${path}`, window.location.origin);
+  for (const [name, value] of Object.entries(options.query ?? {})) {
+    if (value !== null && value !== undefined) url.searchParams.set(name, String(value));
+  }
+  const headers = new Headers({ "Content-Type": "application/json" });
   if (options.key !== undefined) headers.set("Idempotency-Key", options.key);
-  const request = new Request(address(path, options.query), {
-    method,
-    headers,
-    body: options.body === undefined ? undefined : JSON.stringify(options.body),
-    signal: options.signal,
-  });
-  const answer = await sessionFetch(request);
-  const body = await answer.text();
-  if (!answer.ok) throw problemFrom(answer.status, body, answer.headers.get("Retry-After"));
-  return (body === "" ? undefined : JSON.parse(body)) as T;
+  const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+  const answer = await judged(new Request(url, { method, headers, body, signal: options.signal }));
+  return (await answer.json()) as T;
 }

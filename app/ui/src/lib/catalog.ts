@@ -1,12 +1,12 @@
 /** The step types this box knows. They change only when the server restarts. */
 import { queryOptions, useQuery } from "@tanstack/react-query";
 
-import { call } from "@/lib/api";
+import { api, take } from "@/lib/api";
 import type { StepType } from "@/lib/types";
 
 export const catalogQuery = queryOptions({
   queryKey: ["catalog"],
-  queryFn: ({ signal }) => call<{ items: StepType[] }>("GET", "/catalog", { signal }),
+  queryFn: ({ signal }) => take(api.GET("/api/v1/catalog", { signal })),
   staleTime: 600_000,
 });
 

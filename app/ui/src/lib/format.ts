@@ -17,7 +17,7 @@ export function bytes(count: number): string {
 /** Seconds → `0.8 s`, `12 s`, `3 min 05 s`, `2 h 10 min`. */
 export function duration(seconds: number): string {
   if (seconds < 0.0005) return "0 s";
-  if (seconds < 1) return `${String(Math.max(1, Math.round(seconds * 1000)))} ms`;
+  if (seconds < 0.9995) return `${String(Math.max(1, Math.round(seconds * 1000)))} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${String(Math.floor(seconds))} s`;
   const minutes = Math.floor(seconds / 60);

@@ -22,6 +22,8 @@ export type LiveWorld = {
   renew: () => Promise<boolean>;
 };
 
+/** `WebSocket.OPEN`, which only browsers know. */
+const OPEN = 1;
 const POLL_MS = 2_000;
 /** A socket that does not come up in this time counts as refused; some proxies never answer. */
 const PATIENCE_MS = 6_000;
@@ -66,7 +68,7 @@ export class LiveFeed {
     topic.listeners.add(listener);
     if (this.#linger !== null) clearTimeout(this.#linger);
     this.#linger = null;
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#subscribe(topic);
+    if (this.#socket?.readyState === OPEN) this.#subscribe(topic);
     else if (this.#socket === null && this.#retry === null) this.#connect();
     else if (this.#state === "events" || this.#state === "polling") this.#fallBack(topic);
     return () => this.#leave(id, listener);
@@ -82,7 +84,7 @@ export class LiveFeed {
 
   /** The network is back: do not wait for the next turn. */
   goOnline(): void {
-    if (this.#topics.size === 0 || this.#socket?.readyState === WebSocket.OPEN) return;
+    if (this.#topics.size === 0 || this.#socket?.readyState === OPEN) return;
     this.#stopTimers();
     this.#failures = 0;
     this.#closeSocket();
@@ -101,7 +103,7 @@ export class LiveFeed {
     if (topic === undefined || topic.listeners.size > 0) return;
     topic.stream?.close();
     this.#topics.delete(id);
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ unsubscribe: `instance:${id}` }));
+    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify({ unsubscribe: `instance:${id}` }));
     if (this.#topics.size === 0) this.#linger = setTimeout(() => this.#rest(), LINGER_MS);
   }
 

@@ -1,12 +1,12 @@
 /** Who is signed in, and what their role allows; the server decides, the page only hides what would be refused. */
 import { queryOptions, useSuspenseQuery } from "@tanstack/react-query";
 
-import { call } from "@/lib/api";
+import { api, take } from "@/lib/api";
 import type { Me, Role } from "@/lib/types";
 
 export const meQuery = queryOptions({
   queryKey: ["me"],
-  queryFn: ({ signal }) => call<Me>("GET", "/auth/me", { signal }),
+  queryFn: ({ signal }) => take(api.GET("/api/v1/auth/me", { signal })),
   staleTime: 60_000,
 });
 

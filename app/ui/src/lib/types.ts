@@ -1,29 +1,24 @@
 /** The shapes of the API under the names of the house. */
+import type { components } from "@/lib/api.gen";
 
-export type Role = "owner" | "admin" | "editor" | "operator" | "viewer";
+type Schemas = components["schemas"];
+
+export type Role = Schemas["Role"];
+export type Me = Schemas["Me"];
+export type WorkflowSummary = Schemas["WorkflowSummary"];
+export type Workflow = Schemas["WorkflowView"];
+export type Definition = Workflow["definition"];
+export type VersionSummary = Schemas["VersionSummary"];
+export type Asset = Schemas["AssetView"];
+export type StepType = Schemas["StepSpec"];
+export type Worker = Schemas["WorkerView"];
+export type Gpu = Schemas["Gpu"];
+export type LaneFacts = Schemas["LaneFacts"];
+export type FullHealth = Schemas["FullHealth"];
+export type HealthStatus = FullHealth["status"];
+export type List<T> = { items: T[]; next_cursor: string | null };
 export type InstanceStatus = "pending" | "running" | "waiting" | "completed" | "failed" | "cancelled";
 export type StepStatus = "pending" | "queued" | "running" | "waiting" | "completed" | "failed" | "skipped" | "cancelled";
-
-export type Me = {
-  user: { id: string; email: string; name: string; is_super_admin: boolean };
-  organization: { id: string; name: string; slug: string };
-  role: Role;
-};
-
-export type List<T> = { items: T[]; next_cursor: string | null };
-
-export type WorkflowSummary = {
-  id: string;
-  name: string;
-  description: string;
-  version: number;
-  is_sample: boolean;
-  created_at: string;
-  updated_at: string;
-};
-export type Workflow = WorkflowSummary & { definition: unknown };
-export type VersionSummary = { id: string; number: number; note: string; created_at: string };
-export type Version = VersionSummary & { definition: unknown };
 
 export type Failure = { class: string; message: string; remedy?: string | null; step?: string | null };
 
@@ -63,43 +58,4 @@ export type Step = {
   created_at: string;
   started_at: string | null;
   ended_at: string | null;
-};
-
-export type Asset = {
-  id: string;
-  name: string;
-  mime: string;
-  kind: "image" | "video" | "audio" | "file";
-  size_bytes: number;
-  sha256: string;
-  width: number | null;
-  height: number | null;
-  duration_s: number | null;
-  source: "upload" | "step" | "sample";
-  created_at: string;
-};
-
-export type StepType = { kind: string; title: string; summary: string; category: string; lane: string; hidden: boolean };
-
-export type Health = { status: string; checks: Record<string, { status: string; detail?: string | null }> };
-
-export type Gpu = {
-  index: number;
-  name: string;
-  memory_total_bytes: number;
-  memory_used_bytes: number;
-  utilization_percent: number | null;
-  temperature_c: number | null;
-};
-
-export type Worker = {
-  id: string;
-  name: string;
-  host: string;
-  version: string;
-  lanes: { lane: string; slots: number }[];
-  gpus: Gpu[];
-  status: { memory_used_bytes?: number | null; resident_models?: string[] } | null;
-  last_seen_at: string;
-  left_at: string | null;
 };

@@ -25,3 +25,23 @@ export function Progress({ fraction, label, className }: ProgressProps) {
     </div>
   );
 }
+
+/** How full something is; it does not say that anything moves. */
+export function Meter({ value, of, label, className }: { value: number; of: number; label: string; className?: string }) {
+  const fraction = of > 0 ? Math.min(1, value / of) : 0;
+  return (
+    <div
+      role="meter"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.round(fraction * 100)}
+      className={cn("h-1.5 overflow-hidden rounded-full bg-idle-soft", className)}
+    >
+      <div
+        className={cn("h-full origin-left rounded-full bg-accent", fraction > 0.9 && "bg-failed")}
+        style={{ transform: `scaleX(${String(fraction)})` }}
+      />
+    </div>
+  );
+}

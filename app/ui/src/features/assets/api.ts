@@ -1,19 +1,21 @@
 /** The files of the organization. */
 import { infiniteQueryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
-import { call } from "@/lib/api";
+import { api, take } from "@/lib/api";
 import type { AssetFacts, FilePort } from "@/lib/asset-entry";
-import type { Asset, List } from "@/lib/types";
+import type { Asset } from "@/lib/types";
 
 /** `file` means every kind: anything may enter a file input. */
 export const assetsQuery = (kind: FilePort) =>
   infiniteQueryOptions({
     queryKey: ["assets", "list", kind],
     queryFn: ({ signal, pageParam }) =>
-      call<List<Asset>>("GET", "/assets", {
-        query: { limit: 60, cursor: pageParam, kind: kind === "file" ? undefined : kind },
-        signal,
-      }),
+      take(
+        api.GET("/api/v1/assets", {
+          params: { query: { limit: 60, cursor: pageParam, kind: kind === "file" ? null : kind } },
+          signal,
+        }),
+      ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
   });
@@ -28,7 +30,7 @@ export const factsOf = (asset: Asset): AssetFacts => ({
 export function useDeleteAsset() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (id: string) => call<unknown>("DELETE", `/assets/${id}`),
+    mutationFn: (id: string) => take(api.DELETE("/api/v1/assets/{asset_id}", { params: { path: { asset_id: id } } })),
     onSuccess: () => cache.invalidateQueries({ queryKey: ["assets"] }),
   });
 }

@@ -1,12 +1,12 @@
 /** Signing in and out. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 
-import { call } from "@/lib/api";
+import { api, take } from "@/lib/api";
 
 export function useLogin() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (body: { email: string; password: string }) => call<unknown>("POST", "/auth/login", { body }),
+    mutationFn: (body: { email: string; password: string }) => take(api.POST("/api/v1/auth/login", { body })),
     // Whatever another person saw in this tab must not be shown to this one.
     onSuccess: () => cache.clear(),
   });
@@ -15,7 +15,7 @@ export function useLogin() {
 export function useLogout() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: () => call<unknown>("POST", "/auth/logout"),
+    mutationFn: () => take(api.POST("/api/v1/auth/logout")),
     onSettled: () => cache.clear(),
   });
 }

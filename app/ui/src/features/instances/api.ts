@@ -1,9 +1,9 @@
 /** Instances and their steps, on the server and in the cache. */
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
-import { call } from "@/lib/api";
+import { api, call, take } from "@/lib/api";
 import { newKey } from "@/lib/random";
-import type { Instance, InstanceStatus, List, LogLine, Step, Version } from "@/lib/types";
+import type { Instance, InstanceStatus, List, LogLine, Step } from "@/lib/types";
 
 export const ENDED: ReadonlySet<InstanceStatus> = new Set(["completed", "failed", "cancelled"]);
 
@@ -36,7 +36,12 @@ export const instanceQuery = (id: string) =>
 export const definitionQuery = ({ workflow_id, version }: Instance) =>
   queryOptions({
     queryKey: ["workflows", "version", workflow_id, version],
-    queryFn: ({ signal }) => call<Version>("GET", `/workflows/${workflow_id}/versions/${String(version)}`, { signal }),
+    queryFn: ({ signal }) => take(
+        api.GET("/api/v1/workflows/{workflow_id}/versions/{number}", {
+          params: { path: { workflow_id, number: version } },
+          signal,
+        }),
+      ),
     staleTime: Number.POSITIVE_INFINITY,
     retry: false,
   });

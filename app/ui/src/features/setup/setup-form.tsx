@@ -66,7 +66,7 @@ export function SetupForm({ token, onDone }: { token: string | null; onDone: () 
               type={LOOK[name].type}
               autoComplete={LOOK[name].autoComplete}
               required
-              minLength={name === "password" ? 10 : undefined}
+              minLength={name === "password" ? 8 : undefined}
               value={values[name]}
               onChange={(event) => change(name, event.target.value)}
             />

@@ -1,16 +1,15 @@
 /** Workflows and their versions, on the server and in the cache. */
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
-import { call } from "@/lib/api";
-import type { Complaint } from "@/lib/problem";
-import type { List, Version, VersionSummary, Workflow, WorkflowSummary } from "@/lib/types";
+import { api, take } from "@/lib/api";
+import type { Definition } from "@/lib/types";
 
 const LIST = ["workflows", "list"];
 
 export const workflowsQuery = infiniteQueryOptions({
   queryKey: LIST,
   queryFn: ({ signal, pageParam }) =>
-    call<List<WorkflowSummary>>("GET", "/workflows", { query: { limit: 50, cursor: pageParam }, signal }),
+    take(api.GET("/api/v1/workflows", { params: { query: { limit: 50, cursor: pageParam } }, signal })),
   initialPageParam: null as string | null,
   getNextPageParam: (page) => page.next_cursor,
 });
@@ -19,7 +18,12 @@ export const versionsQuery = (id: string) =>
   infiniteQueryOptions({
     queryKey: ["workflows", "versions", id],
     queryFn: ({ signal, pageParam }) =>
-      call<List<VersionSummary>>("GET", `/workflows/${id}/versions`, { query: { limit: 30, cursor: pageParam }, signal }),
+      take(
+        api.GET("/api/v1/workflows/{workflow_id}/versions", {
+          params: { path: { workflow_id: id }, query: { limit: 30, cursor: pageParam } },
+          signal,
+        }),
+      ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
   });
@@ -27,7 +31,12 @@ export const versionsQuery = (id: string) =>
 export const versionQuery = (id: string, number: number) =>
   queryOptions({
     queryKey: ["workflows", "version", id, number],
-    queryFn: ({ signal }) => call<Version>("GET", `/workflows/${id}/versions/${String(number)}`, { signal }),
+    queryFn: ({ signal }) => take(
+        api.GET("/api/v1/workflows/{workflow_id}/versions/{number}", {
+          params: { path: { workflow_id: id, number } },
+          signal,
+        }),
+      ),
     // A version never changes once written.
     staleTime: Number.POSITIVE_INFINITY,
   });
@@ -37,7 +46,7 @@ export const validationQuery = (definition: unknown, text: string) =>
   queryOptions({
     queryKey: ["workflows", "validate", text],
     queryFn: async ({ signal }) =>
-      (await call<{ errors: Complaint[] }>("POST", "/workflows/validate", { body: { definition }, signal })).errors,
+      (await take(api.POST("/api/v1/workflows/validate", { body: { definition }, signal }))).errors,
     staleTime: 60_000,
     gcTime: 60_000,
   });
@@ -45,7 +54,7 @@ export const validationQuery = (definition: unknown, text: string) =>
 export function useCreateWorkflow() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (body: { name: string; definition: unknown }) => call<Workflow>("POST", "/workflows", { body }),
+    mutationFn: (body: { name: string; definition: Definition }) => take(api.POST("/api/v1/workflows", { body })),
     onSuccess: () => cache.invalidateQueries({ queryKey: LIST }),
   });
 }
@@ -53,8 +62,8 @@ export function useCreateWorkflow() {
 export function useSaveDefinition(id: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (body: { definition: unknown; base_version: number }) =>
-      call<Workflow>("PUT", `/workflows/${id}/definition`, { body }),
+    mutationFn: (body: { definition: Definition; base_version: number }) =>
+      take(api.PUT("/api/v1/workflows/{workflow_id}/definition", { params: { path: { workflow_id: id } }, body })),
     onSuccess: () => cache.invalidateQueries({ queryKey: ["workflows"] }),
   });
 }
@@ -62,7 +71,7 @@ export function useSaveDefinition(id: string) {
 export function useDeleteWorkflow() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (id: string) => call<unknown>("DELETE", `/workflows/${id}`),
+    mutationFn: (id: string) => take(api.DELETE("/api/v1/workflows/{workflow_id}", { params: { path: { workflow_id: id } } })),
     onSuccess: (_, id) => {
       cache.removeQueries({ queryKey: ["workflows", "one", id] });
       return cache.invalidateQueries({ queryKey: LIST });

@@ -6,6 +6,7 @@ import { lazy, Suspense, useDeferredValue, useEffect, useMemo, useState } from "
 import { Skeleton } from "@/components/ui/skeleton";
 import { t, tn } from "@/lib/messages";
 import { asProblem, type Complaint } from "@/lib/problem";
+import type { Definition } from "@/lib/types";
 
 import { validationQuery } from "./api";
 
@@ -14,13 +15,13 @@ const JsonEditor = lazy(() => import("@/components/editor/json-editor"));
 /** Long enough to end a word, short enough to feel attended. */
 const PAUSE_MS = 350;
 
-export type Parsed = { ok: true; definition: unknown } | { ok: false };
-
-export function parseDefinition(text: string): Parsed {
+/** The document in a text, or null while it is not a JSON object. */
+export function parseDefinition(text: string): Definition | null {
   try {
-    return { ok: true, definition: JSON.parse(text) as unknown };
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Definition) : null;
   } catch {
-    return { ok: false };
+    return null;
   }
 }
 
@@ -81,14 +82,14 @@ export function DefinitionEditor({ text, onChange, onSave, refusal, className }:
   const parsed = useMemo(() => parseDefinition(settled), [settled]);
   const isEdited = onChange !== undefined;
   const check = useQuery({
-    ...validationQuery(parsed.ok ? parsed.definition : null, settled),
-    enabled: isEdited && parsed.ok,
+    ...validationQuery(parsed, settled),
+    enabled: isEdited && parsed !== null,
     placeholderData: keepPreviousData,
     retry: false,
   });
   const refused = useMemo(() => (refusal ? asProblem(refusal).complaints : []), [refusal]);
-  const complaints: readonly Complaint[] = useDeferredValue(refused.length > 0 ? refused : parsed.ok ? (check.data ?? []) : []);
-  const state: CheckState = !parsed.ok
+  const complaints: readonly Complaint[] = useDeferredValue(refused.length > 0 ? refused : parsed === null ? [] : (check.data ?? []));
+  const state: CheckState = parsed === null
     ? "broken"
     : complaints.length > 0
       ? "faulty"

@@ -29,11 +29,11 @@ export function JsonView({ workflow }: { workflow: Workflow }) {
   }
 
   function submit(): void {
-    const parsed = parseDefinition(text);
-    if (!parsed.ok || save.isPending || !isChanged) return;
+    const definition = parseDefinition(text);
+    if (definition === null || save.isPending || !isChanged) return;
     save.mutate(
       // The version this was made from: nobody's work is written over unseen.
-      { definition: parsed.definition, base_version: base },
+      { definition, base_version: base },
       {
         onSuccess: (saved) => {
           setDraft(null);

@@ -7,6 +7,7 @@ import { ProblemNote } from "@/components/problem-note";
 import { Button } from "@/components/ui/button";
 import { t } from "@/lib/messages";
 import { asProblem } from "@/lib/problem";
+import type { Definition } from "@/lib/types";
 
 import { useCreateWorkflow } from "./api";
 import { DefinitionEditor, parseDefinition } from "./definition-editor";
@@ -20,8 +21,8 @@ const START = {
   outputs: { sheet: "{{ steps.sheet.outputs.image }}" },
 };
 
-function nameOf(definition: unknown): string {
-  const name = typeof definition === "object" && definition !== null && "name" in definition ? definition.name : null;
+function nameOf(definition: Definition): string {
+  const name = definition["name"];
   return typeof name === "string" && name.trim() !== "" ? name.trim() : t("workflows.untitled");
 }
 
@@ -29,7 +30,7 @@ export function NewWorkflow({ onCreated }: { onCreated: (id: string) => void }) 
   const [text, setText] = useState(() => JSON.stringify(START, null, 2));
   const create = useCreateWorkflow();
   const picker = useRef<HTMLInputElement>(null);
-  const parsed = parseDefinition(text);
+  const definition = parseDefinition(text);
 
   function change(next: string): void {
     setText(next);
@@ -37,9 +38,8 @@ export function NewWorkflow({ onCreated }: { onCreated: (id: string) => void }) 
   }
 
   function save(): void {
-    const now = parseDefinition(text);
-    if (!now.ok || create.isPending) return;
-    create.mutate({ name: nameOf(now.definition), definition: now.definition }, { onSuccess: (workflow) => onCreated(workflow.id) });
+    if (definition === null || create.isPending) return;
+    create.mutate({ name: nameOf(definition), definition }, { onSuccess: (workflow) => onCreated(workflow.id) });
   }
 
   async function read(file: File | undefined): Promise<void> {
@@ -51,7 +51,7 @@ export function NewWorkflow({ onCreated }: { onCreated: (id: string) => void }) 
       <DefinitionEditor text={text} onChange={change} onSave={save} refusal={create.error} />
       {create.error && asProblem(create.error).complaints.length === 0 ? <ProblemNote error={create.error} className="mt-4" /> : null}
       <div className="mt-5 flex flex-wrap items-center gap-2">
-        <Button variant="primary" isBusy={create.isPending} disabled={!parsed.ok} onClick={save}>
+        <Button variant="primary" isBusy={create.isPending} disabled={definition === null} onClick={save}>
           {t("workflows.create")}
         </Button>
         <Button onClick={() => picker.current?.click()}>

@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+
+import { ago, bytes, duration, percent, playtime } from "@/lib/format";
+
+test("sizes keep two meaningful digits", () => {
+  expect([0, 999, 1536, 20 * 1024 ** 2, 5 * 1024 ** 3].map(bytes)).toEqual(["0 B", "999 B", "1.5 KB", "20 MB", "5.0 GB"]);
+});
+
+test("durations get coarser as they grow", () => {
+  expect([0, 0.043, 0.9996, 7.25, 12.9, 185, 7800].map(duration)).toEqual([
+    "0 s",
+    "43 ms",
+    "1.0 s",
+    "7.3 s",
+    "12 s",
+    "3 min 05 s",
+    "2 h 10 min",
+  ]);
+});
+
+test("playing time reads like a player", () => {
+  expect([4, 75.2, 3671].map(playtime)).toEqual(["0:04", "1:15", "1:01:11"]);
+});
+
+test("a moment ago is now, then it counts", () => {
+  const now_ms = Date.parse("2026-11-23T12:00:00Z");
+  expect(ago("2026-11-23T11:59:55Z", now_ms)).toBe("now");
+  expect(ago("2026-11-23T11:57:00Z", now_ms)).toBe("3 min. ago");
+  expect(ago("2026-11-20T12:00:00Z", now_ms)).toBe("3 days ago");
+});
+
+test("progress never claims to be done early", () => {
+  expect([0.999, 1, 1.2, -1].map(percent)).toEqual(["99 %", "100 %", "100 %", "0 %"]);
+});

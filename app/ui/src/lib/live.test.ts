@@ -1,0 +1,160 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+
+import { LiveFeed } from "@/lib/live";
+import { backoff_ms, parseLive, type LiveEvent } from "@/lib/live-protocol";
+
+const event = (seq: number): LiveEvent => ({ seq, type: "step.running", step_id: "s", data: {}, at: "2026-11-23T12:00:00Z" });
+const frame = (...events: LiveEvent[]): string => JSON.stringify({ topic: "instance:i", events });
+
+/** A connection that the test opens, feeds and breaks by hand. */
+class Wire {
+  readyState = 0;
+  sent: unknown[] = [];
+  onopen: (() => void) | null = null;
+  onmessage: ((message: { data: unknown }) => void) | null = null;
+  onclose: (() => void) | null = null;
+  onerror: (() => void) | null = null;
+  isClosed = false;
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text));
+  }
+
+  open(): void {
+    this.readyState = 1;
+    this.onopen?.();
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.readyState = 3;
+    this.onclose?.();
+  }
+
+  say(data: string): void {
+    this.onmessage?.({ data });
+  }
+}
+
+function house() {
+  const sockets: Wire[] = [];
+  const streams: (Wire & { after: number })[] = [];
+  const asked: number[] = [];
+  const answers: LiveEvent[][] = [];
+  const feed = new LiveFeed({
+    openSocket: () => {
+      const wire = new Wire();
+      sockets.push(wire);
+      return wire as unknown as WebSocket;
+    },
+    openStream: (_, after) => {
+      const wire = Object.assign(new Wire(), { after });
+      streams.push(wire);
+      return wire as unknown as EventSource;
+    },
+    ask: (_, after) => {
+      asked.push(after);
+      return Promise.resolve(answers.shift() ?? []);
+    },
+    renew: () => Promise.resolve(true),
+  });
+  const heard: number[] = [];
+  const leave = feed.follow("i", 3, { onEvents: (events) => heard.push(...events.map((one) => one.seq)), onProgress: () => undefined });
+  return { feed, sockets, streams, asked, answers, heard, leave };
+}
+
+/** Lets the next socket come up after the pause that a break causes. */
+async function untilNextSocket(sockets: Wire[], count: number): Promise<Wire> {
+  while (sockets.length < count) await vi.advanceTimersByTimeAsync(500);
+  return sockets[count - 1] as Wire;
+}
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+test("the feed asks for what comes behind the last event it knows", () => {
+  const { feed, sockets, heard } = house();
+  sockets[0]?.open();
+  expect(feed.state).toBe("live");
+  expect(sockets[0]?.sent).toEqual([{ subscribe: "instance:i", after: 3 }]);
+  sockets[0]?.say(frame(event(4), event(5)));
+  expect(heard).toEqual([4, 5]);
+});
+
+test("after a break the feed goes on behind the last event and tells none twice", async () => {
+  const { sockets, heard } = house();
+  sockets[0]?.open();
+  sockets[0]?.say(frame(event(4)));
+  sockets[0]?.close();
+  const second = await untilNextSocket(sockets, 2);
+  second.open();
+  expect(second.sent).toEqual([{ subscribe: "instance:i", after: 4 }]);
+  second.say(frame(event(4), event(5)));
+  expect(heard).toEqual([4, 5]);
+});
+
+test("where no socket gets through, events come as a stream, and the socket is tried again", async () => {
+  const { feed, sockets, streams, heard } = house();
+  sockets[0]?.close();
+  (await untilNextSocket(sockets, 2)).close();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(streams[0]?.after).toBe(3);
+  streams[0]?.open();
+  expect(feed.state).toBe("events");
+  streams[0]?.say(frame(event(4)));
+  expect(heard).toEqual([4]);
+  (await untilNextSocket(sockets, 3)).open();
+  expect(feed.state).toBe("live");
+  expect(streams[0]?.isClosed).toBe(true);
+});
+
+test("where not even a stream gets through, the page asks", async () => {
+  const { feed, sockets, streams, asked, answers, heard } = house();
+  answers.push([event(4)], [event(5)]);
+  sockets[0]?.close();
+  (await untilNextSocket(sockets, 2)).close();
+  await vi.advanceTimersByTimeAsync(0);
+  streams[0]?.onerror?.();
+  expect(feed.state).toBe("polling");
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(heard).toEqual([4, 5]);
+  expect(asked.slice(0, 2)).toEqual([3, 4]);
+});
+
+test("a socket that never answers counts as refused", async () => {
+  const { sockets } = house();
+  await vi.advanceTimersByTimeAsync(7_000);
+  expect(sockets.length).toBeGreaterThan(1);
+});
+
+test("losing the network is said at once, and its return is not waited for", () => {
+  const { feed, sockets } = house();
+  sockets[0]?.open();
+  feed.goOffline();
+  expect(feed.state).toBe("offline");
+  feed.goOnline();
+  expect(sockets.length).toBe(2);
+  sockets[1]?.open();
+  expect(feed.state).toBe("live");
+});
+
+test("nothing stays open when nobody follows any more", async () => {
+  const { sockets, leave } = house();
+  sockets[0]?.open();
+  leave();
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(sockets[0]?.isClosed).toBe(true);
+  expect(sockets.length).toBe(1);
+});
+
+test("pauses double up to ten seconds", () => {
+  expect([1, 2, 3, 10].map((failures) => backoff_ms(failures, () => 0.5))).toEqual([400, 800, 1600, 10_000]);
+});
+
+test("progress is read and anything unknown is passed over", () => {
+  const progress = { step_id: "s", data: { progress_fraction: 0.5, progress_message: "half", logs: [{ id: 1 }, null] } };
+  const [message] = parseLive(JSON.stringify({ topic: "instance:i", progress }));
+  expect(message).toMatchObject({ kind: "progress", progress: { step_id: "s", progress_fraction: 0.5, logs: [{ id: 1 }] } });
+  for (const noise of ["", "{", "[]", '{"topic": 7}', '{"topic": "weather"}', null]) expect(parseLive(noise)).toEqual([]);
+});
