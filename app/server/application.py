@@ -18,7 +18,7 @@ from app.server.docs import DocsController
 from app.server.edge import Edge
 from app.server.problems import answer
 from app.server.ui_files import UiFiles
-from app.steps.discovery import catalog, step_types
+from app.steps.discovery import catalog
 from app.store.bus import Bus
 from app.store.database import Database
 from app.store.queue import Bells
@@ -52,7 +52,7 @@ def _parts(settings: Settings) -> dict[str, object]:
     bus = Bus.open(settings.redis.url)
     bells = Bells(bus.redis)
     blobs = BlobFolder(settings.blobs_dir, settings.tmp_dir)
-    engine = Engine(database, catalog(), bells, bus, steps=step_types(), assets=StepFiles(blobs))
+    engine = Engine(database, catalog(), bells, bus, assets=StepFiles(blobs))
     return {
         "settings": settings,
         "database": database,

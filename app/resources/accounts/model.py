@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from app.kit.ids import OrganizationId, UserId, new_id
+from app.resources.accounts.email import normal_email
 from app.resources.accounts.roles import Role
 from app.store.database import Transaction
 
@@ -56,11 +57,6 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _USER = "id, email, name, is_super_admin, is_active, password_hash"
-
-
-def normal_email(text: str) -> str:
-    """How an address is kept and compared."""
-    return unicodedata.normalize("NFC", text.strip()).lower()
 
 
 def slug_of(name: str) -> str:

@@ -139,6 +139,18 @@ async def revoke_session(
     )
 
 
+async def set_password(tx: Transaction, user_id: UUID, password_hash: str, keep: UUID) -> None:
+    """Keep a new password and end every other sign-in; needs the system scope."""
+    await tx.execute(
+        "UPDATE users SET password_hash = %(hash)s WHERE id = %(id)s", {"id": user_id, "hash": password_hash}
+    )
+    await tx.execute(
+        "UPDATE sessions SET revoked_at = now(), revoked_because = 'the password was changed' "
+        "WHERE user_id = %(id)s AND id <> %(keep)s AND revoked_at IS NULL",
+        {"id": user_id, "keep": keep},
+    )
+
+
 async def sessions_of(tx: Transaction, user_id: UUID) -> list[Session]:
     """A user's living sign-ins, newest first; needs the system scope."""
     rows = await tx.fetch_all(

@@ -29,14 +29,14 @@ class Verdict(msgspec.Struct, frozen=True):
     new_hash: str | None = None
 
 
-def refuse_unfit(password: str) -> None:
+def refuse_unfit(password: str, field: str = "password") -> None:
     """Raises PasswordUnfit. Length is what counts, not kinds of letters (NIST SP 800-63B §3.1.1.2)."""
     if not MIN_LETTERS <= len(password) <= MAX_LETTERS:
         raise PasswordUnfit(
             f"A password has {MIN_LETTERS} to {MAX_LETTERS} letters.",
             complaints=[
                 Complaint(
-                    field="password", message=f"write {MIN_LETTERS} to {MAX_LETTERS} letters, signs or blanks"
+                    field=field, message=f"write {MIN_LETTERS} to {MAX_LETTERS} letters, signs or blanks"
                 )
             ],
         )

@@ -13,7 +13,16 @@ from app.resources.accounts.principal import Principal, bearer
 from app.resources.accounts.roles import Role
 from app.resources.accounts.tokens import ACCESS_LIFE, REFRESH_COOKIE, cleared_cookies, session_cookies
 from app.resources.auth import model, service
-from app.resources.auth.schemas import Login, Me, OrganizationView, Sessions, SessionView, SignedIn, UserView
+from app.resources.auth.schemas import (
+    Login,
+    Me,
+    OrganizationView,
+    PasswordChange,
+    Sessions,
+    SessionView,
+    SignedIn,
+    UserView,
+)
 from app.store.database import Database, Scope
 
 AnyRequest = Request[Any, Any, Any]
@@ -66,6 +75,19 @@ class AuthController(Controller):
         """End this sign-in on the server and take its cookies away; harmless when there is none."""
         await service.log_out(database, settings, request, bearer(request))
         return Response(None, status_code=204, cookies=cleared_cookies())
+
+    @post("/password", operation_id="changePassword", status_code=204, guards=[requires(Role.viewer)])
+    async def change_password(
+        self,
+        *,
+        request: AnyRequest,
+        principal: Principal,
+        data: PasswordChange,
+        database: Database,
+        settings: Settings,
+    ) -> None:
+        """A new password, for who knows the old one. Ends every other sign-in of this person."""
+        await service.change_password(database, settings, request, principal, data)
 
     @get("/me", operation_id="getMe", guards=[requires(Role.viewer)])
     async def me(self, principal: Principal, database: Database) -> Me:

@@ -11,10 +11,6 @@ from app.resources.accounts.model import Membership, Organization, User
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
 
-Email = Annotated[
-    str, Meta(min_length=3, max_length=254, pattern=r"^\s*[^@\s]+@[^@\s]+\s*$", description="Mail address")
-]
-
 
 class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who wants in."""
@@ -24,6 +20,16 @@ class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def __repr__(self) -> str:
         return "Login(****)"
+
+
+class PasswordChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The password that was, and the one that is to be."""
+
+    current: Annotated[str, Meta(max_length=1024)]
+    new: Annotated[str, Meta(max_length=1024)]
+
+    def __repr__(self) -> str:
+        return "PasswordChange(****)"
 
 
 class UserView(msgspec.Struct, frozen=True, kw_only=True):

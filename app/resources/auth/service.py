@@ -9,7 +9,9 @@ from app.kit.log import get_logger
 from app.kit.settings import Settings
 from app.resources.accounts import model as accounts
 from app.resources.accounts.connection import Connection
+from app.resources.accounts.email import normal_email
 from app.resources.accounts.model import Membership, User
+from app.resources.accounts.principal import Principal
 from app.resources.accounts.tokens import (
     ACCESS_COOKIE,
     REFRESH_COOKIE,
@@ -19,7 +21,8 @@ from app.resources.accounts.tokens import (
     read_access_token,
 )
 from app.resources.auth import model
-from app.resources.auth.passwords import check_password
+from app.resources.auth.passwords import check_password, hash_password, refuse_unfit
+from app.resources.auth.schemas import PasswordChange
 from app.resources.auth.throttle import ACCOUNT, ADDRESS, address_of, count_attempt, forgive
 from app.store.database import Database, Scope, Transaction
 
@@ -28,6 +31,10 @@ log = get_logger(__name__)
 
 class WrongCredentials(Unauthorized):
     """The mail address or the password is wrong."""
+
+
+class WrongPassword(Forbidden):
+    """This is not your present password."""
 
 
 class NoOrganization(Forbidden):
@@ -55,7 +62,7 @@ async def log_in(
     database: Database, settings: Settings, connection: Connection, email: str, password: str
 ) -> Tokens:
     """Check a password and start a session. Raises WrongCredentials, SlowDown, NoOrganization."""
-    account, address = (ACCOUNT, accounts.normal_email(email)), (ADDRESS, address_of(connection))
+    account, address = (ACCOUNT, normal_email(email)), (ADDRESS, address_of(connection))
     await count_attempt(database, settings, account, address)
     async with database.transaction(Scope.nobody()) as tx:
         user = await accounts.find_user(tx, email)
@@ -141,6 +148,31 @@ async def _rotate(tx: Transaction, settings: Settings, shown: model.Presented) -
         user=user,
         membership=membership,
     )
+
+
+async def change_password(
+    database: Database,
+    settings: Settings,
+    connection: Connection,
+    principal: Principal,
+    change: PasswordChange,
+) -> None:
+    """A new password for someone who knows the old one; every other sign-in ends.
+
+    Raises WrongCredentials, SlowDown, PasswordUnfit.
+    """
+    refuse_unfit(change.new, field="new")
+    account, address = (ACCOUNT, principal.email), (ADDRESS, address_of(connection))
+    await count_attempt(database, settings, account, address)
+    async with database.transaction(Scope.nobody()) as tx:
+        user = await accounts.get_user(tx, principal.user_id)
+    if not (await check_password(change.current, user.password_hash)).is_right:
+        raise WrongPassword
+    await forgive(database, settings, account, address)
+    new_hash = await hash_password(change.new)
+    async with database.transaction(Scope.system()) as tx:
+        await model.set_password(tx, principal.user_id, new_hash, keep=principal.session_id)
+    log.info("password changed", action="password_changed", user=principal.user_id)
 
 
 async def log_out(database: Database, settings: Settings, connection: Connection, bearer: str | None) -> None:

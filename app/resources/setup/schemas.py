@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from app.resources.auth.schemas import Email
+from app.resources.accounts.email import Email
 
 
 class SetupState(msgspec.Struct, frozen=True, kw_only=True):
