@@ -80,6 +80,15 @@ install_packages() {
     rm -f "$log"
 }
 
+has_docker() { has docker && docker info >/dev/null 2>&1; }
+
+# need_containers: something that builds and runs images. runc, because crun fails where cgroups are hybrid.
+need_containers() {
+    if has_docker || { has buildah && has podman; }; then return 0; fi
+    missing=(buildah podman runc netavark aardvark-dns iptables ca-certificates)
+    install_packages
+}
+
 # --- Python ----------------------------------------------------------------------------------------------------
 
 # find_python: the first Python that is at least 3.11; a virtual environment that exists keeps its own.
