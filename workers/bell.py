@@ -151,7 +151,7 @@ class Bell(Worker):
             await self._answer(UUID(attempt_id))
 
     async def _attend(self) -> None:
-        pubsub = self._listener.pubsub(ignore_subscribe_messages=True)
+        pubsub = self._listener.pubsub()
         listening: asyncio.Task[None] | None = None
         try:
             await pubsub.subscribe(self._wake_channel, CANCEL_CHANNEL)
@@ -185,9 +185,11 @@ class Bell(Worker):
             message = await pubsub.get_message(timeout=LISTENER_PING_S)
             if message is None:
                 await pubsub.ping()
+            elif message["type"] != "message":
+                continue  # the answer to a subscription or a ping
             elif message["channel"].decode() == self._wake_channel:
                 self._woken.set()
-            elif message["type"] == "message":
+            else:
                 self._hear_cancel(message["data"])
 
     def _hear_cancel(self, data: bytes) -> None:
