@@ -77,9 +77,7 @@ SELECT p.id AS attempt_id, leased.fence, leased.number, leased.timeout_s,
 _CLAIMERS_AT_ONCE: Final = 64  # more than that look again a moment later
 CLAIM: Final = _CLAIM.format(claimers_at_once=_CLAIMERS_AT_ONCE, when_instance_is_busy="")
 # Inside another move, which holds its own instance already: waiting for a second one could close a circle.
-CLAIM_WITHIN: Final = _CLAIM.format(
-    claimers_at_once=_CLAIMERS_AT_ONCE, when_instance_is_busy="SKIP LOCKED"
-)
+CLAIM_WITHIN: Final = _CLAIM.format(claimers_at_once=_CLAIMERS_AT_ONCE, when_instance_is_busy="SKIP LOCKED")
 
 
 async def claim(parts: Parts, worker_id: WorkerId, lane: Lane) -> Job | None:

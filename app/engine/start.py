@@ -48,6 +48,7 @@ async def start(parts: Parts, tx: Transaction, request: StartRequest) -> Started
             "source": request.source,
             "priority": request.priority,
             "created_by": request.created_by,
+            "total_steps": len(program.nodes),
         },
     )
     if row is None:
@@ -70,8 +71,8 @@ async def start(parts: Parts, tx: Transaction, request: StartRequest) -> Started
     )
     board = Board(tx, program, instance, row["created_at"])
     board.tell_created()
-    for node_id in program.order:
-        board.make(_step(program.nodes[node_id]))
+    for place, node_id in enumerate(program.order):
+        board.make(_step(program.nodes[node_id], place))
     await Walk(parts, board).begin()
     await board.save()
     announce.announce(parts, tx, board)
@@ -79,13 +80,13 @@ async def start(parts: Parts, tx: Transaction, request: StartRequest) -> Started
     return Started(id=ended.id, number=ended.number, status=ended.status, reason=ended.reason)
 
 
-def _step(node: ProgramNode) -> StepRow:
+def _step(node: ProgramNode, place: int) -> StepRow:
     return StepRow(
         id=StepId(new_id()),
         node_id=node.id,
         path=[],
         parent_id=None,
-        ordinal=0,
+        ordinal=place,
         kind=node.kind,
         lane=node.lane,
         status=StepStatus.pending,

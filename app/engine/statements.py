@@ -41,9 +41,9 @@ WITH chosen AS (
     RETURNING last_number
 ), made AS (
     INSERT INTO instances (id, organization_id, workflow_id, version_id, number, status, inputs, source,
-                           priority, created_by)
+                           priority, created_by, total_steps)
     SELECT %(id)s, organization_id, workflow_id, id, last_number, 'pending', %(inputs)s::jsonb, %(source)s,
-           %(priority)s, %(created_by)s
+           %(priority)s, %(created_by)s, %(total_steps)s
       FROM chosen, counted
     RETURNING id, organization_id, workflow_id, version_id, number, status, priority, created_at
 )

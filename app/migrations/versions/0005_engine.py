@@ -45,6 +45,7 @@ def upgrade() -> None:
             source text NOT NULL,
             priority integer NOT NULL DEFAULT 0,
             event_seq bigint NOT NULL DEFAULT 0,
+            total_steps integer NOT NULL DEFAULT 0,
             open_steps integer NOT NULL DEFAULT 0,
             busy_steps integer NOT NULL DEFAULT 0,
             created_by uuid REFERENCES users (id) ON DELETE SET NULL,
@@ -57,6 +58,7 @@ def upgrade() -> None:
         """
     )
     op.execute("COMMENT ON COLUMN instances.event_seq IS 'Number of the last event; events are gap-free.'")
+    op.execute("COMMENT ON COLUMN instances.total_steps IS 'Nodes of its version.'")
     op.execute("COMMENT ON COLUMN instances.open_steps IS 'Steps not settled; fan-out items not counted.'")
     op.execute("COMMENT ON COLUMN instances.busy_steps IS 'Of these, the queued and running ones.'")
     op.execute("CREATE UNIQUE INDEX instances_number ON instances (workflow_id, number)")

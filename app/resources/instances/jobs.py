@@ -1,0 +1,15 @@
+"""Tells people why nothing happens: no worker serves the lane a step waits for."""
+
+from app.resources.periodic import Job, Parts
+from app.resources.workers import model
+from app.store.database import Scope
+
+
+async def explain_waits(parts: Parts) -> int:
+    """Mark instances that wait for a lane without workers; the engine knows no workers, their room does."""
+    async with parts.database.transaction(Scope.nobody()) as tx:
+        served = await model.served_lanes(tx)
+    return await parts.engine.explain_waits(served)
+
+
+JOBS = (Job(name="waits explained", every_s=5.0, run=explain_waits),)

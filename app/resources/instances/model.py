@@ -1,0 +1,209 @@
+"""Instances, steps and events as people read them. Only the engine writes these tables."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from app.engine.rows import Event, InstanceError
+from app.flow.messages import StepError
+from app.flow.states import AttemptStatus, InstanceStatus, StepStatus
+from app.kit.ids import InstanceId, StepId, VersionId, WorkflowId
+from app.resources.paging import Page
+from app.store.database import Transaction
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance without its values."""
+
+    id: InstanceId
+    number: int
+    workflow_id: WorkflowId
+    workflow_name: str
+    version: int
+    version_id: VersionId
+    status: InstanceStatus
+    reason: str | None
+    error: InstanceError | None
+    source: str
+    priority: int
+    event_seq: int
+    total_steps: int
+    open_steps: int
+    created_by: UUID | None
+    cancelled_by: UUID | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class InstanceWithValues(Instance, frozen=True, kw_only=True):
+    """An instance with what went in and what came out."""
+
+    inputs: dict[str, Any]
+    outputs: dict[str, Any] | None
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """A step or an item of a fan-out."""
+
+    id: StepId
+    node_id: str
+    path: list[int]
+    parent_id: StepId | None
+    ordinal: int
+    kind: str
+    lane: str
+    status: StepStatus
+    reason: str | None
+    inputs: dict[str, Any] | None
+    outputs: dict[str, Any] | None
+    error: StepError | None
+    items_total: int | None
+    items_started: int
+    items_open: int
+    items_failed: int
+    attempts_used: int
+    times_lost: int
+    progress_fraction: float | None
+    progress_message: str | None
+    due_at: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One try at a step."""
+
+    step_id: StepId
+    number: int
+    status: AttemptStatus
+    cause: str
+    worker_id: UUID | None
+    worker_name: str | None
+    error: StepError | None
+    available_at: datetime
+    claimed_at: datetime | None
+    ended_at: datetime | None
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line a step wrote."""
+
+    id: int
+    level: str
+    message: str
+    at: datetime
+
+
+_INSTANCE: Final = (
+    "i.id, i.number, i.workflow_id, w.name AS workflow_name, v.number AS version, i.version_id, i.status, "
+    "i.reason, i.error, i.source, i.priority, i.event_seq, i.total_steps, i.open_steps, i.created_by, "
+    "i.cancelled_by, i.created_at, i.started_at, i.ended_at"
+)
+_FROM: Final = (
+    "FROM instances i JOIN workflows w ON w.id = i.workflow_id "
+    "JOIN workflow_versions v ON v.id = i.version_id"
+)
+_STEP: Final = (
+    "id, node_id, path, parent_id, ordinal, kind, lane, status, reason, inputs, outputs, error, items_total, "
+    "items_started, items_open, items_failed, attempts_used, times_lost, progress_fraction, "
+    "progress_message, due_at, created_at, started_at, ended_at"
+)
+
+_STEPS: Final = f"""
+SELECT {_STEP} FROM steps
+ WHERE instance_id = %(id)s AND {{whose}} AND ordinal > %(after)s
+ ORDER BY ordinal LIMIT %(rows)s
+"""  # noqa: S608  constant column lists
+
+# The organization is named although row-level security says it too: it leads the index.
+_LIST: Final = f"""
+SELECT {_INSTANCE} {_FROM}
+ WHERE i.organization_id = %(organization)s AND i.id < %(before)s {{narrowed}}
+ ORDER BY i.id DESC LIMIT %(rows)s
+"""
+_OF_WORKFLOW: Final = "AND i.workflow_id = %(workflow)s"
+_OF_STATUS: Final = "AND i.status = ANY(%(statuses)s)"
+
+
+async def list_instances(
+    tx: Transaction, page: Page, *, workflow_id: UUID | None, statuses: list[InstanceStatus]
+) -> list[Instance]:
+    """One page and one row more, newest first; perhaps of one workflow, or in some statuses only."""
+    narrowed = " ".join(
+        part for part, wanted in ((_OF_WORKFLOW, workflow_id), (_OF_STATUS, statuses)) if wanted
+    )
+    rows = await tx.fetch_all(
+        _LIST.format(narrowed=narrowed),
+        {
+            "organization": tx.organization_id,
+            "workflow": workflow_id,
+            "statuses": list(statuses),
+            **page.params,
+        },
+    )
+    return [msgspec.convert(row, Instance) for row in rows]
+
+
+async def find_instance(tx: Transaction, instance_id: UUID) -> InstanceWithValues | None:
+    """One instance, whole."""
+    row = await tx.fetch_one(
+        f"SELECT {_INSTANCE}, i.inputs, i.outputs {_FROM} WHERE i.id = %(id)s",
+        {"id": instance_id},
+    )
+    return None if row is None else msgspec.convert(row, InstanceWithValues)
+
+
+async def has_instance(tx: Transaction, instance_id: UUID) -> bool:
+    """Whether this organization has such an instance."""
+    return bool(await tx.fetch_value("SELECT true FROM instances WHERE id = %(id)s", {"id": instance_id}))
+
+
+async def list_steps(
+    tx: Transaction, instance_id: UUID, parent_id: UUID | None, *, after: int, limit: int
+) -> list[Step]:
+    """The steps of an instance, each behind all it depends on; or the items of one fan-out."""
+    rows = await tx.fetch_all(
+        _STEPS.format(whose="parent_id IS NULL" if parent_id is None else "parent_id = %(parent)s"),
+        {"id": instance_id, "parent": parent_id, "after": after, "rows": limit},
+    )
+    return [msgspec.convert(row, Step) for row in rows]
+
+
+async def attempts_of(tx: Transaction, step_ids: list[StepId]) -> list[Attempt]:
+    """Every try at these steps, in order."""
+    rows = await tx.fetch_all(
+        """
+        SELECT a.step_id, a.number, a.status, a.cause, a.worker_id, w.name AS worker_name, a.error,
+               a.available_at, a.claimed_at, a.ended_at
+          FROM attempts a LEFT JOIN workers w ON w.id = a.worker_id
+         WHERE a.step_id = ANY(%(steps)s) ORDER BY a.step_id, a.number
+        """,
+        {"steps": step_ids},
+    )
+    return [msgspec.convert(row, Attempt) for row in rows]
+
+
+async def list_events(tx: Transaction, instance_id: UUID, *, after: int, limit: int) -> list[Event]:
+    """The events behind a number, in order."""
+    rows = await tx.fetch_all(
+        "SELECT seq, type, step_id, data, at FROM events "
+        "WHERE instance_id = %(id)s AND seq > %(after)s ORDER BY seq LIMIT %(rows)s",
+        {"id": instance_id, "after": after, "rows": limit},
+    )
+    return [msgspec.convert(row, Event) for row in rows]
+
+
+async def list_logs(
+    tx: Transaction, instance_id: UUID, step_id: UUID, *, after: int, limit: int
+) -> list[LogLine]:
+    """What a step wrote, in order."""
+    rows = await tx.fetch_all(
+        "SELECT id, level, message, at FROM step_logs WHERE instance_id = %(id)s AND step_id = %(step)s "
+        "AND id > %(after)s ORDER BY id LIMIT %(rows)s",
+        {"id": instance_id, "step": step_id, "after": after, "rows": limit},
+    )
+    return [msgspec.convert(row, LogLine) for row in rows]

@@ -1,0 +1,149 @@
+"""Instances over HTTP: start, list, look inside, cancel."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Controller, get, post
+from litestar.params import Parameter
+
+from app.engine.engine import Engine
+from app.flow.states import InstanceStatus
+from app.kit.ids import InstanceId
+from app.resources.accounts.guards import requires
+from app.resources.accounts.principal import Principal
+from app.resources.accounts.roles import Role
+from app.resources.idempotency import IdempotencyKey
+from app.resources.instances import model, service
+from app.resources.instances.schemas import Events, Instances, InstanceView, Logs, NewInstance, Steps, summary
+from app.resources.paging import DEFAULT_LIMIT, Cursor, CursorUnfit, Limit, page
+from app.store.database import Database
+from app.store.idempotency import once
+
+After = Annotated[int, Parameter(ge=0, description="Only what comes behind this number")]
+ManySteps = Annotated[int, Parameter(ge=1, le=500, description="How many at most")]
+ManyLines = Annotated[int, Parameter(ge=1, le=1000, description="How many at most")]
+OfWorkflow = Annotated[UUID | None, Parameter(description="Only instances of this workflow")]
+InStatus = Annotated[list[InstanceStatus] | None, Parameter(description="Only these; may be repeated")]
+OfParent = Annotated[UUID | None, Parameter(description="The items of this fan-out step")]
+
+
+class InstanceController(Controller):
+    """Runs of workflows."""
+
+    path = "/api/v1/instances"
+    tags = ("instances",)
+
+    @post("/", operation_id="startInstance", guards=[requires(Role.operator)])
+    async def start(
+        self,
+        principal: Principal,
+        database: Database,
+        engine: Engine,
+        data: NewInstance,
+        idempotency_key: IdempotencyKey = None,
+    ) -> InstanceView:
+        """Run a workflow. Inputs that do not fit are refused, each one listed."""
+        async with database.transaction(principal.scope) as tx:
+            return await once(
+                tx,
+                principal.user_id,
+                idempotency_key,
+                ("startInstance", data),
+                effect=lambda: service.start(tx, engine, data, created_by=principal.user_id),
+                into=InstanceView,
+            )
+
+    @get("/", operation_id="listInstances", guards=[requires(Role.viewer)])
+    async def list_instances(
+        self,
+        *,
+        principal: Principal,
+        database: Database,
+        workflow_id: OfWorkflow = None,
+        status: InStatus = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
+    ) -> Instances:
+        """The organization's instances, newest first."""
+        part = page(limit, cursor)
+        async with database.transaction(principal.scope) as tx:
+            rows = await model.list_instances(tx, part, workflow_id=workflow_id, statuses=status or [])
+        items, next_cursor = part.cut(rows, lambda row: row.id)
+        return Instances(items=[summary(row) for row in items], next_cursor=next_cursor)
+
+    @get("/{instance_id:uuid}", operation_id="getInstance", guards=[requires(Role.viewer)])
+    async def read(self, principal: Principal, database: Database, instance_id: UUID) -> InstanceView:
+        """An instance with its inputs and outputs."""
+        async with database.transaction(principal.scope) as tx:
+            return await service.get(tx, instance_id)
+
+    @get("/{instance_id:uuid}/steps", operation_id="listSteps", guards=[requires(Role.viewer)])
+    async def list_steps(
+        self,
+        *,
+        principal: Principal,
+        database: Database,
+        instance_id: UUID,
+        parent: OfParent = None,
+        limit: ManySteps = 500,
+        cursor: Cursor = None,
+    ) -> Steps:
+        """The steps, each behind all it depends on; with `parent`, the items of that fan-out."""
+        async with database.transaction(principal.scope) as tx:
+            return await service.steps(tx, instance_id, parent_id=parent, after=_ordinal(cursor), limit=limit)
+
+    @get(
+        "/{instance_id:uuid}/steps/{step_id:uuid}/logs",
+        operation_id="listStepLogs",
+        guards=[requires(Role.viewer)],
+    )
+    async def list_logs(
+        self,
+        *,
+        principal: Principal,
+        database: Database,
+        instance_id: UUID,
+        step_id: UUID,
+        after: After = 0,
+        limit: ManyLines = 500,
+    ) -> Logs:
+        """The lines a step wrote, oldest first."""
+        async with database.transaction(principal.scope) as tx:
+            return await service.logs(tx, instance_id, step_id, after=after, limit=limit)
+
+    @get("/{instance_id:uuid}/events", operation_id="listEvents", guards=[requires(Role.viewer)])
+    async def list_events(
+        self,
+        *,
+        principal: Principal,
+        database: Database,
+        instance_id: UUID,
+        after: After = 0,
+        limit: ManyLines = 500,
+    ) -> Events:
+        """What happened behind a number: what the live connection tells, for asking now and then."""
+        async with database.transaction(principal.scope) as tx:
+            return await service.events(tx, instance_id, after=after, limit=limit)
+
+    @post(
+        "/{instance_id:uuid}/cancel",
+        operation_id="cancelInstance",
+        status_code=200,
+        guards=[requires(Role.operator)],
+    )
+    async def cancel(
+        self, principal: Principal, database: Database, engine: Engine, instance_id: UUID
+    ) -> InstanceView:
+        """End an instance now. What runs is told to stop; what it made so far stays."""
+        async with database.transaction(principal.scope) as tx:
+            await engine.cancel(tx, InstanceId(instance_id), by=principal.user_id)
+            return await service.get(tx, instance_id)
+
+
+def _ordinal(cursor: str | None) -> int:
+    """The place of the last step of the page before. Raises CursorUnfit."""
+    if cursor is None:
+        return -1
+    if not cursor.isascii() or not cursor.isdigit():
+        raise CursorUnfit
+    return int(cursor)

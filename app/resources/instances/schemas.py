@@ -1,0 +1,188 @@
+"""What travels in and out of the instance calls."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from app.engine.rows import InstanceError
+from app.flow.messages import StepError
+from app.flow.states import AttemptStatus, InstanceStatus, StepStatus
+from app.resources.instances import model
+
+
+class NewInstance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to run, on which values. A file is `{"asset": "<id>"}`."""
+
+    workflow_id: UUID
+    inputs: Annotated[dict[str, Any], Meta(description="Values by input name")] = {}
+    version: Annotated[int | None, Meta(description="Which version; the latest when left out")] = None
+    priority: Annotated[int, Meta(ge=-100, le=100, description="More is sooner")] = 0
+
+
+class InstanceProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How many steps have settled; the items of a fan-out count with their step."""
+
+    steps_total: int
+    steps_done: int
+
+
+class InstanceSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance in a list. `reason`: what it waits for. `number` counts within its workflow."""
+
+    id: UUID
+    number: int
+    workflow_id: UUID
+    workflow_name: str
+    version: int
+    status: InstanceStatus
+    reason: str | None
+    error: InstanceError | None
+    progress: InstanceProgress
+    source: str
+    priority: int
+    created_by: UUID | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class InstanceView(InstanceSummary, frozen=True, kw_only=True):
+    """An instance with what went in and what came out. `event_seq`: the number of its last event."""
+
+    version_id: UUID
+    inputs: dict[str, Any]
+    outputs: dict[str, Any] | None
+    event_seq: int
+    cancelled_by: UUID | None
+
+
+class Instances(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of instances, newest first."""
+
+    items: list[InstanceSummary]
+    next_cursor: str | None
+
+
+class ItemsProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a fan-out is."""
+
+    total: int
+    done: int
+    failed: int
+
+
+class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
+    """One try at a step. `cause`: first, retry, lost (its worker went silent), given_back (it left)."""
+
+    number: int
+    status: AttemptStatus
+    cause: str
+    worker: str | None
+    error: StepError | None
+    available_at: datetime
+    claimed_at: datetime | None
+    ended_at: datetime | None
+
+
+class StepView(msgspec.Struct, frozen=True, kw_only=True):
+    """A step, or an item of a fan-out (then `parent_id` and `path` say of which, and which one)."""
+
+    id: UUID
+    node_id: str
+    path: list[int]
+    parent_id: UUID | None
+    kind: str
+    lane: str
+    status: StepStatus
+    reason: str | None
+    inputs: dict[str, Any] | None
+    outputs: dict[str, Any] | None
+    error: StepError | None
+    items: ItemsProgress | None
+    attempts_used: int
+    times_lost: int
+    attempts: list[AttemptView]
+    progress_fraction: float | None
+    progress_message: str | None
+    due_at: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class Steps(msgspec.Struct, frozen=True, kw_only=True):
+    """Steps in the order of the document, or items in the order of their list."""
+
+    items: list[StepView]
+    next_cursor: str | None
+
+
+class EventView(msgspec.Struct, frozen=True, kw_only=True):
+    """One numbered fact of an instance; the numbers have no gaps."""
+
+    seq: int
+    type: str
+    step_id: UUID | None
+    data: dict[str, Any]
+    at: datetime
+
+
+class Events(msgspec.Struct, frozen=True, kw_only=True):
+    """Events behind a number. Ask again after the last one for more."""
+
+    items: list[EventView]
+
+
+class LogLineView(msgspec.Struct, frozen=True, kw_only=True):
+    """One line a step wrote."""
+
+    id: int
+    level: str
+    message: str
+    at: datetime
+
+
+class Logs(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines behind an id, oldest first. Ask again after the last one for more."""
+
+    items: list[LogLineView]
+
+
+def summary(row: model.Instance) -> InstanceSummary:
+    """An instance as lists show it."""
+    return msgspec.convert(_instance_fields(row), InstanceSummary, from_attributes=True)
+
+
+def view(row: model.InstanceWithValues) -> InstanceView:
+    """An instance, whole."""
+    return msgspec.convert(_instance_fields(row), InstanceView, from_attributes=True)
+
+
+def _instance_fields(row: model.Instance) -> dict[str, Any]:
+    progress = InstanceProgress(steps_total=row.total_steps, steps_done=row.total_steps - row.open_steps)
+    return {**_fields(row), "progress": progress}
+
+
+def step_view(row: model.Step, attempts: list[model.Attempt]) -> StepView:
+    """A step with its tries."""
+    items = None
+    if row.items_total is not None:
+        items = ItemsProgress(
+            total=row.items_total, done=row.items_started - row.items_open, failed=row.items_failed
+        )
+    return msgspec.convert(
+        {**_fields(row), "items": items, "attempts": [_attempt_view(one) for one in attempts]},
+        StepView,
+        from_attributes=True,
+    )
+
+
+def _attempt_view(row: model.Attempt) -> AttemptView:
+    return msgspec.convert({**_fields(row), "worker": row.worker_name}, AttemptView, from_attributes=True)
+
+
+def _fields(row: msgspec.Struct) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__struct_fields__}

@@ -1,0 +1,110 @@
+"""Starting instances and reading how they are."""
+
+from collections import defaultdict
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.engine.engine import Engine
+from app.engine.errors import InstanceNotFound
+from app.engine.start import StartRequest
+from app.flow.definition import Definition
+from app.flow.document import parse
+from app.flow.inputs import asset_ids, prepare_inputs, with_assets
+from app.kit.ids import StepId, UserId, VersionId, parse_id
+from app.resources.assets.service import values_of
+from app.resources.instances import model
+from app.resources.instances.schemas import (
+    Events,
+    EventView,
+    InstanceView,
+    LogLineView,
+    Logs,
+    NewInstance,
+    Steps,
+    step_view,
+    view,
+)
+from app.resources.workflows import service as workflows
+from app.store.database import Transaction
+
+
+async def start(
+    tx: Transaction, engine: Engine, new: NewInstance, *, created_by: UserId, source: str = "api"
+) -> InstanceView:
+    """Check the inputs and begin. Raises WorkflowNotFound, VersionNotFound, Invalid with every complaint."""
+    workflow = await workflows.get(tx, new.workflow_id)
+    version_id, document = workflow.version_id, workflow.definition
+    if new.version is not None and new.version != workflow.version:
+        older = await workflows.get_version(tx, new.workflow_id, new.version)
+        version_id, document = older.id, older.definition
+    definition = parse(document)
+    inputs = await _resolved(tx, definition, prepare_inputs(definition, new.inputs))
+    started = await engine.start(
+        tx,
+        StartRequest(
+            version_id=VersionId(version_id),
+            inputs=inputs,
+            source=source,
+            created_by=created_by,
+            priority=new.priority,
+        ),
+    )
+    return await get(tx, started.id)
+
+
+async def get(tx: Transaction, instance_id: UUID) -> InstanceView:
+    """One instance, whole. Raises InstanceNotFound."""
+    row = await model.find_instance(tx, instance_id)
+    if row is None:
+        raise InstanceNotFound
+    return view(row)
+
+
+async def steps(
+    tx: Transaction, instance_id: UUID, *, parent_id: UUID | None, after: int, limit: int
+) -> Steps:
+    """Steps, or the items of the fan-out `parent_id`, with their tries. Raises InstanceNotFound."""
+    rows = await model.list_steps(tx, instance_id, parent_id, after=after, limit=limit + 1)
+    if not rows:
+        await refuse_unknown(tx, instance_id)
+    shown = rows[:limit]
+    tries: defaultdict[StepId, list[model.Attempt]] = defaultdict(list)
+    for attempt in await model.attempts_of(tx, [row.id for row in shown]):
+        tries[attempt.step_id].append(attempt)
+    return Steps(
+        items=[step_view(row, tries[row.id]) for row in shown],
+        next_cursor=str(shown[-1].ordinal) if len(rows) > limit else None,
+    )
+
+
+async def events(tx: Transaction, instance_id: UUID, *, after: int, limit: int) -> Events:
+    """The events behind a number. Raises InstanceNotFound."""
+    rows = await model.list_events(tx, instance_id, after=after, limit=limit)
+    if not rows:
+        await refuse_unknown(tx, instance_id)
+    return Events(items=[msgspec.convert(row, EventView, from_attributes=True) for row in rows])
+
+
+async def logs(tx: Transaction, instance_id: UUID, step_id: UUID, *, after: int, limit: int) -> Logs:
+    """What a step wrote, behind a line. Raises InstanceNotFound."""
+    rows = await model.list_logs(tx, instance_id, step_id, after=after, limit=limit)
+    if not rows:
+        await refuse_unknown(tx, instance_id)
+    return Logs(items=[msgspec.convert(row, LogLineView, from_attributes=True) for row in rows])
+
+
+async def refuse_unknown(tx: Transaction, instance_id: UUID) -> None:
+    """Raises InstanceNotFound."""
+    if not await model.has_instance(tx, instance_id):
+        raise InstanceNotFound
+
+
+async def _resolved(tx: Transaction, definition: Definition, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs with the facts of every file they name, all of this organization. Raises Invalid."""
+    wanted = asset_ids(definition, inputs)
+    if not wanted:
+        return inputs
+    found = await values_of(tx, [parse_id(asset_id) for asset_id in wanted])
+    return with_assets(definition, inputs, {str(asset_id): value for asset_id, value in found.items()})
