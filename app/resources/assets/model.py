@@ -8,8 +8,8 @@ import msgspec
 
 from app.kit.blobs import Blob
 from app.kit.ids import AssetId, UserId, new_id
-from app.resources.assets.sniff import Facts
 from app.resources.paging import Page
+from app.steps.tools.sniff import Facts
 from app.store.database import Transaction
 
 

@@ -17,7 +17,7 @@ from app.kit.settings import Settings
 from app.resources.assets import model
 from app.resources.assets.model import Asset
 from app.resources.assets.multipart import clean_name
-from app.resources.assets.sniff import Facts, look
+from app.steps.tools.sniff import Facts, look
 from app.store.database import Transaction
 
 log = get_logger(__name__)

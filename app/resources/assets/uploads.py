@@ -20,7 +20,7 @@ from app.resources.assets import model
 from app.resources.assets.model import Asset, Upload
 from app.resources.assets.multipart import clean_name
 from app.resources.assets.service import EmptyFile, full_or, store_file, too_large
-from app.resources.assets.sniff import look
+from app.steps.tools.sniff import look
 from app.store.database import Database, Scope, Transaction
 
 CHUNK_MAX_BYTES = 90_000_000

@@ -12,10 +12,10 @@ import msgspec
 from app.flow.catalog import Catalog
 from app.kit.blobs import Blob, BlobFolder
 from app.resources.assets.service import store_file
-from app.resources.assets.sniff import Facts, look
 from app.resources.workflows.sample_photos import draw_all
 from app.resources.workflows.schemas import NewWorkflow
 from app.resources.workflows.service import create
+from app.steps.tools.sniff import Facts, look
 from app.store.database import Transaction
 
 DOCUMENT = Path(__file__).with_name("sample") / "picture_story.json"

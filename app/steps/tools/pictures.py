@@ -27,7 +27,7 @@ MIME_OF: Final[dict[str, str]] = {"jpeg": "image/jpeg", "png": "image/png", "web
 ENDING_OF: Final[dict[str, str]] = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 
 # What we decode. Left out: formats that run other programs (EPS → Ghostscript) or that nobody uploads.
-READABLE: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "AVIF", "ICO", "PPM")
+READABLE: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "ICO", "PPM")
 
 
 def open_picture(path: Path, name: str, max_pixels: int = MAX_PIXELS) -> "Picture":

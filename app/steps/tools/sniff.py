@@ -1,5 +1,7 @@
 """What a file is, by its content: the name only settles what the content leaves open.
 
+Used where files come in: by the room of assets for uploads, by workers for what steps make.
+
 Blocking; called in a thread. Nothing is decoded here: a picture's declared size is refused from its header,
 before a decompression bomb could go off in a later step.
 """
@@ -139,10 +141,11 @@ def _picture(path: Path, mime: str, name: str) -> Facts:
                 width, height = picture.size
                 if width * height > MAX_PIXELS:
                     raise _too_large(name, width, height)
+                found = Image.MIME.get(picture.format or "", mime)
+                picture.verify()  # after this the picture is of no more use
+            with Image.open(path, formats=READABLE) as picture:
                 if picture.getexif().get(0x0112) in (5, 6, 7, 8):  # turned by a quarter
                     width, height = height, width
-                found = Image.MIME.get(picture.format or "", mime)
-                picture.verify()
     except Image.DecompressionBombError:
         raise _too_large(name) from None
     except UnidentifiedImageError:
