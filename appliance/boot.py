@@ -15,9 +15,9 @@ from types import FrameType
 
 from app.kit.log import configure, get_logger
 from app.kit.settings import LogSettings, Settings, SettingsFaults, load_settings
-from appliance import external, keys, passport, storage
+from appliance import external, keys, passport, schema, storage
 from appliance.chorus import Chorus
-from appliance.commands import Claim, migrate, seed
+from appliance.commands import Claim
 from appliance.crew import Crew
 from appliance.files import FolderLock
 from appliance.limits import raise_open_files
@@ -46,6 +46,7 @@ class Boot:
         self._progress = Progress(studio_version())
         self._crew = Crew(settings, chorus)
         self._locks: list[FolderLock] = []
+        self._cluster: Cluster | None = None  # the embedded one, once it is open
         self._may_interrupt = True
 
     def run(self) -> int:
@@ -87,16 +88,14 @@ class Boot:
         self._crew.start_supervisord()  # needs a third of a second, while the cluster is made or checked
         with self._progress.phase("keys", "Keys") as phase:
             phase.detail = self._ensure_keys()
-        with self._progress.phase("database", "Database") as phase:
-            phase.detail = self._open_database()
         with self._progress.phase("redis", "Redis") as phase:
             phase.detail = self._open_redis()
+        with self._progress.phase("database", "Database") as phase:
+            phase.detail = self._open_database()
         claim = None
         if self._settings.roles & {"api", "daemon"}:
             with self._progress.phase("schema", "Schema") as phase:
-                migrate(self._settings)
-                claim = seed(self._settings)
-                phase.detail = "up to date"
+                phase.detail, claim = schema.prepare(self._settings, self._cluster)
         with self._progress.phase("programs", "Programs") as phase:
             phase.detail = self._start_programs()
         self._announce(claim)
@@ -157,7 +156,7 @@ class Boot:
             if settings.roles & {"api", "daemon"} and not settings.database.embedded:
                 return external.check_database(settings, lambda text: log.warning(text, action="db_waiting"))
             return "not run here"
-        cluster = Cluster(settings)
+        self._cluster = cluster = Cluster(settings)
         is_new = cluster.prepare()
         self._crew.start("postgres")
         self._crew.wait_until(cluster.ready, "Postgres")
@@ -174,8 +173,7 @@ class Boot:
         server = Server(settings)
         server.prepare()
         self._crew.start("redis")
-        self._crew.wait_until(server.ready, "Redis")
-        return "on its socket"
+        return "on its socket"  # who needs it waits for it; the database is opened meanwhile
 
     def _start_programs(self) -> str:
         settings = self._settings
@@ -184,12 +182,16 @@ class Boot:
                 "CLOUDFLARE_TUNNEL_TOKEN is set, but cloudflared is not installed here; no tunnel is made"
             )
         names = [program.name for program in PROGRAMS if program.group and is_wanted(program, settings)]
-        for name in names:
-            self._crew.start(name)
-        if "api" in settings.roles:
+        if "api" in names:
+            # First and alone: on two CPUs the others' imports would cost it a second, and they need it.
+            self._crew.start("api")
             self._crew.wait_until(lambda: is_ready(settings), "the API", READY_PATIENCE_S)
-        else:
-            self._crew.wait_until(lambda: self._crew.are_running(names), "every program", READY_PATIENCE_S)
+        others = [name for name in names if name != "api"]
+        for name in others:
+            self._crew.start(name)
+        if "api" not in names:
+            watched = names or ["redis"] * is_wanted(BY_NAME["redis"], settings)
+            self._crew.wait_until(lambda: self._crew.are_running(watched), "every program", READY_PATIENCE_S)
         return ", ".join(names) or "none of the app"
 
     def _announce(self, claim: Claim | None) -> None:

@@ -70,7 +70,10 @@ class Crew:
 
     def are_running(self, names: Sequence[str]) -> bool:
         """Whether these programs are up and have stayed up for their startsecs."""
-        states = {state.name: state.state for state in self._supervisor.states()}
+        try:
+            states = {state.name: state.state for state in self._supervisor.states()}
+        except OSError:
+            return False
         return all(states.get(name) == "RUNNING" for name in names)
 
     def wait_until(self, is_true: Callable[[], bool], who: str, patience_s: float = 60.0) -> None:

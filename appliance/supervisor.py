@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 FAULT_ALREADY_STARTED = 60
-SUPERVISOR_FAULT_NOT_RUNNING = 70
+FAULT_NOT_RUNNING = 70
 
 
 class ProgramState(msgspec.Struct, frozen=True):
@@ -23,8 +23,16 @@ class ProgramState(msgspec.Struct, frozen=True):
     detail: str
 
 
+class CallRefused(OSError):
+    """supervisord answered, and the answer was no: while it stops, it says so to almost everything."""
+
+    def __init__(self, method: str, fault: xmlrpc.client.Fault) -> None:
+        self.code = fault.faultCode
+        super().__init__(f"{method} was refused by supervisord: {fault.faultString}")
+
+
 class Supervisor:
-    """The few calls Studio makes. Each raises OSError when supervisord is not there."""
+    """The few calls Studio makes. Each raises OSError when supervisord is not there or refuses."""
 
     def __init__(self, socket_path: Path, timeout_s: float = 5.0) -> None:
         # The host is a form: the transport connects to the socket.
@@ -36,7 +44,7 @@ class Supervisor:
         """Whether it takes calls yet; the process being there says nothing about that."""
         try:
             self._call("supervisor.getState")
-        except (OSError, xmlrpc.client.Fault):
+        except OSError:
             return False
         return True
 
@@ -44,16 +52,16 @@ class Supervisor:
         """Start a program and return at once."""
         try:
             self._call("supervisor.startProcess", full_name, False)
-        except xmlrpc.client.Fault as exc:
-            if exc.faultCode != FAULT_ALREADY_STARTED:
-                raise OSError(f"supervisord does not start {full_name}: {exc.faultString}") from exc
+        except CallRefused as exc:
+            if exc.code != FAULT_ALREADY_STARTED:
+                raise
 
     def stop(self, full_name: str) -> None:
         """Stop a program and wait until it is gone; one that does not run is left so."""
         try:
             self._call("supervisor.stopProcess", full_name, True)
-        except xmlrpc.client.Fault as exc:
-            if exc.faultCode != SUPERVISOR_FAULT_NOT_RUNNING:
+        except CallRefused as exc:
+            if exc.code != FAULT_NOT_RUNNING:
                 raise
 
     def states(self) -> list[ProgramState]:
@@ -71,12 +79,14 @@ class Supervisor:
 
     def shutdown(self) -> None:
         """Stop everything in order and end. Unlike a signal, a call wakes supervisord at once."""
-        with contextlib.suppress(xmlrpc.client.Fault):  # it is at it already
+        with contextlib.suppress(CallRefused):  # it is at it already
             self._call("supervisor.shutdown")
 
     def _call(self, method: str, *arguments: object) -> Any:
         try:
             return getattr(self._proxy, method)(*arguments)
+        except xmlrpc.client.Fault as exc:
+            raise CallRefused(method, exc) from exc
         except (http.client.HTTPException, xmlrpc.client.ProtocolError) as exc:
             raise OSError(f"supervisord gave no usable answer: {exc}") from exc
 
