@@ -15,17 +15,10 @@ from app.flow.definition import Definition, Node
 from app.flow.document import Reading
 from app.flow.graph import Circles, Graph, build_graph
 from app.flow.names import Names
+from app.flow.placed import Expression
 from app.flow.port_rules import item_of, list_of
-from app.flow.templates import (
-    Builder,
-    Constant,
-    Expression,
-    Items,
-    Template,
-    Typist,
-    Whole,
-    expressions_in,
-)
+from app.flow.templates import Builder, Constant, Items, Template, Whole, expressions_in
+from app.flow.typist import Typist
 from app.flow.wording import say_type, say_value, suggestion
 
 _IN_RULE: Final = "“{0}” is not known here: this is decided once for the step, before its list is opened."

@@ -14,7 +14,7 @@ import msgspec
 from app.flow.definition import MAX_DEPTH, Definition, Input
 from app.flow.port_rules import is_file, item_of
 from app.flow.ports import Asset, accepts
-from app.flow.sizes import depth_of
+from app.flow.sizes import depth_of, holds_nul
 from app.flow.wording import count, number, say_type, say_value, shorten, suggestion
 from app.kit.codec import to_plain
 from app.kit.errors import Complaint, Invalid
@@ -173,6 +173,8 @@ def _vector(name: str, value: Any) -> list[Any]:
 def _scalar(name: str, kind: str, value: Any) -> Any:
     """One value of one type. Raises Unfit."""
     is_fitting = True
+    if kind in {"text", "json"} and holds_nul(value):
+        raise Unfit("", f"{name} holds the character U+0000, which cannot be stored.")
     match kind:
         case "text":
             is_fitting = isinstance(value, str)

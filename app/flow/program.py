@@ -17,7 +17,8 @@ from app.flow.definition import Definition, Mode, OnError, Retry
 from app.flow.document import Reading
 from app.flow.graph import Graph
 from app.flow.messages import Lane
-from app.flow.templates import ExpressionFailed, Scope, Template
+from app.flow.placed import ExpressionFailed, Scope
+from app.flow.templates import Template
 from app.flow.values import BadInputs, coerce
 from app.flow.wording import say_value
 from app.kit.errors import Invalid

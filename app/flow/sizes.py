@@ -1,4 +1,4 @@
-"""How deep and how large a JSON value is, measured without recursion and no further than it matters."""
+"""How deep and how large a JSON value is, and whether it can be stored; measured without recursion."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -34,3 +34,19 @@ def items_in(values: Iterable[Any], limit: int) -> int:
         elif isinstance(value, dict):
             open_values.extend(value.values())
     return total
+
+
+def holds_nul(value: Any) -> bool:
+    """Whether a text or a name in a value holds U+0000, which Postgres stores in no jsonb."""
+    open_values = [value]
+    while open_values:
+        here = open_values.pop()
+        if isinstance(here, str):
+            if "\0" in here:
+                return True
+        elif isinstance(here, dict):
+            open_values.extend(here)
+            open_values.extend(here.values())
+        elif isinstance(here, list):
+            open_values.extend(here)
+    return False

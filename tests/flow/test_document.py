@@ -13,7 +13,7 @@ from app.flow.ports import PORT_TYPES
 from app.kit.errors import Invalid
 from tests.flow.samples import document, node, picture_story, said
 
-TEXT = st.text(max_size=20)
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 VALUES = st.recursive(
     st.none()
     | st.booleans()
@@ -100,6 +100,11 @@ def complaints_of(raw: Any) -> list[tuple[Any, ...]]:
 
 DOCUMENT_FAULTS: list[tuple[Any, str | None, str]] = [
     ([], None, "A workflow document is an object {…}, not a list of 0."),
+    (
+        {"schema": 1, "name": "a\0b"},
+        None,
+        "A text in this document holds the character U+0000, which cannot be stored.",
+    ),
     ({}, "schema", '“schema” is missing; write "schema": 1.'),
     ({"schema": 2}, "schema", "“schema” must be 1, the one this Studio reads, not 2."),
     ({"schema": True}, "schema", "“schema” must be 1, the one this Studio reads, not true."),

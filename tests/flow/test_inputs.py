@@ -88,6 +88,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"photos": [{"asset": "x"}]}, "inputs.photos[0]", "“Photos” item 1: “x” is not the id of a file."),
     ({"titel": "x"}, "inputs.titel", "There is no input “titel”. Did you mean “title”?"),
+    ({"title": "a\0b"}, "inputs.title", "“title” holds the character U+0000, which cannot be stored."),
+    ({"data": {"\0": 1}}, "inputs.data", "“data” holds the character U+0000, which cannot be stored."),
     ({"title": 3}, "inputs.title", "“title” must be text, not 3."),
     ({"title": "x"}, "inputs.title", "“title” needs at least 2 characters; it has 1."),
     ({"title": "x" * 21}, "inputs.title", "“title” takes at most 20 characters; it has 21."),

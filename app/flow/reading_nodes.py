@@ -1,0 +1,204 @@
+"""Reading the nodes of a workflow document: the steps to be and the rules they run by.
+
+Whatever the language knows but this version cannot run is refused here with a sentence, never dropped in
+silence.
+"""
+
+from typing import Any, Final
+
+from app.flow.complaints import Complaints
+from app.flow.definition import (
+    MAX_BACKOFF_S,
+    MAX_DEPTH,
+    MAX_NODES,
+    MAX_PARALLEL,
+    MAX_PRIORITY,
+    MAX_RETRIES,
+    MAX_TIMEOUT_S,
+    MIN_PRIORITY,
+    Mode,
+    Node,
+    OnError,
+    Retry,
+)
+from app.flow.fields import NODE_ID, Fields, name_fault
+from app.flow.messages import ErrorClass
+from app.flow.sizes import depth_of
+from app.flow.wording import listing, say_value
+
+# What only repetition can mend; a refused limit or a bad input fails the same way again.
+RETRYABLE: Final = frozenset(ErrorClass) - {ErrorClass.lost}
+_NODE_HINTS: Final = {
+    "inputs": " The values of a step are written under “with”.",
+    "params": " The values of a step are written under “with”.",
+    "depends_on": " Did you mean “needs”?",
+    "if": " Did you mean “when”?",
+    "foreach": " Did you mean “each”?",
+    "timeout": " Did you mean “timeout_s”?",
+    "kind": " Did you mean “type”?",
+}
+
+
+def read_nodes(fields: Fields, complaints: Complaints) -> tuple[tuple[Node, ...], dict[str, int]]:
+    """The nodes that could be read, and where each node stands, read or not."""
+    rows = fields.rows("nodes", "steps")
+    if len(rows) > MAX_NODES:
+        fields.complain("nodes", f"A workflow has at most {MAX_NODES:,} nodes; this one has {len(rows):,}.")
+        rows = []
+    nodes: list[Node] = []
+    places: dict[str, int] = {}
+    for index, raw in enumerate(rows):
+        if not isinstance(raw, dict):
+            fields.complain(f"nodes[{index}]", f"A node is an object {{…}}, not {say_value(raw)}.")
+            continue
+        node_id = raw.get("id")
+        if not isinstance(node_id, str) or not node_id:
+            fields.complain(f"nodes[{index}].id", "“id” is missing: the name other steps call this one by.")
+            continue
+        fault = name_fault(node_id, "The id of a node", NODE_ID)
+        if node_id in places:
+            fault = f"“{node_id}” is also the id of node {places[node_id] + 1}; ids are unique."
+        if fault:
+            complaints.add(fault, node=node_id, field="id")
+        node = _read_node(node_id, raw, complaints)
+        if node is not None and node_id not in places:
+            nodes.append(node)
+        places.setdefault(node_id, index)
+    return tuple(nodes), places
+
+
+def _read_node(node_id: str, raw: dict[str, Any], complaints: Complaints) -> Node | None:
+    """The node, with defaults for rules that could not be read; None when its type or values could not."""
+    fields = Fields(raw, complaints, node=node_id)
+    fields.take("id")
+    kind = fields.text("type", limit=200)
+    if not raw.get("type"):
+        fields.complain("type", "“type” is missing: which step this is, such as “image.transform”.")
+    values = _read_values(fields)
+    is_readable = fields.is_clean
+    node = Node(
+        id=node_id,
+        type=kind,
+        with_=values,
+        needs=_read_needs(fields),
+        when=_read_when(fields),
+        each=_read_each(fields),
+        max_parallel=fields.whole("max_parallel", None, 1, MAX_PARALLEL),
+        timeout_s=fields.bounded("timeout_s", None, 0.001, MAX_TIMEOUT_S, " seconds"),
+        retry=_read_retry(fields, node_id, complaints),
+        on_error=_read_on_error(fields),
+        priority=fields.whole("priority", 0, MIN_PRIORITY, MAX_PRIORITY) or 0,
+        cache=_read_cache(fields),
+        mode=_read_mode(fields),
+        name=fields.text("name", limit=200),
+        note=fields.text("note", limit=20_000),
+    )
+    if node.max_parallel is not None and node.each is None:
+        fields.complain("max_parallel", "“max_parallel” needs “each”: without it the step runs once.")
+    fields.refuse_unknown(_NODE_HINTS)
+    return node if is_readable else None
+
+
+def _read_values(fields: Fields) -> dict[str, Any]:
+    values = fields.record("with")
+    if depth_of(values, MAX_DEPTH) > MAX_DEPTH:
+        fields.complain("with", f"The values are nested more than {MAX_DEPTH} levels deep; flatten them.")
+        return {}
+    return values
+
+
+def _read_needs(fields: Fields) -> tuple[str, ...]:
+    needs: list[str] = []
+    for index, name in enumerate(fields.rows("needs", "node ids")):
+        if isinstance(name, str) and name:
+            needs.append(name)
+        else:
+            fields.complain(f"needs[{index}]", f"“needs” lists node ids, not {say_value(name)}.")
+    return tuple(dict.fromkeys(needs))
+
+
+def _read_when(fields: Fields) -> str | bool | None:
+    when = fields.take("when")
+    if when is None or isinstance(when, str | bool):
+        return when
+    fields.complain("when", f"“when” is true, false or an expression {{{{ … }}}}, not {say_value(when)}.")
+    return None
+
+
+def _read_each(fields: Fields) -> str | list[Any] | None:
+    each = fields.take("each")
+    if each is None or isinstance(each, str):
+        return each
+    if not isinstance(each, list):
+        fields.complain(
+            "each", f"“each” is a list or an expression {{{{ … }}}} that gives one, not {say_value(each)}."
+        )
+        return None
+    if depth_of(each, MAX_DEPTH) > MAX_DEPTH:
+        fields.complain("each", f"The list is nested more than {MAX_DEPTH} levels deep; flatten it.")
+        return None
+    return each
+
+
+def _read_retry(parent: Fields, node_id: str, complaints: Complaints) -> Retry | None:
+    raw = parent.record("retry")
+    if not raw:
+        return None
+    fields = Fields(raw, complaints, node=node_id, prefix="retry.")
+    default = Retry()
+    classes: list[ErrorClass] = []
+    names = fields.rows("on", "error classes") if "on" in raw else list(default.on)
+    for index, name in enumerate(names):
+        if isinstance(name, str) and name in RETRYABLE:
+            classes.append(ErrorClass(name))
+        elif name == ErrorClass.lost:
+            fields.complain(f"on[{index}]", "A lost attempt is always tried again; leave “lost” out.")
+        else:
+            words = listing(sorted(RETRYABLE))
+            fields.complain(f"on[{index}]", f"“on” lists error classes ({words}), not {say_value(name)}.")
+    retry = Retry(
+        max=fields.whole("max", 0, 0, MAX_RETRIES) or 0,
+        backoff_s=fields.bounded("backoff_s", default.backoff_s, 0, MAX_BACKOFF_S, " seconds") or 0.0,
+        on=tuple(dict.fromkeys(classes)),
+    )
+    fields.refuse_unknown()
+    return retry
+
+
+def _read_on_error(fields: Fields) -> OnError:
+    value = fields.take("on_error")
+    if value is None:
+        return OnError.fail
+    if isinstance(value, str) and value in tuple(OnError):
+        return OnError(value)
+    if isinstance(value, dict) and "go" in value:
+        fields.complain(
+            "on_error",
+            "Going to another node on an error is not available in this version; use “fail” or “continue”.",
+        )
+    else:
+        fields.complain("on_error", f"“on_error” must be “fail” or “continue”, not {say_value(value)}.")
+    return OnError.fail
+
+
+def _read_mode(fields: Fields) -> Mode:
+    value = fields.take("mode")
+    if value is None:
+        return Mode.enabled
+    if isinstance(value, str) and value in tuple(Mode):
+        return Mode(value)
+    if value == "stop":
+        fields.complain("mode", "The mode “stop” is not available in this version; use “enabled” or “skip”.")
+    else:
+        fields.complain("mode", f"“mode” must be “enabled” or “skip”, not {say_value(value)}.")
+    return Mode.enabled
+
+
+def _read_cache(fields: Fields) -> str | None:
+    value = fields.take("cache")
+    if value is None or value == "off":
+        return None if value is None else "off"
+    fields.complain(
+        "cache", "Reusing results (“cache”) is not available in this version; leave it out or write “off”."
+    )
+    return None
