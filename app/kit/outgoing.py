@@ -27,8 +27,12 @@ MAX_REDIRECTS: Final = 5
 CONNECT_TIMEOUT_S: Final = 10.0
 CHUNK_BYTES: Final = 256 * 1024
 
-# Public by number, but a cloud's own service: Azure hands instance credentials out here.
-NOT_AS_PUBLIC_AS_IT_LOOKS: Final = (ipaddress.ip_network("168.63.129.16/32"),)
+# Public by number, but a cloud's own service that hands out credentials: Azure, Oracle. Python before 3.13
+# takes most of 192.0.0.0/24 for public.
+NOT_AS_PUBLIC_AS_IT_LOOKS: Final = (
+    ipaddress.ip_network("168.63.129.16/32"),
+    ipaddress.ip_network("192.0.0.0/24"),
+)
 # IPv6 ranges that carry an IPv4 address inside (NAT64, RFC 6052 and 8215).
 NAT64: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 
