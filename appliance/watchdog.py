@@ -36,7 +36,7 @@ class Guard:
             return None
         if event == "PROCESS_STATE_FATAL":
             return (
-                f"{program} cannot be started: it ended again and again right after its start. "
+                f"The program {program} cannot be started: it ended again and again right after its start. "
                 f"The lines of studio-{program} above say why."
             )
         if event != "PROCESS_STATE_EXITED":
@@ -48,8 +48,8 @@ class Guard:
         if len(exits) <= self._exits_allowed:
             return None
         return (
-            f"{program} does not stay up: it ended {len(exits)} times in {self._window_s / 60:.0f} minutes. "
-            f"The lines of studio-{program} above say why."
+            f"The program {program} does not stay up: it ended {len(exits)} times "
+            f"in {self._window_s / 60:.0f} minutes. The lines of studio-{program} above say why."
         )
 
 
@@ -83,15 +83,18 @@ def end_the_box(run_dir: Path, reason: str) -> None:
 
 def _tell(event: str, program: str, payload: dict[str, str]) -> None:
     if event == "PROCESS_STATE_EXITED":
-        say("WARNING", f"{program} (process {payload.get('pid', '?')}) ended by itself; it is started again")
+        say(
+            "WARNING",
+            f"program {program} ended by itself (process {payload.get('pid', '?')}); it is started again",
+        )
     elif event == "PROCESS_STATE_BACKOFF":
         tries = payload.get("tries", "?")
         say(
             "WARNING",
-            f"{program} ended right after its start (attempt {tries}); it is tried again in a moment",
+            f"program {program} ended right after its start (attempt {tries}); it is tried again",
         )
     elif event == "PROCESS_STATE_FATAL" and program in EXPENDABLE:
-        say("ERROR", f"{program} is given up; the box goes on without it")
+        say("ERROR", f"program {program} is given up; the box goes on without it")
 
 
 def say(level: str, text: str) -> None:

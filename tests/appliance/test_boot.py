@@ -111,7 +111,7 @@ def test_a_program_that_cannot_start_ends_the_box_with_code_70_and_the_reason(tm
     env["PATH"] = f"{broken.parent}:{env['PATH']}"
     with Box(env) as box:
         assert box.end() == 70
-    assert "Redis cannot be started" in box.text
+    assert "The program redis cannot be started" in box.text
     assert "Database system is shut down" in box.text
     assert json.loads(studio(env, "status", "--json").stdout)["state"] == "failed"
 

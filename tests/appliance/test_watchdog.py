@@ -11,7 +11,7 @@ EXITED, FATAL, BACKOFF = "PROCESS_STATE_EXITED", "PROCESS_STATE_FATAL", "PROCESS
 def test_a_program_given_up_by_supervisord_ends_the_box() -> None:
     reason = Guard().hear(FATAL, "api", 0.0)
     assert reason is not None
-    assert reason.startswith("api cannot be started")
+    assert reason.startswith("The program api cannot be started")
 
 
 def test_a_program_that_dies_late_again_and_again_ends_the_box() -> None:
