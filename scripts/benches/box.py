@@ -125,5 +125,8 @@ def program_name(process: psutil.Process) -> str:
     """What a person would call it: the module after -m, or the name of the program."""
     line = process.cmdline()
     if "-m" in line[:-1]:
-        return " ".join(line[line.index("-m") + 1 :][:2])
+        module = line.index("-m") + 1
+        # `workers cpu` and `workers gpu` are two programs; other words are paths and options.
+        words = [word for word in line[module : module + 2] if word.replace(".", "").isalpha()]
+        return " ".join(words)
     return str(process.name())

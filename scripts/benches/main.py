@@ -62,3 +62,7 @@ def main() -> int:
     write_json(figures, arguments.json)
     print(f"\n{arguments.json}")
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

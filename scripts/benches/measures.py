@@ -29,7 +29,7 @@ async def memory(box: Box, _person: Person, _rounds: int) -> list[Figure]:
     await asyncio.sleep(5)
     weights = box.memory()
     heaviest = sorted(weights.items(), key=lambda item: -item[1])
-    note = ", ".join(f"{name} {size / 1e6:.0f}" for name, size in heaviest)
+    note = ", ".join(f"{name} {size / 1e6:.0f}" for name, size in heaviest[:6])
     total_mb = sum(weights.values()) / 1e6
     return [figure("everything idle, resident", "MB", [total_mb], 600, note=note)]
 
