@@ -3,18 +3,23 @@
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 
 from app.kit.settings import Settings, load_settings
 from app.migrations import runner
+from app.server.application import create_app
+from app.server.edge import Edge
 from app.store.database import Database
 from appliance import keys, storage
 from appliance.postgres import OWNER, Cluster
 from appliance.redis import Server
+from tests.lifespan import running
+from tests.people import People, gathering
 
 # Asking for one of these means needing the two servers, so the test need not say so itself.
-SERVER_FIXTURES = frozenset({"settings", "database"})
+SERVER_FIXTURES = frozenset({"settings", "database", "app", "people", "client"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,3 +59,24 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
     database = Database.open(settings, "tests")
     yield database
     await database.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def app(settings: Settings) -> AsyncIterator[Edge]:
+    """The whole web application, as `python -m app.server` serves it, with its lifespan."""
+    app = create_app(settings)
+    async with running(app):
+        yield app
+
+
+@pytest_asyncio.fixture
+async def people(app: Edge, database: Database, settings: Settings) -> AsyncIterator[People]:
+    """Makes organizations and signed-in members; each test its own, so nothing is cleaned up between them."""
+    async with gathering(app, database, settings) as people:
+        yield people
+
+
+@pytest.fixture
+def client(people: People) -> httpx.AsyncClient:
+    """A client that nobody is signed in at."""
+    return people.stranger()

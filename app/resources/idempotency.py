@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 
 IdempotencyKey = Annotated[
     str | None,
-    Parameter(
-        header="Idempotency-Key", description="A repeat under the same key happens once", max_length=200
+    HeaderParameter(
+        name="Idempotency-Key", description="A repeat under the same key happens once", max_length=200
     ),
 ]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from app.kit.errors import Malformed
 
@@ -18,8 +18,10 @@ T = TypeVar("T")
 
 NEWEST = UUID(int=2**128 - 1)  # before this id lies everything
 
-Limit = Annotated[int, Parameter(ge=1, le=200, description="How many at most")]
-Cursor = Annotated[str | None, Parameter(description="The next_cursor of the page before", max_length=100)]
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="How many at most")]
+Cursor = Annotated[
+    str | None, QueryParameter(description="The next_cursor of the page before", max_length=100)
+]
 DEFAULT_LIMIT = 50
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, delete, get, patch, post
 from litestar.exceptions import InternalServerException
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 
 from app.kit.blobs import BlobFolder
 from app.kit.settings import Settings
@@ -25,8 +25,8 @@ from app.store.idempotency import once
 
 AnyRequest = Request[Any, Any, Any]
 
-Offset = Annotated[int, Parameter(header="Upload-Offset", ge=0, description="Where this piece begins")]
-Download = Annotated[bool, Parameter(description="As an attachment, whatever its kind")]
+Offset = Annotated[int, HeaderParameter(name="Upload-Offset", ge=0, description="Where this piece begins")]
+Download = Annotated[bool, QueryParameter(description="As an attachment, whatever its kind")]
 
 
 async def body_of(request: AnyRequest) -> AsyncIterator[bytes]:
