@@ -264,15 +264,16 @@ class Board:
         if closed_early:
             self.new_attempts.clear()
             self.instance = instance = replace(instance, open_steps=0, busy_steps=0)
-        changed = self._changed - self._made
+        made = [self._steps[step] for step in self._made]
+        changed = [self._steps[step] for step in self._changed - self._made]
         await self.tx.execute(
             statements.SAVE,
             {
                 "instance": instance.id,
                 "organization": instance.organization_id,
                 "now": self.now,
-                "made_steps": storable([self._steps[step] for step in self._made]),
-                "changed_steps": storable([self._steps[step] for step in changed]),
+                "made_steps": storable(made),
+                "changed_steps": storable(changed),
                 "ended_attempts": storable(self._ended_attempts),
                 "made_attempts": storable(self.new_attempts),
                 "events": storable(self.events),
@@ -289,6 +290,10 @@ class Board:
                 "cancel_requested_at": instance.cancel_requested_at,
             },
         )
+        if any(step.due_at is not None for step in (*made, *changed)) or any(
+            attempt.rung_at is None for attempt in self.new_attempts
+        ):
+            await self.tx.execute(statements.NOTIFY_DUE)
         if closed_early:
             rows = await self.tx.fetch_all(statements.CLOSE, {"instance": instance.id, "now": self.now})
             self.stopped.extend(row["id"] for row in rows)

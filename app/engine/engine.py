@@ -95,12 +95,13 @@ class Engine:
         """Hand every attempt this worker holds to others (it leaves, or came back without them); how many."""
         return await leases.give_back(self._parts, worker_id)
 
-    async def sweep(self) -> Swept:
+    async def sweep(self, *, bells_are_lost: bool = False) -> Swept:
         """Repair and wake what is due: lost leases, overrun deadlines, timers, bells that never rang.
 
         Any number of sweeps may run at once. Cheap when there is nothing to do: two statements.
+        `bells_are_lost`: Redis has forgotten them all, so every waiting attempt may need a new one.
         """
-        return await sweep.sweep(self._parts)
+        return await sweep.sweep(self._parts, bells_are_lost=bells_are_lost)
 
     async def explain_waits(self, served: Collection[Lane]) -> int:
         """Mark instances whose queued steps no worker serves as waiting, with the reason; how many.

@@ -182,6 +182,10 @@ UPDATE instances
  WHERE id = %(instance)s
 """
 
+# Tells the daemon, at the commit, that something is due sooner than it may think.
+DUE_CHANNEL = "studio_due"
+NOTIFY_DUE = f"NOTIFY {DUE_CHANNEL}"
+
 # The end of an instance that did not complete: whatever was still open is cancelled. Gives the attempts that
 # a worker holds, who has to be told.
 CLOSE = """

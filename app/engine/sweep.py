@@ -30,7 +30,7 @@ log = get_logger(__name__)
 AT_ONCE: Final = 100  # findings of a kind in one sweep; what is left comes with the next, a moment later
 BELLS_AT_ONCE: Final = 32  # of a lane: enough to start every worker there is, who then take the rest
 RING_AGAIN_S: Final = 5.0  # a bell heard nowhere for this long is rung again,
-RING_SELDOM_S: Final = 60.0  # less and less often while nobody comes
+RING_SELDOM_S: Final = 60.0  # less and less often while nobody comes; at once when all bells were lost
 
 _LOOK: Final = """
 SELECT ARRAY(SELECT id FROM attempts WHERE status = 'leased' AND lease_until < now()
@@ -89,11 +89,11 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
         return self.lost + self.overrun + self.woken
 
 
-async def sweep(parts: Parts) -> Swept:
+async def sweep(parts: Parts, *, bells_are_lost: bool = False) -> Swept:
     """Look once and do what is due."""
     async with parts.database.transaction(Scope.system()) as tx:
         seen = await tx.fetch_one(_LOOK, {"most": AT_ONCE, "grace_s": DEADLINE_GRACE_S})
-        rung = await _ring(parts, tx)
+        rung = await _ring(parts, tx, again_s=0.0 if bells_are_lost else RING_AGAIN_S)
     if seen is None:
         raise RuntimeError("a SELECT without FROM gave no row")
     return Swept(
@@ -169,15 +169,15 @@ async def _save(parts: Parts, tx: Transaction, board: Board) -> None:
     announce.announce(parts, tx, board)
 
 
-async def _ring(parts: Parts, tx: Transaction) -> int:
+async def _ring(parts: Parts, tx: Transaction, *, again_s: float) -> int:
     """Ring for what has waited without being heard: retries that are due, bells a crash or Redis lost."""
     rows = await tx.fetch_all(
         _RING,
         {
             "lanes": [lane for lane in Lane if lane is not Lane.inline],
             "most": BELLS_AT_ONCE,
-            "again_s": RING_AGAIN_S,
-            "seldom_s": RING_SELDOM_S,
+            "again_s": again_s,
+            "seldom_s": RING_SELDOM_S if again_s else 0.0,
         },
     )
     by_lane: dict[str, list[UUID]] = {}

@@ -1,38 +1,5 @@
-"""An engine on the real database and Redis, and an organization with nothing in it."""
+"""The engine's world for the tests of this folder."""
 
-from collections.abc import AsyncIterator
+from tests.engine.fixtures import bus, world
 
-import pytest_asyncio
-
-from app.engine.engine import Engine
-from app.kit.ids import OrganizationId, new_id
-from app.kit.settings import Settings
-from app.steps.discovery import catalog
-from app.store.bus import Bus
-from app.store.database import Database, Scope
-from app.store.queue import Bells
-from tests.engine.world import Shelf, World
-
-
-@pytest_asyncio.fixture
-async def bus(settings: Settings) -> AsyncIterator[Bus]:
-    """The bus on the session's Redis, emptied."""
-    bus = Bus.open(settings.redis.url)
-    await bus.redis.flushdb()
-    yield bus
-    await bus.close()
-
-
-@pytest_asyncio.fixture
-async def world(database: Database, bus: Bus) -> World:
-    """A fresh organization on a box without instances: a claim sees the whole box's queue."""
-    organization = OrganizationId(new_id())
-    async with database.transaction(Scope.system()) as tx:
-        await tx.execute("DELETE FROM instances")
-        await tx.execute(
-            "INSERT INTO organizations (id, name, slug) VALUES (%(id)s, 'Test', %(slug)s)",
-            {"id": organization, "slug": str(organization)},
-        )
-    shelf = Shelf()
-    engine = Engine(database, catalog(), Bells(bus.redis), bus, assets=shelf)
-    return World(database, engine, organization, shelf)
+__all__ = ["bus", "world"]

@@ -1,0 +1,103 @@
+"""What the elected daemon does all day: sweep when something is due, and run each room's periodic work."""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from redis.exceptions import RedisError
+
+from app.daemon.election import Office
+from app.kit.log import get_logger
+from app.resources.periodic import Job, Parts
+
+log = get_logger(__name__)
+
+TICK_S: Final = 1.0  # leases and silent bells are looked for this often, timers when they are due
+REST_S: Final = 0.05  # between two sweeps, however many timers are being set
+FIRST_JOBS_S: Final = 5.0  # a box that has just started has better things to do
+LONGEST_PAUSE_S: Final = 10.0  # after failures
+# Redis keeps this key as long as it keeps the bells; when it is gone, so are they.
+BELLS_KEY: Final = "studio:bells"
+
+
+class Clockwork:
+    """Turns until its office is lost or it is cancelled."""
+
+    def __init__(self, parts: Parts, jobs: Sequence[Job]) -> None:
+        self._parts = parts
+        self._jobs = jobs
+        self._timer_set = asyncio.Event()
+
+    async def turn(self, office: Office) -> None:
+        """Work while this process is the daemon. Raises what ended the office, in a group."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen(office))
+            group.create_task(self._sweep_for_ever())
+            for job in self._jobs:
+                group.create_task(self._repeat(job))
+
+    async def _listen(self, office: Office) -> None:
+        async for _ in office.timers():
+            self._timer_set.set()
+
+    async def _sweep_for_ever(self) -> None:
+        failures = 0
+        while True:
+            self._timer_set.clear()
+            try:
+                pause_s = await self._sweep()
+                failures = 0
+            except Exception as exc:  # noqa: BLE001  the engine's tick: the next one tries again
+                failures += 1
+                pause_s = min(TICK_S * failures, LONGEST_PAUSE_S)
+                log.error("sweep failed; it is tried again", action="sweep_failed", error=repr(exc))
+            await asyncio.sleep(min(REST_S, pause_s))
+            await self._timer_or(pause_s - REST_S)
+
+    async def _sweep(self) -> float:
+        """One sweep; how long the next one may wait."""
+        swept = await self._parts.engine.sweep(bells_are_lost=await self._bells_are_lost())
+        if swept.found:
+            log.info(
+                "sweep found work",
+                action="swept",
+                lost=swept.lost,
+                overrun=swept.overrun,
+                woken=swept.woken,
+                rung=swept.rung,
+            )
+            return 0.0  # there may be more than one sweep takes at once
+        return TICK_S if swept.next_due_s is None else min(TICK_S, swept.next_due_s)
+
+    async def _bells_are_lost(self) -> bool:
+        """Whether Redis has come back empty since the last sweep."""
+        try:
+            return bool(await self._parts.bus.redis.set(BELLS_KEY, b"1", nx=True))
+        except (RedisError, OSError):
+            return False  # nobody hears a bell now; they are rung when it is back
+
+    async def _timer_or(self, seconds: float) -> None:
+        """Wait, but no longer than until somebody sets a timer."""
+        if seconds <= 0:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._timer_set.wait()
+        except TimeoutError:
+            return
+
+    async def _repeat(self, job: Job) -> None:
+        """Run a job again and again; spread, so that all of them do not start in the same moment."""
+        await asyncio.sleep(min(FIRST_JOBS_S, job.every_s) * random.uniform(0.5, 1.0))  # noqa: S311  no secret
+        while True:
+            began = time.monotonic()
+            try:
+                done = await job.run(self._parts)
+            except Exception as exc:  # noqa: BLE001  one room's trouble must not stop the others' work
+                log.error("periodic work failed", action="job_failed", job=job.name, error=repr(exc))
+            else:
+                if done:
+                    log.info(job.name, action="job_done", count=done)
+            await asyncio.sleep(max(0.0, job.every_s - (time.monotonic() - began)))

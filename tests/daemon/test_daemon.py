@@ -1,0 +1,152 @@
+"""The daemon: timers fire promptly, one at a time is at work, and it outlives its servers' restarts."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from app.daemon.clockwork import Clockwork
+from app.daemon.election import APPLICATION, Office
+from app.flow.messages import queue_name, wake_channel
+from app.kit.blobs import BlobFolder
+from app.kit.settings import Settings
+from app.resources.periodic import Job, Parts, all_jobs
+from app.store.bus import Bus
+from tests.engine.world import World, node
+
+
+def parts_of(world: World, settings: Settings, bus: Bus, folder: Path) -> Parts:
+    """What the daemon's work is done with."""
+    return Parts(
+        settings=settings,
+        database=world.database,
+        engine=world.engine,
+        blobs=BlobFolder(folder, folder),
+        bus=bus,
+    )
+
+
+@asynccontextmanager
+async def at_work(settings: Settings, clockwork: Clockwork) -> AsyncIterator[Office]:
+    """An elected daemon that works while the block runs."""
+    office = await Office.win(settings)
+    turning = asyncio.create_task(clockwork.turn(office))
+    try:
+        yield office
+    finally:
+        turning.cancel()
+        await asyncio.gather(turning, return_exceptions=True)
+        await office.leave()
+
+
+async def ended(world: World, bus: Bus, instance: object) -> float:
+    """Wait for the end of an instance by its live events; when it came."""
+    async with bus.listen(f"studio:live:{instance}") as events:
+        while (await world.instance(instance))["status"] not in {"completed", "failed", "cancelled"}:  # type: ignore[arg-type]
+            await events.get_message(timeout=10)
+    return time.monotonic()
+
+
+async def test_a_delay_fires_soon_after_its_time(
+    world: World, settings: Settings, bus: Bus, tmp_path: Path
+) -> None:
+    async with at_work(settings, Clockwork(parts_of(world, settings, bus, tmp_path), [])):
+        await asyncio.sleep(0.3)  # the daemon has swept and rests for most of a second
+        began = time.monotonic()
+        instance = await world.start(node("wait", "core.delay", with_={"seconds": 0.2}))
+        late_s = await ended(world, bus, instance) - began - 0.2
+    assert late_s < 0.7, "a timer is heard of at once, not at the next tick of a second"
+
+
+async def test_a_second_daemon_stands_by_until_the_first_is_gone(settings: Settings) -> None:
+    first = await Office.win(settings)
+    second = asyncio.create_task(Office.win(settings))
+    done, _ = await asyncio.wait([second], timeout=0.5)
+    assert not done
+    await first.leave()
+    await (await asyncio.wait_for(second, 10)).leave()
+
+
+async def test_a_daemon_whose_connection_breaks_has_lost_its_office(
+    world: World, settings: Settings, bus: Bus, tmp_path: Path
+) -> None:
+    office = await Office.win(settings)
+    turning = asyncio.create_task(Clockwork(parts_of(world, settings, bus, tmp_path), []).turn(office))
+    await asyncio.sleep(0)
+    await world.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %(name)s",
+        name=APPLICATION,
+    )
+    with pytest.raises(ExceptionGroup) as caught:
+        await asyncio.wait_for(turning, 10)
+    assert caught.group_contains(psycopg.OperationalError)
+    await (await Office.win(settings)).leave()
+
+
+async def test_bells_are_rung_again_as_soon_as_redis_has_lost_them(
+    world: World, settings: Settings, bus: Bus, tmp_path: Path
+) -> None:
+    await world.start(node("a"))
+    async with at_work(settings, Clockwork(parts_of(world, settings, bus, tmp_path), [])):
+        async with bus.listen(wake_channel("cpu")) as wakes:
+            await bus.redis.flushall()
+            await asyncio.wait_for(anext(wakes.listen()), 10)
+        assert await bus.redis.zcard(queue_name("cpu")) == 1
+
+
+async def test_a_job_that_fails_is_run_again_and_harms_no_other(
+    world: World, settings: Settings, bus: Bus, tmp_path: Path
+) -> None:
+    runs = {"bad": 0, "good": 0}
+    enough = asyncio.Event()
+
+    async def bad(_: Parts) -> int:
+        runs["bad"] += 1
+        raise ValueError("no")
+
+    async def good(_: Parts) -> int:
+        runs["good"] += 1
+        if min(runs.values()) >= 2:
+            enough.set()
+        return 0
+
+    jobs = [Job(name="bad", every_s=0.02, run=bad), Job(name="good", every_s=0.02, run=good)]
+    async with at_work(settings, Clockwork(parts_of(world, settings, bus, tmp_path), jobs)):
+        await asyncio.wait_for(enough.wait(), 10)
+
+
+async def test_the_process_says_what_it_is_and_ends_at_once_when_told(settings: Settings) -> None:
+    daemon = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app.daemon"),
+        env={
+            **os.environ,
+            "WORKSPACE_PATH": str(settings.workspace),
+            "STUDIO_RUN_DIR": str(settings.run_dir),
+            "LOG_FORMAT": "json",
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert daemon.stdout is not None
+    said = b""
+    async with asyncio.timeout(30):
+        while b"daemon_elected" not in said:
+            said = await daemon.stdout.readline()
+            assert said, "it ended before it was elected"
+    told = time.monotonic()
+    daemon.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(daemon.wait(), 10) == 0
+    assert time.monotonic() - told < 9, "the whole box has 9 s"
+
+
+def test_the_rooms_bring_their_work_by_themselves() -> None:
+    names = [job.name for job in all_jobs()]
+    assert "waits explained" in names
+    assert len(names) == len(set(names))
