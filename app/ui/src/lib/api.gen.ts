@@ -164,6 +164,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A new password, for who knows the old one
+         * @description Ends every other sign-in of this person.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/refresh": {
         parameters: {
             query?: never;
@@ -301,6 +321,157 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The organization's instances, newest first */
+        get: operations["listInstances"];
+        put?: never;
+        /**
+         * Run a workflow
+         * @description Inputs that do not fit are refused, each one listed.
+         */
+        post: operations["startInstance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/{instance_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An instance with its inputs and outputs */
+        get: operations["getInstance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/{instance_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End an instance now
+         * @description What runs is told to stop; what it made so far stays.
+         */
+        post: operations["cancelInstance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/{instance_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened behind a number: what the live connection tells, for asking now and then */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/{instance_id}/steps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The steps, each behind all it depends on; with `parent`, the items of that fan-out */
+        get: operations["listSteps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/{instance_id}/steps/{step_id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The lines a step wrote, oldest first */
+        get: operations["listStepLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everyone in the organization, with their roles */
+        get: operations["listMembers"];
+        put?: never;
+        /**
+         * Add a person
+         * @description Someone new to the box gets the password given here and may change it.
+         */
+        post: operations["addMember"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a membership
+         * @description The person's other organizations stay as they are.
+         */
+        delete: operations["removeMember"];
+        options?: never;
+        head?: never;
+        /** Give a member another role; it counts from their next request on */
+        patch: operations["changeRole"];
         trace?: never;
     };
     "/api/v1/setup": {
@@ -541,6 +712,24 @@ export interface components {
             step_id: string | null;
             width: number | null;
         };
+        /**
+         * AttemptStatus
+         * @description One try at a step by one worker.
+         * @enum {string}
+         */
+        AttemptStatus: "queued" | "leased" | "completed" | "failed" | "lost" | "cancelled";
+        /** AttemptView */
+        AttemptView: {
+            /** Format: date-time */
+            available_at: string;
+            cause: string;
+            claimed_at: string | null;
+            ended_at: string | null;
+            error: components["schemas"]["StepError"] | null;
+            number: number;
+            status: components["schemas"]["AttemptStatus"];
+            worker: string | null;
+        };
         /** CatalogView */
         CatalogView: {
             items: components["schemas"]["StepSpec"][];
@@ -590,6 +779,27 @@ export interface components {
             started_at: string;
             version: string;
         };
+        /**
+         * ErrorClass
+         * @description Why a step failed; retry policies speak of these.
+         * @enum {string}
+         */
+        ErrorClass: "bad_input" | "missing_model" | "out_of_memory" | "transient" | "timeout" | "refused" | "lost" | "bug";
+        /** Events */
+        Events: {
+            items: components["schemas"]["EventView"][];
+        };
+        /** EventView */
+        EventView: {
+            /** Format: date-time */
+            at: string;
+            data: {
+                [key: string]: unknown;
+            };
+            seq: number;
+            step_id: string | null;
+            type: string;
+        };
         /** FullHealth */
         FullHealth: {
             checks: {
@@ -636,6 +846,88 @@ export interface components {
             /** Format: uuid */
             step_id: string;
         };
+        /** InstanceError */
+        InstanceError: {
+            class: string;
+            message: string;
+            path?: number[];
+            remedy?: string | null;
+            step?: string | null;
+        };
+        /** InstanceProgress */
+        InstanceProgress: {
+            steps_done: number;
+            steps_total: number;
+        };
+        /** Instances */
+        Instances: {
+            items: components["schemas"]["InstanceSummary"][];
+            next_cursor: string | null;
+        };
+        /**
+         * InstanceStatus
+         * @description One run of a workflow. `waiting` carries its reason in words.
+         * @enum {string}
+         */
+        InstanceStatus: "pending" | "running" | "waiting" | "completed" | "failed" | "cancelled";
+        /** InstanceSummary */
+        InstanceSummary: {
+            /** Format: date-time */
+            created_at: string;
+            created_by: string | null;
+            ended_at: string | null;
+            error: components["schemas"]["InstanceError"] | null;
+            /** Format: uuid */
+            id: string;
+            number: number;
+            priority: number;
+            progress: components["schemas"]["InstanceProgress"];
+            reason: string | null;
+            source: string;
+            started_at: string | null;
+            status: components["schemas"]["InstanceStatus"];
+            version: number;
+            /** Format: uuid */
+            workflow_id: string;
+            workflow_name: string;
+        };
+        /** InstanceView */
+        InstanceView: {
+            cancelled_by: string | null;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string | null;
+            ended_at: string | null;
+            error: components["schemas"]["InstanceError"] | null;
+            event_seq: number;
+            /** Format: uuid */
+            id: string;
+            inputs: {
+                [key: string]: unknown;
+            };
+            number: number;
+            outputs: {
+                [key: string]: unknown;
+            } | null;
+            priority: number;
+            progress: components["schemas"]["InstanceProgress"];
+            reason: string | null;
+            source: string;
+            started_at: string | null;
+            status: components["schemas"]["InstanceStatus"];
+            version: number;
+            /** Format: uuid */
+            version_id: string;
+            /** Format: uuid */
+            workflow_id: string;
+            workflow_name: string;
+        };
+        /** ItemsProgress */
+        ItemsProgress: {
+            done: number;
+            failed: number;
+            total: number;
+        };
         /**
          * Lane
          * @description Where a step runs: in the engine's own transaction, on a CPU worker, on a GPU worker.
@@ -661,12 +953,29 @@ export interface components {
             email: string;
             password: string;
         };
+        /** LogLineView */
+        LogLineView: {
+            /** Format: date-time */
+            at: string;
+            id: number;
+            level: string;
+            message: string;
+        };
+        /** Logs */
+        Logs: {
+            items: components["schemas"]["LogLineView"][];
+        };
         /** Me */
         Me: {
             organization: components["schemas"]["OrganizationView"];
             organizations: components["schemas"]["Membership"][];
             role: components["schemas"]["Role"];
             user: components["schemas"]["UserView"];
+        };
+        /** Members */
+        Members: {
+            items: components["schemas"]["MemberView"][];
+            next_cursor?: string | null;
         };
         /** Membership */
         Membership: {
@@ -675,6 +984,18 @@ export interface components {
             name: string;
             role: components["schemas"]["Role"];
             slug: string;
+        };
+        /** MemberView */
+        MemberView: {
+            /** Format: date-time */
+            created_at: string;
+            email: string;
+            is_active: boolean;
+            last_login_at: string | null;
+            name: string;
+            role: components["schemas"]["Role"];
+            /** Format: uuid */
+            user_id: string;
         };
         /** NewDefinition */
         NewDefinition: {
@@ -688,6 +1009,31 @@ export interface components {
              * @default
              */
             note?: string;
+        };
+        /** NewInstance */
+        NewInstance: {
+            /** @description Values by input name */
+            inputs?: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description More is sooner
+             * @default 0
+             */
+            priority?: number;
+            /** @description Which version; the latest when left out */
+            version?: number | null;
+            /** Format: uuid */
+            workflow_id: string;
+        };
+        /** NewMember */
+        NewMember: {
+            /** @description Mail address */
+            email: string;
+            /** @default  */
+            name?: string;
+            password?: string | null;
+            role: components["schemas"]["Role"];
         };
         /** NewUpload */
         NewUpload: {
@@ -711,6 +1057,11 @@ export interface components {
             id: string;
             name: string;
             slug: string;
+        };
+        /** PasswordChange */
+        PasswordChange: {
+            current: string;
+            new: string;
         };
         /** PortSpec */
         PortSpec: {
@@ -764,6 +1115,10 @@ export interface components {
          * @enum {string}
          */
         Role: "owner" | "admin" | "editor" | "operator" | "viewer";
+        /** RoleChange */
+        RoleChange: {
+            role: components["schemas"]["Role"];
+        };
         /** Sessions */
         Sessions: {
             items: components["schemas"]["SessionView"][];
@@ -802,6 +1157,18 @@ export interface components {
             /** @constant */
             status: "healthy";
         };
+        /** StepError */
+        StepError: {
+            class: components["schemas"]["ErrorClass"];
+            message: string;
+            remedy?: string | null;
+            retry_after_s?: number | null;
+        };
+        /** Steps */
+        Steps: {
+            items: components["schemas"]["StepView"][];
+            next_cursor: string | null;
+        };
         /** StepSpec */
         StepSpec: {
             category: string;
@@ -822,6 +1189,42 @@ export interface components {
             timeout_s?: number | null;
             title: string;
             version: number;
+        };
+        /**
+         * StepStatus
+         * @description One node of a run, or one item of its fan-out.
+         * @enum {string}
+         */
+        StepStatus: "pending" | "queued" | "running" | "waiting" | "completed" | "failed" | "skipped" | "cancelled";
+        /** StepView */
+        StepView: {
+            attempts: components["schemas"]["AttemptView"][];
+            attempts_used: number;
+            /** Format: date-time */
+            created_at: string;
+            due_at: string | null;
+            ended_at: string | null;
+            error: components["schemas"]["StepError"] | null;
+            /** Format: uuid */
+            id: string;
+            inputs: {
+                [key: string]: unknown;
+            } | null;
+            items: components["schemas"]["ItemsProgress"] | null;
+            kind: string;
+            lane: string;
+            node_id: string;
+            outputs: {
+                [key: string]: unknown;
+            } | null;
+            parent_id: string | null;
+            path: number[];
+            progress_fraction: number | null;
+            progress_message: string | null;
+            reason: string | null;
+            started_at: string | null;
+            status: components["schemas"]["StepStatus"];
+            times_lost: number;
         };
         /** StorageFacts */
         StorageFacts: {
@@ -1408,6 +1811,37 @@ export interface operations {
             };
         };
     };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     refreshSession: {
         parameters: {
             query?: never;
@@ -1627,6 +2061,379 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WorkersHealth"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listInstances: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string | null;
+                /** @description How many at most */
+                limit?: number;
+                /** @description Only these; may be repeated */
+                status?: components["schemas"]["InstanceStatus"][] | null;
+                /** @description Only instances of this workflow */
+                workflow_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Instances"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startInstance: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat under the same key happens once */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewInstance"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstanceView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getInstance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstanceView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelInstance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstanceView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listEvents: {
+        parameters: {
+            query?: {
+                /** @description Only what comes behind this number */
+                after?: number;
+                /** @description How many at most */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Events"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSteps: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string | null;
+                /** @description How many at most */
+                limit?: number;
+                /** @description The items of this fan-out step */
+                parent?: string | null;
+            };
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Steps"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listStepLogs: {
+        parameters: {
+            query?: {
+                /** @description Only what comes behind this number */
+                after?: number;
+                /** @description How many at most */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                instance_id: string;
+                step_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Logs"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMembers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Members"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMember"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberView"];
                 };
             };
             /** @description A problem, with a sentence to act on */

@@ -18,17 +18,3 @@ export const api = createClient<paths>({ baseUrl: window.location.origin, fetch:
 export async function take<T>(call: Promise<{ data?: T }>): Promise<T> {
   return (await call).data as T;
 }
-
-type CallOptions = { query?: Record<string, string | number | null | undefined>; body?: unknown; key?: string; signal?: AbortSignal };
-
-export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
-  const url = new URL(`/api/v1${path}`, window.location.origin);
-  for (const [name, value] of Object.entries(options.query ?? {})) {
-    if (value !== null && value !== undefined) url.searchParams.set(name, String(value));
-  }
-  const headers = new Headers({ "Content-Type": "application/json" });
-  if (options.key !== undefined) headers.set("Idempotency-Key", options.key);
-  const body = options.body === undefined ? undefined : JSON.stringify(options.body);
-  const answer = await judged(new Request(url, { method, headers, body, signal: options.signal }));
-  return (await answer.json()) as T;
-}

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { ago, bytes, duration, percent, playtime } from "@/lib/format";
 
 test("sizes keep two meaningful digits", () => {
-  expect([0, 999, 1536, 20 * 1024 ** 2, 5 * 1024 ** 3].map(bytes)).toEqual(["0 B", "999 B", "1.5 KB", "20 MB", "5.0 GB"]);
+  expect([0, 999, 1536, 20e6, 5e9].map(bytes)).toEqual(["0 B", "999 B", "1.5 KB", "20 MB", "5.0 GB"]);
 });
 
 test("durations get coarser as they grow", () => {

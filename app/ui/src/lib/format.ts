@@ -2,12 +2,12 @@
 
 const BYTE_UNITS = ["B", "KB", "MB", "GB", "TB"];
 
-/** `1536` → `1.5 KB`; a unit is 1024 of the one before. */
+/** `1536` → `1.5 KB`; a unit is 1000 of the one before, as on the labels of disks. */
 export function bytes(count: number): string {
   let value = count;
   let unit = 0;
-  while (value >= 1024 && unit < BYTE_UNITS.length - 1) {
-    value /= 1024;
+  while (value >= 1000 && unit < BYTE_UNITS.length - 1) {
+    value /= 1000;
     unit += 1;
   }
   const digits = unit > 0 && value < 10 ? 1 : 0;

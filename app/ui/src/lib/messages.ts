@@ -219,6 +219,12 @@ const english = {
   "step.no_logs": "It wrote nothing.",
   "step.preview": "{step} so far",
 
+  "attempt.list": "Attempts",
+  "attempt.number": "Attempt {number}",
+  "attempt.retry": "tried again",
+  "attempt.lost": "the worker before it fell silent",
+  "attempt.given_back": "the worker before it left",
+
   "live.label": "Live connection",
   "live.live": "Live",
   "live.live_hint": "Changes arrive the moment they happen.",

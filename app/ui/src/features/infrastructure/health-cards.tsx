@@ -56,7 +56,7 @@ export function StorageCard({ health }: { health: FullHealth }) {
         <dl className="space-y-1.5 text-[13px]">
           <Fact name={t("system.free")} value={t("system.free_of", { free: bytes(storage.free_bytes), total: bytes(storage.total_bytes) })} />
           <Fact name={t("system.files")} value={t("system.files_size", { count: storage.blobs, size: bytes(storage.blobs_bytes) })} />
-          <Fact name={t("system.database")} value={t("system.version_size", { version: database.version, size: bytes(database.size_bytes) })} />
+          <Fact name={t("system.database")} value={t("system.version_size", { version: database.version.split(" ", 1)[0] ?? "", size: bytes(database.size_bytes) })} />
           <Fact
             name={t("system.connections")}
             value={t("system.part_of", { part: database.connections, whole: database.connections_max })}

@@ -1,11 +1,16 @@
 /** Instances and their steps, on the server and in the cache. */
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
-import { api, call, take } from "@/lib/api";
+import { api, take } from "@/lib/api";
 import { newKey } from "@/lib/random";
-import type { Instance, InstanceStatus, List, LogLine, Step } from "@/lib/types";
+import type { Instance, InstanceStatus, LogLine, Step } from "@/lib/types";
 
 export const ENDED: ReadonlySet<InstanceStatus> = new Set(["completed", "failed", "cancelled"]);
+
+const LIST = ["instances", "list"];
+/** The most that one call gives of steps and of log lines. */
+const STEPS_PAGE = 500;
+const LINES_PAGE = 1_000;
 
 export const instanceKey = (id: string): readonly string[] => ["instances", "one", id];
 export const stepsKey = (id: string): readonly string[] => ["instances", "steps", id];
@@ -16,27 +21,33 @@ export const previewKey = (stepId: string): readonly string[] => ["instances", "
 
 export const instancesQuery = (workflowId: string | null) =>
   infiniteQueryOptions({
-    queryKey: ["instances", "list", workflowId],
+    queryKey: [...LIST, workflowId],
     queryFn: ({ signal, pageParam }) =>
-      call<List<Instance>>("GET", "/instances", { query: { limit: 40, cursor: pageParam, workflow_id: workflowId }, signal }),
+      take(
+        api.GET("/api/v1/instances", {
+          params: { query: { limit: 40, cursor: pageParam, workflow_id: workflowId } },
+          signal,
+        }),
+      ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
     // While something runs the list looks again; the page of an instance is the live one.
     refetchInterval: (query) =>
-      query.state.data?.pages.some((page) => page.items.some((instance) => !ENDED.has(instance.status))) ? 3_000 : false,
+      query.state.data?.pages.some((page) => page.items.some((instance) => !ENDED.has(instance.status))) ? 2_000 : false,
   });
 
 export const instanceQuery = (id: string) =>
   queryOptions({
     queryKey: instanceKey(id),
-    queryFn: ({ signal }) => call<Instance>("GET", `/instances/${id}`, { signal }),
+    queryFn: ({ signal }) => take(api.GET("/api/v1/instances/{instance_id}", { params: { path: { instance_id: id } }, signal })),
   });
 
 /** The document an instance was started with; a deleted workflow leaves the picture empty, not the page. */
 export const definitionQuery = ({ workflow_id, version }: Instance) =>
   queryOptions({
     queryKey: ["workflows", "version", workflow_id, version],
-    queryFn: ({ signal }) => take(
+    queryFn: ({ signal }) =>
+      take(
         api.GET("/api/v1/workflows/{workflow_id}/versions/{number}", {
           params: { path: { workflow_id, number: version } },
           signal,
@@ -46,41 +57,75 @@ export const definitionQuery = ({ workflow_id, version }: Instance) =>
     retry: false,
   });
 
+async function allSteps(id: string, signal: AbortSignal): Promise<Step[]> {
+  const steps: Step[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: { items: Step[]; next_cursor: string | null } = await take(
+      api.GET("/api/v1/instances/{instance_id}/steps", {
+        params: { path: { instance_id: id }, query: { limit: STEPS_PAGE, cursor } },
+        signal,
+      }),
+    );
+    steps.push(...page.items);
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  return steps;
+}
+
+/** The steps of the document; what a fan-out consists of is asked for when somebody opens it. */
 export const stepsQuery = (id: string) =>
-  queryOptions({
-    queryKey: stepsKey(id),
-    queryFn: ({ signal }) => call<List<Step>>("GET", `/instances/${id}/steps`, { query: { limit: 500 }, signal }),
-  });
+  queryOptions({ queryKey: stepsKey(id), queryFn: ({ signal }) => allSteps(id, signal) });
 
 /** The items of a fan-out, in their order, page by page: there may be ten thousand. */
 export const itemsQuery = (id: string, stepId: string) =>
   infiniteQueryOptions({
     queryKey: [...itemsKey(id), stepId],
     queryFn: ({ signal, pageParam }) =>
-      call<List<Step>>("GET", `/instances/${id}/steps`, { query: { parent: stepId, limit: 100, cursor: pageParam }, signal }),
+      take(
+        api.GET("/api/v1/instances/{instance_id}/steps", {
+          params: { path: { instance_id: id }, query: { parent: stepId, limit: 100, cursor: pageParam } },
+          signal,
+        }),
+      ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
   });
 
+async function allLines(id: string, stepId: string, signal: AbortSignal): Promise<LogLine[]> {
+  const lines: LogLine[] = [];
+  let page: LogLine[];
+  do {
+    const path = { instance_id: id, step_id: stepId };
+    const query = { after: lines.at(-1)?.id ?? 0, limit: LINES_PAGE };
+    page = (await take(api.GET("/api/v1/instances/{instance_id}/steps/{step_id}/logs", { params: { path, query }, signal }))).items;
+    lines.push(...page);
+  } while (page.length === LINES_PAGE);
+  return lines;
+}
+
 export const logsQuery = (id: string, stepId: string) =>
-  queryOptions({
-    queryKey: logsKey(id, stepId),
-    queryFn: ({ signal }) => call<List<LogLine>>("GET", `/instances/${id}/steps/${stepId}/logs`, { query: { limit: 500 }, signal }),
-  });
+  queryOptions({ queryKey: logsKey(id, stepId), queryFn: ({ signal }) => allLines(id, stepId, signal) });
+
+export type Start = { workflow_id: string; inputs: Record<string, unknown> };
+
+/** A key of its own makes a repeat after a broken line harmless. */
+export function startInstance(body: Start): Promise<Instance> {
+  return take(api.POST("/api/v1/instances", { body, params: { header: { "Idempotency-Key": newKey() } } }));
+}
 
 export function useStart() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (body: { workflow_id: string; inputs: Record<string, unknown> }) =>
-      call<Instance>("POST", "/instances", { body, key: newKey() }),
-    onSuccess: () => cache.invalidateQueries({ queryKey: ["instances", "list"] }),
+    mutationFn: startInstance,
+    onSuccess: () => cache.invalidateQueries({ queryKey: LIST }),
   });
 }
 
 export function useCancel(id: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: () => call<unknown>("POST", `/instances/${id}/cancel`),
+    mutationFn: () => take(api.POST("/api/v1/instances/{instance_id}/cancel", { params: { path: { instance_id: id } } })),
     onSettled: () => cache.invalidateQueries({ queryKey: ["instances"] }),
   });
 }

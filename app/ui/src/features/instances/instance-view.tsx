@@ -29,6 +29,7 @@ import { ValueList } from "./value-view";
 
 const WorkflowGraph = lazy(() => import("@/components/graph/workflow-graph"));
 
+const POLL_MS = 2_000;
 const SETTLED = new Set(["completed", "skipped", "failed", "cancelled"]);
 
 function CancelButton({ instance }: { instance: Instance }) {
@@ -71,21 +72,23 @@ function Overall({ steps }: { steps: readonly Step[] }) {
 
 export function InstanceView({ instanceId }: { instanceId: string }) {
   const instance = useSuspenseQuery(instanceQuery(instanceId)).data;
-  const steps = useSuspenseQuery(stepsQuery(instanceId)).data.items;
+  const live = useLiveState();
+  // Events tell of progress only over a live connection; without one the page has to ask.
+  const isAsking = live === "polling" && !ENDED.has(instance.status);
+  const steps = useSuspenseQuery({ ...stepsQuery(instanceId), refetchInterval: isAsking ? POLL_MS : false }).data;
   const definition: unknown = useQuery(definitionQuery(instance)).data?.definition;
   const hasEnded = ENDED.has(instance.status);
-  useLiveInstance(instanceId, 0, hasEnded);
-  const live = useLiveState();
+  useLiveInstance(instanceId, instance.event_seq, hasEnded);
   const titles = useStepTitles();
   const mayRun = useMay("operator");
 
   const graph = useMemo(() => readGraph(definition), [definition]);
-  const labels = useMemo(() => new Map(readInputs(definition).map((spec) => [spec.name, spec.label])), [definition]);
+  const specs = useMemo(() => readInputs(definition), [definition]);
+  const labels = new Map(specs.map((spec) => [spec.name, spec.label]));
+  // In the order of the form; the database keeps none.
+  const inputs = { ...Object.fromEntries(specs.map(({ name }) => [name, instance.inputs[name] ?? null])), ...instance.inputs };
   const names = new Map(graph.nodes.map((node) => [node.id, node.name ?? node.id]));
-  const places = new Map(graph.nodes.map((node, index) => [node.id, index]));
-  const shown = steps
-    .filter((step) => step.path.length === 0)
-    .sort((one, other) => (places.get(one.node_id) ?? 0) - (places.get(other.node_id) ?? 0));
+  const shown = steps.filter((step) => step.parent_id === null);
   const statuses = new Map(shown.map((step) => [step.node_id, step.status]));
   const outputs = Object.entries(instance.outputs ?? {}).filter(([, value]) => value !== null);
 
@@ -184,11 +187,11 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
               onOpen={(node) => document.getElementById(`step-${node}`)?.scrollIntoView({ block: "center", behavior: "smooth" })}
             />
           </Suspense>
-          {Object.keys(instance.inputs).length > 0 ? (
+          {Object.keys(inputs).length > 0 ? (
             <Card aria-label={t("instance.inputs")}>
               <CardHeading>{t("instance.inputs")}</CardHeading>
               <div className="p-4">
-                <ValueList values={instance.inputs} labels={labels} />
+                <ValueList values={inputs} labels={labels} />
               </div>
             </Card>
           ) : null}

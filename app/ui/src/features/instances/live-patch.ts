@@ -1,6 +1,6 @@
 /** Lays live events over what the cache holds, so that the page moves without asking again. */
 import type { LiveEvent, LiveProgress } from "@/lib/live-protocol";
-import type { Failure, Instance, InstanceStatus, Step, StepStatus } from "@/lib/types";
+import type { Instance, InstanceStatus, Step, StepStatus } from "@/lib/types";
 
 const STARTS: ReadonlySet<string> = new Set(["running", "waiting", "completed", "failed"]);
 const SETTLED: ReadonlySet<string> = new Set(["completed", "failed", "skipped", "cancelled"]);
@@ -9,7 +9,7 @@ type Items = NonNullable<Step["items"]>;
 
 const textOf = (value: unknown): string | null => (typeof value === "string" ? value : null);
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
-const failureOf = (value: unknown): Failure | null => (isRecord(value) && typeof value["message"] === "string" ? (value as Failure) : null);
+const isFailure = (value: unknown): boolean => isRecord(value) && typeof value["message"] === "string";
 
 function itemsOf(value: unknown): Items | null {
   if (!isRecord(value)) return null;
@@ -17,15 +17,17 @@ function itemsOf(value: unknown): Items | null {
   return typeof total === "number" && typeof done === "number" && typeof failed === "number" ? { total, done, failed } : null;
 }
 
-/** The instance after an event about itself; an event about a step leaves it as it is. */
+/** The instance after an event about itself; an event about a step only counts on. */
 export function patchInstance(instance: Instance, event: LiveEvent): Instance {
-  if (!event.type.startsWith("instance.")) return instance;
+  const event_seq = Math.max(instance.event_seq, event.seq);
+  if (!event.type.startsWith("instance.")) return { ...instance, event_seq };
   const status = (textOf(event.data["status"]) ?? instance.status) as InstanceStatus;
   return {
     ...instance,
+    event_seq,
     status,
     reason: textOf(event.data["reason"]),
-    error: failureOf(event.data["error"]) ?? instance.error,
+    error: isFailure(event.data["error"]) ? (event.data["error"] as Instance["error"]) : instance.error,
     started_at: instance.started_at ?? (status === "pending" ? null : event.at),
     ended_at: SETTLED.has(status) ? event.at : instance.ended_at,
   };
@@ -39,7 +41,7 @@ function patchStep(step: Step, event: LiveEvent): Step {
     ...step,
     status,
     reason: textOf(event.data["reason"]),
-    error: failureOf(event.data["error"]) ?? (status === "failed" ? step.error : null),
+    error: isFailure(event.data["error"]) ? (event.data["error"] as Step["error"]) : status === "failed" ? step.error : null,
     started_at: step.started_at ?? (STARTS.has(status) ? event.at : null),
     ended_at: SETTLED.has(status) ? event.at : null,
     progress_fraction: isAgain ? null : step.progress_fraction,

@@ -2,11 +2,11 @@
 import { useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { useEffect, useSyncExternalStore } from "react";
 
-import { call } from "@/lib/api";
+import { api, take } from "@/lib/api";
 import { LiveFeed, type LiveState } from "@/lib/live";
 import { readEvent, type LiveEvent, type LiveProgress } from "@/lib/live-protocol";
 import { renewSession } from "@/lib/session";
-import type { Instance, List, LogLine, Step } from "@/lib/types";
+import type { Instance, LogLine, Step } from "@/lib/types";
 
 import { instanceKey, itemsKey, logsKey, previewKey, stepsKey } from "./api";
 import { patchInstance, patchProgress, patchSteps } from "./live-patch";
@@ -15,7 +15,8 @@ import { patchInstance, patchProgress, patchSteps } from "./live-patch";
 const PAGE = 500;
 
 async function ask(id: string, after: number): Promise<readonly LiveEvent[]> {
-  const { items } = await call<{ items: unknown[] }>("GET", `/instances/${id}/events`, { query: { after, limit: PAGE } });
+  const path = { instance_id: id };
+  const { items } = await take(api.GET("/api/v1/instances/{instance_id}/events", { params: { path, query: { after, limit: PAGE } } }));
   return items.map(readEvent).filter((event) => event !== null);
 }
 
@@ -35,12 +36,7 @@ export function useLiveState(): LiveState {
 
 function layEvents(cache: QueryClient, id: string, events: readonly LiveEvent[]): void {
   cache.setQueryData<Instance>(instanceKey(id), (before) => before && events.reduce(patchInstance, before));
-  cache.setQueryData<List<Step>>(stepsKey(id), (before) => {
-    if (before === undefined) return before;
-    let items: readonly Step[] = before.items;
-    for (const event of events) items = patchSteps(items, event);
-    return { ...before, items: [...items] };
-  });
+  cache.setQueryData<readonly Step[]>(stepsKey(id), (before) => before && events.reduce(patchSteps, before));
   // Events say that a step has outputs, not which: those are fetched, at most twice a second.
   if (events.some((event) => /^(step|instance)\.(completed|failed|cancelled)$/.test(event.type))) refresh(cache, id);
 }
@@ -61,13 +57,13 @@ function refresh(cache: QueryClient, id: string): void {
 }
 
 function layProgress(cache: QueryClient, id: string, progress: LiveProgress): void {
-  cache.setQueryData<List<Step>>(stepsKey(id), (before) => before && { ...before, items: [...patchProgress(before.items, progress)] });
+  cache.setQueryData<readonly Step[]>(stepsKey(id), (before) => before && patchProgress(before, progress));
   if (progress.preview !== null) cache.setQueryData(previewKey(progress.step_id), progress.preview);
   if (progress.logs.length === 0) return;
-  cache.setQueryData<List<LogLine>>(logsKey(id, progress.step_id), (before) => {
-    if (before === undefined) return before;
-    const last = before.items.at(-1)?.id ?? 0;
-    return { ...before, items: [...before.items, ...progress.logs.filter((line) => line.id > last)] };
+  cache.setQueryData<readonly LogLine[]>(logsKey(id, progress.step_id), (before) => {
+    if (before === undefined) return before; // nobody has opened it; opening asks for all of it
+    const last = before.at(-1)?.id ?? 0;
+    return [...before, ...progress.logs.filter((line) => line.id > last)];
   });
 }
 

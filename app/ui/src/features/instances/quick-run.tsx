@@ -4,14 +4,15 @@ import { Play } from "lucide-react";
 import { toast } from "sonner";
 
 import { Button } from "@/components/ui/button";
-import { call } from "@/lib/api";
+import { api, take } from "@/lib/api";
 import { readInputs } from "@/lib/definition";
 import { t } from "@/lib/messages";
 import { asProblem } from "@/lib/problem";
-import { newKey } from "@/lib/random";
 import { filePort, isList, toInputs } from "@/lib/run-values";
-import type { Asset, Instance, List, WorkflowSummary } from "@/lib/types";
+import type { Instance, WorkflowSummary } from "@/lib/types";
 import { workflowQuery } from "@/lib/workflow";
+
+import { startInstance } from "./api";
 
 type QuickRunProps = {
   workflow: WorkflowSummary;
@@ -27,9 +28,10 @@ async function withSamples(definition: unknown): Promise<Record<string, unknown>
   for (const spec of specs) {
     const port = filePort(spec);
     if (port === null || spec.name in inputs) continue;
-    const { items } = await call<List<Asset>>("GET", "/assets", { query: { source: "sample", kind: port === "file" ? null : port, limit: 12 } });
-    // Newest first on the server; the story is told from the beginning.
-    const files = items.map((asset) => ({ asset: asset.id })).reverse();
+    const query = { source: "sample", kind: port === "file" ? null : port, limit: 12 } as const;
+    const { items } = await take(api.GET("/api/v1/assets", { params: { query } }));
+    // Their names begin with their place in the story.
+    const files = items.sort((one, other) => one.name.localeCompare(other.name)).map((asset) => ({ asset: asset.id }));
     if (files[0]) inputs[spec.name] = isList(spec) ? files : files[0];
   }
   return inputs;
@@ -45,7 +47,7 @@ export function QuickRun({ workflow, onStarted, onAsk }: QuickRunProps) {
       const isReady = Object.keys(outcome.complaints).length === 0;
       if (!isReady && !workflow.is_sample) return null;
       const inputs = isReady ? outcome.inputs : await withSamples(definition);
-      return call<Instance>("POST", "/instances", { body: { workflow_id: workflow.id, inputs }, key: newKey() });
+      return startInstance({ workflow_id: workflow.id, inputs });
     },
     onSuccess: async (instance) => {
       if (instance === null) onAsk();

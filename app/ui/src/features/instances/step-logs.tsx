@@ -15,7 +15,7 @@ const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 export function StepLogs({ instanceId, stepId, isRunning }: { instanceId: string; stepId: string; isRunning: boolean }) {
   const logs = useQuery(logsQuery(instanceId, stepId));
   const box = useRef<HTMLDivElement>(null);
-  const count = logs.data?.items.length ?? 0;
+  const count = logs.data?.length ?? 0;
 
   useEffect(() => {
     // Follow the end while it grows, unless somebody reads further up.
@@ -35,7 +35,7 @@ export function StepLogs({ instanceId, stepId, isRunning }: { instanceId: string
       tabIndex={0}
       className="max-h-60 overflow-auto rounded-lg bg-sunken px-3 py-2 font-mono text-xs leading-5"
     >
-      {logs.data.items.map((line) => (
+      {logs.data.map((line) => (
         <div key={line.id} className="flex gap-3">
           <time dateTime={line.at} className="shrink-0 text-faint select-none">
             {clock.format(new Date(line.at))}

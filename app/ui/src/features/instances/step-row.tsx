@@ -13,9 +13,13 @@ import { t } from "@/lib/messages";
 import type { Step } from "@/lib/types";
 
 import { previewKey } from "./api";
+import { StepAttempts } from "./step-attempts";
 import { StepItems } from "./step-items";
 import { StepLogs } from "./step-logs";
 import { ValueList } from "./value-view";
+
+/** More items than this stay folded until somebody asks. */
+const MANY = 24;
 
 /** Of a fan-out the share of its items, of a step what it says itself. */
 function fractionOf(step: Step): number | null {
@@ -52,6 +56,7 @@ function Details({ instanceId, step, label }: { instanceId: string; step: Step; 
           <ValueList values={step.outputs ?? {}} />
         </section>
       ) : null}
+      {step.attempts.length > 1 ? <StepAttempts attempts={step.attempts} /> : null}
       {step.items === null ? <StepLogs instanceId={instanceId} stepId={step.id} isRunning={step.status === "running"} /> : null}
     </div>
   );
@@ -61,9 +66,9 @@ type StepRowProps = { instanceId: string; step: Step; name: string; title: strin
 
 export function StepRow({ instanceId, step, name, title }: StepRowProps) {
   const id = useId();
-  // Failures open by themselves until somebody decides otherwise.
+  // Failures and small fan-outs, whose pictures arrive one by one, are open until somebody decides otherwise.
   const [choice, setChoice] = useState<boolean | null>(null);
-  const isOpen = choice ?? step.status === "failed";
+  const isOpen = choice ?? (step.status === "failed" || (step.items !== null && step.items.total <= MANY));
   const isRunning = step.status === "running";
   const fraction = fractionOf(step);
   const summary = summaryOf(step);

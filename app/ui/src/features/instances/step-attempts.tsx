@@ -1,0 +1,42 @@
+/** Every try at a step: by whom, how it ended and why there was another. */
+import { StatusIcon } from "@/components/status";
+import { Elapsed } from "@/components/time";
+import { t, type PlainKey } from "@/lib/messages";
+import type { Attempt } from "@/lib/types";
+
+/** An attempt speaks of leases; the page of what a person sees. */
+const SEEN_AS: Record<Attempt["status"], string> = {
+  queued: "queued",
+  leased: "running",
+  completed: "completed",
+  failed: "failed",
+  lost: "cancelled",
+  cancelled: "cancelled",
+};
+
+const CAUSES: Record<string, PlainKey> = {
+  retry: "attempt.retry",
+  lost: "attempt.lost",
+  given_back: "attempt.given_back",
+};
+
+export function StepAttempts({ attempts }: { attempts: readonly Attempt[] }) {
+  return (
+    <ol aria-label={t("attempt.list")} className="space-y-1.5 text-[13px]">
+      {attempts.map((attempt) => {
+        const cause = CAUSES[attempt.cause];
+        const words = [attempt.worker, cause === undefined ? null : t(cause), attempt.error?.message].filter(Boolean);
+        return (
+          <li key={attempt.number} className="flex items-start gap-2">
+            <StatusIcon status={SEEN_AS[attempt.status]} className="mt-0.5" />
+            <span className="whitespace-nowrap">{t("attempt.number", { number: attempt.number })}</span>
+            <span className="min-w-0 flex-1 break-words text-soft">{words.join(" · ")}</span>
+            {attempt.claimed_at === null ? null : (
+              <Elapsed start={attempt.claimed_at} end={attempt.ended_at} className="text-soft tabular-nums" />
+            )}
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
