@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 
+# Who owns the boxes of these tests, as the settings that claim a box at its first boot.
+OWNER = {"ADMIN_EMAIL": "ada@example.org", "ADMIN_PASSWORD": "a long walk by the sea"}
 ENDED = frozenset({"completed", "failed", "cancelled"})
 
 Json = dict[str, Any]

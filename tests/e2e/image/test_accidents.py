@@ -5,9 +5,7 @@ from pathlib import Path
 
 from tests.e2e.image.conftest import Start
 from tests.e2e.image.container import Container
-from tests.e2e.person import Json, Person
-
-OWNER = {"ADMIN_EMAIL": "ada@example.org", "ADMIN_PASSWORD": "a long walk by the sea"}
+from tests.e2e.person import OWNER, Json, Person
 
 # The worker's own process and what it started, as `kill -9` would find them.
 KILL_WORKER = """

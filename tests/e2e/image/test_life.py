@@ -12,10 +12,9 @@ import pytest
 
 from tests.e2e.image.conftest import Start
 from tests.e2e.image.container import Container, Stop
-from tests.e2e.person import Json, Person
+from tests.e2e.person import OWNER, Json, Person
 
-EMAIL = "ada@example.org"
-PASSWORD = "a long walk by the sea"
+EMAIL, PASSWORD = OWNER["ADMIN_EMAIL"], OWNER["ADMIN_PASSWORD"]
 SETUP_TOKEN = re.compile(r"/setup\S*?token=([\w-]+)")
 
 
