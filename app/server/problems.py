@@ -113,9 +113,10 @@ def _complaint(entry: Mapping[str, Any]) -> Complaint:
 
 def _of_http(exc: HTTPException) -> Problem:
     phrase = HTTPStatus(exc.status_code).phrase
+    sentence = SENTENCES.get(exc.status_code) or f"This request could not be read: {exc.detail.rstrip('.')}."
     return Problem(
         type=_type(phrase.lower().replace(" ", "-")),
         title=phrase.capitalize(),
         status=exc.status_code,
-        detail=SENTENCES.get(exc.status_code) or exc.detail,
+        detail=sentence,
     )
