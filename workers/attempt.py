@@ -53,7 +53,7 @@ async def perform(job: Job, shop: Workshop, child: ChildHost | None) -> Outcome:
         child=child,
     )
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir(mode=0o700)
         try:
             outcome = await _run(job, shop, context, files)
         except asyncio.CancelledError:

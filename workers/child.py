@@ -15,7 +15,7 @@ import socket
 import sys
 import threading
 import traceback
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from app.flow.messages import ErrorClass
 from app.steps.base import StepFailed
@@ -150,9 +150,19 @@ def find_family(family: str) -> type[Runtime]:
     if not FAMILY.fullmatch(family) or importlib.util.find_spec(path) is None:
         raise FamilyUnknown(family)
     for value in vars(importlib.import_module(path)).values():
-        if isinstance(value, type) and issubclass(value, Runtime) and value.__module__ == path:
+        if _is_family(value, path):
             return value
     raise FamilyUnknown(family)
+
+
+def _is_family(value: object, path: str) -> TypeGuard[type[Runtime]]:
+    """Whether this is a family of its module's own; the base has no name and is none."""
+    return (
+        isinstance(value, type)
+        and issubclass(value, Runtime)
+        and value.__module__ == path
+        and hasattr(value, "family")
+    )
 
 
 def _empty_card_cache() -> None:

@@ -15,6 +15,7 @@ import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from app.flow.messages import Gpu, Heartbeat, Job, Lane, LaneSlots, Outcome, Register
 from app.kit.blobs import BlobFolder
@@ -26,11 +27,11 @@ from app.steps.discovery import step_types
 from workers.attempt import Workshop, perform
 from workers.bell import Bell
 from workers.children import ChildHost
-from workers.files import remove_folder
 from workers.gateway import ApiAway, Gateway, Refused, WrongSecret
 from workers.lane import Ending
 from workers.lane import LaneSlots as Slots
 from workers.memory import Cards, cpu_slots, process_memory_bytes
+from workers.scratch import Scratch
 
 log = get_logger(__name__)
 
@@ -69,6 +70,7 @@ class Worker:
         self._work = Slots(lane, self._slots, self._gateway, self._perform, on_free=self._on_free)
         self._bell: Bell | None = None
         self._shop: Workshop | None = None
+        self._scratch: Scratch | None = None
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -142,18 +144,18 @@ class Worker:
         return False
 
     def _on_registered(self) -> None:
-        """A new identity: what ran under an old one is lost, and the folders may have changed hands."""
+        """A new identity: what ran under an old one is lost."""
         identity = self._gateway.identity
         self._work.stop_all(Ending.lost)
         blobs = None
-        scratch = self._settings.tmp_dir / "workers"
         if identity.shared_blobs:
             blobs = BlobFolder(self._settings.blobs_dir, self._settings.tmp_dir)
-        own = scratch / str(identity.worker_id)
+        if self._scratch is None:
+            self._scratch = Scratch(self._settings.tmp_dir / "workers")
         self._shop = Workshop(
             gateway=self._gateway,
             steps=step_types(),
-            scratch=own,
+            scratch=self._scratch.folder,
             blobs=blobs,
             outgoing=self._outgoing,
             threads=self._threads,
@@ -239,8 +241,8 @@ class Worker:
             log.warning("left without a goodbye", action="leave", error=repr(exc))
         await self._outgoing.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        if self._shop is not None:
-            remove_folder(self._shop.scratch)
+        if self._scratch is not None:
+            self._scratch.close()
         log.info("worker stopped", action="worker_stopped", lane=self._lane)
 
 
@@ -271,7 +273,16 @@ def _secret(settings: Settings) -> str:
 
 def _own_ports(settings: Settings) -> set[int]:
     """What steps may never reach on this machine, whatever is allowed: the box's own doors."""
-    return {settings.port, 5432, 6379}
+    urls = (settings.api_url, settings.redis.url, settings.database.app_url)
+    return {settings.port} | {port for url in urls if (port := _port(url)) is not None}
+
+
+def _port(url: str) -> int | None:
+    """The port an address names; none for sockets."""
+    try:
+        return urlsplit(url).port
+    except ValueError:
+        return None
 
 
 def _box_id(settings: Settings) -> str | None:

@@ -1,0 +1,224 @@
+"""The slots of a lane, with an API that does what the test says."""
+
+import asyncio
+import time
+from collections import deque
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+
+from app.flow.messages import (
+    Cancelled,
+    Completed,
+    ErrorClass,
+    Failed,
+    Finish,
+    Finished,
+    GivenBack,
+    Job,
+    Lane,
+    Outcome,
+    StepError,
+)
+from app.kit.ids import new_id
+from tests.workers.conftest import eventually
+from workers.gateway import ApiAway, Gateway, Refused
+from workers.lane import STOP_LIMIT_S, Ending, LaneSlots
+
+
+def job(number: int = 1) -> Job:
+    """A job as the API hands it out."""
+    return Job(
+        attempt_id=new_id(),
+        fence=number,
+        lane=Lane.cpu,
+        kind="debug.work",
+        version=1,
+        inputs={},
+        instance_id=new_id(),
+        step_id=new_id(),
+        organization_id=new_id(),
+        node_id=f"n{number}",
+        path=[],
+        number=1,
+        seed=0,
+        deadline_s=None,
+    )
+
+
+class Api:
+    """Hands out the jobs it was given and remembers what came back."""
+
+    def __init__(self, *jobs: Job) -> None:
+        self.queue = deque(jobs)
+        self.claims = 0
+        self.ended: list[Finish] = []
+        self.trouble: Exception | None = None
+
+    async def claim(self, lane: Lane, attempt_id: UUID | None) -> Job | None:
+        self.claims += 1
+        if self.trouble is not None:
+            raise self.trouble
+        return self.queue.popleft() if self.queue else None
+
+    async def finish(self, end: Finish) -> Finished:
+        self.ended.append(end)
+        if self.trouble is not None:
+            raise self.trouble
+        following = self.queue.popleft() if end.take_next and self.queue else None
+        return Finished(accepted=True, next=following)
+
+    @property
+    def outcomes(self) -> list[type[Any]]:
+        return [type(end.outcome) for end in self.ended]
+
+
+class Hands:
+    """Does the work of the tests: waits until told, or not at all."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.slots_used: set[int] = set()
+        self.gate = asyncio.Event()
+        self.outcome: Outcome = Completed(outputs={})
+        self.deaf = False
+
+    async def work(self, job: Job, slot: int) -> Outcome:
+        self.begun.append(job.node_id)
+        self.slots_used.add(slot)
+        while True:
+            try:
+                await self.gate.wait()
+            except asyncio.CancelledError:
+                if not self.deaf:
+                    raise
+            else:
+                return self.outcome
+
+
+def lane(api: Api, hands: Hands, slots: int = 1) -> LaneSlots:
+    """A lane of that API."""
+    return LaneSlots(Lane.cpu, slots, cast(Gateway, api), hands.work)
+
+
+async def test_one_bell_works_off_the_whole_lane() -> None:
+    api, hands = Api(job(1), job(2), job(3)), Hands()
+    hands.gate.set()
+    await lane(api, hands).answer(None)
+    assert hands.begun == ["n1", "n2", "n3"]
+    assert api.claims == 1, "the others came with the answer to a finish"
+
+
+async def test_slots_are_used_side_by_side_and_never_twice() -> None:
+    api, hands = Api(job(1), job(2), job(3)), Hands()
+    slots = lane(api, hands, slots=2)
+    answers = [asyncio.ensure_future(slots.answer(None)) for _ in range(3)]
+    await eventually(lambda: len(hands.begun) == 2)
+    assert hands.slots_used == {0, 1}
+    assert len(slots.leases) == 2
+    hands.gate.set()
+    await asyncio.gather(*answers)
+    assert sorted(hands.begun) == ["n1", "n2", "n3"]
+
+
+async def test_a_bell_is_stale_when_a_later_look_found_nothing() -> None:
+    api, hands = Api(), Hands()
+    slots = lane(api, hands)
+    before = time.monotonic()
+    assert not slots.is_stale(before)
+    await slots.answer(None)
+    assert slots.is_stale(before)
+    assert not slots.is_stale(time.monotonic())
+
+
+async def test_a_cancelled_job_is_told_as_cancelled_and_the_chain_goes_on() -> None:
+    api, hands = Api(job(1), job(2)), Hands()
+    slots = lane(api, hands)
+    answer = asyncio.ensure_future(slots.answer(None))
+    await eventually(lambda: hands.begun == ["n1"])
+    slots.stop(slots.leases[0].attempt_id, Ending.cancelled)
+    await eventually(lambda: hands.begun == ["n1", "n2"])
+    hands.gate.set()
+    await answer
+    assert api.outcomes == [Cancelled, Completed]
+
+
+async def test_a_lost_job_is_stopped_and_not_reported() -> None:
+    api, hands = Api(job(1)), Hands()
+    slots = lane(api, hands)
+    answer = asyncio.ensure_future(slots.answer(None))
+    await eventually(lambda: hands.begun)
+    slots.stop(slots.leases[0].attempt_id, Ending.lost)
+    await answer
+    assert api.ended == []
+    assert slots.leases == []
+
+
+async def test_a_step_that_ignores_its_cancellation_is_left_behind() -> None:
+    api, hands = Api(job(1)), Hands()
+    hands.deaf = True
+    slots = lane(api, hands)
+    answer = asyncio.ensure_future(slots.answer(None))
+    await eventually(lambda: hands.begun)
+    began = time.monotonic()
+    slots.stop(slots.leases[0].attempt_id, Ending.cancelled)
+    await answer
+    assert time.monotonic() - began < STOP_LIMIT_S + 0.5
+    assert api.outcomes == [Cancelled]
+    hands.gate.set()
+
+
+async def test_leaving_gives_back_what_runs_and_takes_nothing_more() -> None:
+    api, hands = Api(job(1), job(2)), Hands()
+    slots = lane(api, hands)
+    answer = asyncio.ensure_future(slots.answer(None))
+    await eventually(lambda: hands.begun)
+    await slots.leave(within_s=2)
+    await answer
+    assert api.outcomes == [GivenBack]
+    assert not api.ended[0].take_next
+    await slots.answer(None)
+    assert api.claims == 1
+
+
+async def test_a_result_that_was_ready_when_the_worker_left_counts() -> None:
+    api, hands = Api(job(1)), Hands()
+    slots = lane(api, hands)
+    answer = asyncio.ensure_future(slots.answer(None))
+    await eventually(lambda: hands.begun)
+    hands.gate.set()
+    await slots.leave(within_s=2)
+    await answer
+    assert api.outcomes in ([Completed], [GivenBack])
+    assert len(api.ended) == 1
+
+
+@pytest.mark.parametrize("trouble", [ApiAway("down"), Refused(422, "no")])
+async def test_trouble_with_a_claim_frees_the_slot(trouble: Exception) -> None:
+    api, hands = Api(job(1)), Hands()
+    slots = lane(api, hands)
+    api.trouble = trouble
+    await slots.answer(None)
+    api.trouble = None
+    hands.gate.set()
+    await slots.answer(None)
+    assert hands.begun == ["n1"]
+
+
+async def test_a_ring_that_is_cut_off_does_not_end_the_work() -> None:
+    api, hands = Api(job(1)), Hands()
+    slots = lane(api, hands)
+    ring = asyncio.ensure_future(slots.answer(None))
+    await eventually(lambda: hands.begun)
+    ring.cancel()
+    hands.gate.set()
+    await eventually(lambda: api.outcomes == [Completed])
+
+
+async def test_a_failure_is_a_result_like_any_other() -> None:
+    api, hands = Api(job(1), job(2)), Hands()
+    hands.outcome = Failed(error=StepError(error_class=ErrorClass.bug, message="It broke."))
+    hands.gate.set()
+    await lane(api, hands).answer(None)
+    assert api.outcomes == [Failed, Failed]

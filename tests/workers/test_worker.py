@@ -1,0 +1,402 @@
+"""Whole workers against a whole API: what a person would see when things go well, and when they do not."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from app.flow.messages import Lane, LaneSlots, Register
+from app.kit.codec import encode
+from app.kit.ids import new_id
+from app.kit.log import configure
+from app.kit.settings import LogSettings
+from tests.engine.world import node
+from tests.steps.bench import draw_photo
+from tests.workers.conftest import Yard, eventually
+
+LONG = {"seconds": 600, "value": 1}
+
+
+async def photo(yard: Yard, folder: Path) -> dict[str, Any]:
+    """A photo in the box's store, as an input."""
+    from app.kit.blobs import BlobFolder
+
+    path = folder / "photo.jpg"
+    draw_photo(path)
+    settings = yard.box.settings
+    blob = BlobFolder(settings.blobs_dir, settings.tmp_dir).adopt(path)
+    return {
+        "asset": str(new_id()),
+        "name": "photo.jpg",
+        "mime": "image/jpeg",
+        "size_bytes": blob.size_bytes,
+        "sha256": blob.sha256,
+    }
+
+
+async def test_a_step_runs_and_its_value_comes_back(yard: Yard) -> None:
+    await yard.crew.start("cpu")
+    instance = await yard.start(node("a", with_={"value": {"answer": 42}}))
+    assert await yard.end_of(instance) == "completed"
+    assert (await yard.steps(instance))["a"]["outputs"] == {"value": {"answer": 42}, "number": 1}
+
+
+async def test_a_chain_of_steps_needs_one_bell(yard: Yard) -> None:
+    await yard.crew.start("cpu")
+    nodes = [node("s0", with_={"value": 0})]
+    nodes += [
+        node(f"s{n}", with_={"value": f"{{{{ steps.s{n - 1}.outputs.value + 1 }}}}"}) for n in range(1, 20)
+    ]
+    instance = await yard.start(*nodes)
+    assert await yard.end_of(instance) == "completed"
+    assert (await yard.steps(instance))["s19"]["outputs"]["value"] == 19
+    assert len({attempt["worker_id"] for attempt in await yard.attempts(instance)}) == 1
+
+
+async def test_a_fan_out_keeps_its_order_and_leaves_no_bells(yard: Yard) -> None:
+    await yard.crew.start("cpu")
+    instance = await yard.start(
+        node("each", each="{{ inputs.numbers }}", with_={"value": "{{ item }}"}),
+        given={"numbers": list(range(60))},
+        inputs={"numbers": {"type": "json"}},
+    )
+    assert await yard.end_of(instance) == "completed"
+    items = await yard.items(instance, "each")
+    assert [item["outputs"]["value"] for item in items] == list(range(60))
+
+    async def no_bell_is_left() -> bool:
+        return int(await yard.box.bus.redis.zcard("studio:queue:cpu")) == 0
+
+    await eventually(no_bell_is_left)
+
+
+async def test_bad_inputs_fail_the_step_with_class_and_sentence(yard: Yard) -> None:
+    await yard.crew.start("cpu")
+    instance = await yard.start(
+        node("a", with_={"seconds": "{{ inputs.n }}"}), given={"n": -5}, inputs={"n": {"type": "number"}}
+    )
+    assert await yard.end_of(instance) == "failed"
+    error = (await yard.steps(instance))["a"]["error"]
+    assert error["class"] == "bad_input"
+    assert "seconds" in error["message"]
+
+
+async def test_a_step_that_takes_too_long_fails_by_its_timeout(yard: Yard) -> None:
+    await yard.crew.start("cpu")
+    instance = await yard.start(node("a", with_=LONG, timeout_s=1))
+    assert await yard.end_of(instance) == "failed"
+    assert (await yard.steps(instance))["a"]["error"]["class"] == "timeout"
+
+
+async def test_kill_minus_nine_in_the_middle_costs_nothing_but_time(yard: Yard) -> None:
+    first = await yard.crew.start("cpu")
+    instance = await yard.start(node("a", with_={"value": 7, "seconds": 1.5}))
+    await yard.until_progress(instance, "a")
+    first.kill()
+    assert await first.ended() == -9
+    # Its successor on the same machine sees that it is dead; nobody waits for the lease.
+    second = await yard.crew.start("cpu")
+    await second.said("job_completed")
+    assert await yard.end_of(instance) == "completed"
+    attempts = await yard.attempts(instance)
+    assert [attempt["status"] for attempt in attempts] == ["lost", "completed"]
+    assert (await yard.steps(instance))["a"]["outputs"]["value"] == 7
+    assert (await yard.steps(instance))["a"]["attempts_used"] == 0, "no retry was used up"
+
+
+async def test_another_worker_takes_over_when_the_lease_has_run_out(yard: Yard) -> None:
+    first = await yard.crew.start("cpu")
+    instance = await yard.start(node("a", with_={"value": 7, "seconds": 1.5}))
+    await yard.until_progress(instance, "a")
+    second = await yard.crew.start("cpu", STUDIO_WORKER_NAME="second")
+    first.kill()
+    await yard.expire_leases()
+    await yard.engine.sweep()
+    assert await yard.end_of(instance) == "completed"
+    await second.said("job_completed")
+
+
+async def test_cancel_ends_a_running_step_within_two_seconds(yard: Yard) -> None:
+    worker = await yard.crew.start("cpu")
+    instance = await yard.start(node("a", with_=LONG))
+    await yard.until(instance, "running")
+    await asyncio.sleep(0.2)
+    await yard.cancel(instance)
+    began = time.monotonic()
+    following = await yard.start(node("b", with_={"value": 1}))
+    assert await yard.end_of(following) == "completed"
+    assert time.monotonic() - began < 2
+    assert worker.process.returncode is None
+
+
+async def test_cancel_ends_ffmpeg_too(yard: Yard, tmp_path: Path) -> None:
+    worker = await yard.crew.start("cpu")
+    picture = await photo(yard, tmp_path)
+    instance = await yard.start(
+        node("film", "video.slideshow", with_={"images": "{{ inputs.photos }}", "seconds_per_image": 120}),
+        given={"photos": [picture] * 3},
+        inputs={"photos": {"type": "image[]"}},
+    )
+    await yard.until_progress(instance, "film")
+    programs = worker.children("ffmpeg")
+    assert programs
+    began = time.monotonic()
+    await yard.cancel(instance)
+    await eventually(lambda: not any(is_alive(one) for one in programs))
+    assert time.monotonic() - began < 2.5
+
+
+@pytest.mark.parametrize("deaf", [False, True], ids=["obedient", "deaf"])
+async def test_cancel_ends_work_in_the_child_and_the_lane_goes_on(yard: Yard, deaf: bool) -> None:
+    worker = await yard.crew.start("gpu")
+    instance = await yard.start(node("a", "debug.gpu_work", with_={"seconds": 600, "deaf": deaf}))
+    child = await worker.said("child_started")
+    await asyncio.sleep(0.3)
+    began = time.monotonic()
+    await yard.cancel(instance)
+    following = await yard.start(node("b", "debug.gpu_work", with_={"value": "next"}))
+    assert await yard.end_of(following) == "completed"
+    assert time.monotonic() - began < 3
+    (now_running,) = worker.children("workers.child")
+    assert (now_running.pid == child["pid"]) != deaf, "only the deaf child is killed; models stay"
+
+
+async def test_a_child_that_dies_fails_its_step_and_the_next_gets_a_fresh_one(yard: Yard) -> None:
+    await yard.crew.start("gpu")
+    instance = await yard.start(node("a", "debug.gpu_work", with_={"seconds": 0.2, "die": True}))
+    assert await yard.end_of(instance) == "failed"
+    error = (await yard.steps(instance))["a"]["error"]
+    assert error["class"] == "bug"
+    assert "died" in error["message"]
+    following = await yard.start(node("b", "debug.gpu_work", with_={"value": 1}))
+    assert await yard.end_of(following) == "completed"
+
+
+async def test_no_child_runs_until_a_step_needs_one_and_none_when_idle(yard: Yard) -> None:
+    worker = await yard.crew.start("gpu", STUDIO_MODEL_IDLE_S="1")
+    assert not worker.children("workers.child")
+    instance = await yard.start(node("a", "debug.gpu_work", with_={"value": 1}))
+    assert await yard.end_of(instance) == "completed"
+    await worker.said("child_idle")
+    await eventually(lambda: not worker.children("workers.child"))
+
+
+async def test_a_worker_that_is_stopped_gives_its_work_back_and_leaves_quickly(yard: Yard) -> None:
+    first = await yard.crew.start("cpu")
+    second = await yard.crew.start("cpu", STUDIO_WORKER_NAME="second", STUDIO_CPU_SLOTS="1")
+    instance = await yard.start(node("a", with_={"seconds": 3, "value": 1}))
+    await yard.until_progress(instance, "a")
+    (attempt,) = await yard.attempts(instance)
+    (holder,) = await yard.rows("SELECT name FROM workers WHERE id = %(id)s", id=attempt["worker_id"])
+    leaving, staying = (second, first) if holder["name"] == "second" else (first, second)
+    began = time.monotonic()
+    leaving.terminate()
+    assert await leaving.ended() == 0
+    assert time.monotonic() - began < 4
+    await staying.said("job_completed")
+    assert await yard.end_of(instance) == "completed"
+    attempts = await yard.attempts(instance)
+    assert [one["cause"] for one in attempts] == ["first", "given_back"]
+    assert (await yard.steps(instance))["a"]["attempts_used"] == 0
+
+
+async def test_a_wrong_secret_ends_the_worker_with_a_sentence_and_tells_the_api_log(
+    yard: Yard, capfd: pytest.CaptureFixture[str]
+) -> None:
+    configure("studio-api", LogSettings(format="json"))
+    worker = await yard.crew.start("cpu", ready=False, WORKER_SHARED_SECRET="not-the-secret-of-this-box")
+    assert await worker.ended() == 78
+    line = await worker.said("worker_unusable")
+    assert "WORKER_SHARED_SECRET" in line["message"]
+    refused = capfd.readouterr().out
+    assert "worker_refused" in refused
+    assert "keys/worker_shared_secret" in refused
+    assert "not-the-secret-of-this-box" not in refused
+
+
+async def test_the_api_restarts_and_no_result_is_lost(yard: Yard) -> None:
+    worker = await yard.crew.start("cpu")
+    instance = await yard.start(node("a", with_={"value": 7, "seconds": 1.0}))
+    await yard.until(instance, "running")
+    await yard.box.stop()
+    await worker.said("finish_retry")
+    await yard.box.start()
+    assert await yard.end_of(instance) == "completed"
+    assert len(await yard.attempts(instance)) == 1
+
+
+async def test_a_worker_waits_for_an_api_that_is_not_up_yet(yard: Yard) -> None:
+    await yard.box.stop()
+    worker = await yard.crew.start("cpu", ready=False)
+    await worker.said("await_api")
+    await yard.box.start()
+    await worker.said("worker_ready")
+
+
+async def test_a_worker_the_api_has_forgotten_registers_again(yard: Yard) -> None:
+    worker = await yard.crew.start("cpu")
+    await yard.execute("DELETE FROM workers")
+    yard.box.forget_workers()
+    instance = await yard.start(node("a", with_={"value": 1}))
+    assert await yard.end_of(instance) == "completed"
+    await worker.said("re_register")
+
+
+async def test_without_redis_work_is_still_found(yard: Yard) -> None:
+    nowhere = yard.box.settings.run_dir / "no-redis.sock"
+    worker = await yard.crew.start("cpu", ready=False, REDIS_URL=f"unix://{nowhere}")
+    await worker.said("redis_away")
+    instance = await yard.start(node("a", with_={"value": 1}))
+    assert await yard.end_of(instance) == "completed"
+
+
+async def test_bells_that_were_lost_are_made_up_for_at_the_start(yard: Yard) -> None:
+    instance = await yard.start(node("a", with_={"value": 1}))
+    await yard.box.bus.redis.flushdb()
+    await yard.crew.start("cpu")
+    assert await yard.end_of(instance) == "completed"
+
+
+async def test_a_worker_elsewhere_fetches_and_uploads(yard: Yard, tmp_path: Path) -> None:
+    picture = await photo(yard, tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    secret = yard.box.settings.keys.require("worker_shared_secret")
+    worker = await yard.crew.start("cpu", WORKSPACE_PATH=str(elsewhere), WORKER_SHARED_SECRET=secret)
+    assert (await worker.said("worker_ready"))["shared_blobs"] is False
+    instance = await yard.start(
+        node("small", "image.transform", with_={"image": "{{ inputs.photo }}", "width": 32}),
+        given={"photo": picture},
+        inputs={"photo": {"type": "image"}},
+    )
+    assert await yard.end_of(instance) == "completed", (await yard.steps(instance))["small"]["error"]
+    made = (await yard.steps(instance))["small"]["outputs"]["image"]
+    stored = yard.box.settings.blobs_dir / made["sha256"][:2] / made["sha256"]
+    assert hashlib.sha256(stored.read_bytes()).hexdigest() == made["sha256"]
+    assert stored.stat().st_size == made["size_bytes"]
+    await eventually(lambda: not [*(elsewhere / "tmp" / "workers").glob("worker-*/*")])
+
+
+async def test_the_private_folder_of_a_step_is_gone_afterwards(yard: Yard, tmp_path: Path) -> None:
+    await yard.crew.start("cpu")
+    instance = await yard.start(
+        node("small", "image.transform", with_={"image": "{{ inputs.photo }}", "width": 32}),
+        given={"photo": await photo(yard, tmp_path)},
+        inputs={"photo": {"type": "image"}},
+    )
+    assert await yard.end_of(instance) == "completed"
+    assert not [*(yard.box.settings.tmp_dir / "workers").glob("worker-*/*")]
+
+
+async def test_bytes_are_only_for_workers_whose_attempt_names_them(yard: Yard, tmp_path: Path) -> None:
+    picture = await photo(yard, tmp_path)
+    async with registered(yard) as client:
+        url = f"/internal/v1/blobs/{picture['sha256']}"
+        assert (await client.get(url)).status_code == 403
+        assert (await client.head(url)).status_code == 403
+        assert (await client.put(url, content=b"", headers={"content-range": "bytes */0"})).status_code == 403
+        assert (await client.get("/internal/v1/blobs/..%2F..%2Fkeys")).status_code in (400, 404)
+        job = await claim_with(yard, client, picture)
+        answer = await client.get(url)
+        assert answer.status_code == 200
+        assert hashlib.sha256(answer.content).hexdigest() == picture["sha256"]
+        other = hashlib.sha256(b"other").hexdigest()
+        assert (await client.get(f"/internal/v1/blobs/{other}")).status_code == 403
+        assert job["node_id"] == "small"
+
+
+async def test_an_upload_goes_on_where_it_stopped_and_is_checked(yard: Yard, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 1000
+    name = hashlib.sha256(content).hexdigest()
+    async with registered(yard) as client:
+        await claim_with(yard, client, await photo(yard, tmp_path))
+        url, size = f"/internal/v1/blobs/{name}", len(content)
+        assert (await client.head(url)).status_code == 404
+        first = await client.put(
+            url, content=content[:1000], headers={"content-range": f"bytes 0-999/{size}"}
+        )
+        assert (first.status_code, first.headers["range"]) == (308, "bytes=0-999")
+        assert (await client.head(url)).headers["range"] == "bytes=0-999"
+        again = await client.put(
+            url, content=content[:1000], headers={"content-range": f"bytes 0-999/{size}"}
+        )
+        assert again.status_code == 409
+        rest = {"content-range": f"bytes 1000-{size - 1}/{size}"}
+        assert (await client.put(url, content=content[1000:], headers=rest)).status_code == 201
+        assert (await client.head(url)).status_code == 200
+        wrong = hashlib.sha256(b"something else").hexdigest()
+        lie = await client.put(
+            f"/internal/v1/blobs/{wrong}", content=b"lie", headers={"content-range": "bytes 0-2/3"}
+        )
+        assert lie.status_code == 422
+        assert (await client.head(f"/internal/v1/blobs/{wrong}")).status_code == 404
+
+
+async def test_a_double_and_a_foreign_finish_change_nothing(yard: Yard) -> None:
+    async with registered(yard) as client, registered(yard) as thief:
+        instance = await yard.start(node("a", with_={"value": 1}))
+        job = (await client.post("/internal/v1/claim", json={"lane": "cpu"})).json()
+        end = {
+            "attempt_id": job["attempt_id"],
+            "fence": job["fence"],
+            "outcome": {"type": "completed", "outputs": {"value": "first", "number": 1}},
+        }
+        foreign = await thief.post("/internal/v1/finish", json=end)
+        assert foreign.json()["accepted"] is False
+        assert (await client.post("/internal/v1/finish", json=end)).json()["accepted"] is True
+        end["outcome"]["outputs"]["value"] = "second"
+        assert (await client.post("/internal/v1/finish", json=end)).json()["accepted"] is False
+        assert await yard.end_of(instance) == "completed"
+        assert (await yard.steps(instance))["a"]["outputs"]["value"] == "first"
+
+
+async def test_nobody_without_a_token_gets_past_the_protocol(yard: Yard) -> None:
+    async with httpx.AsyncClient(base_url=yard.box.settings.api_url, trust_env=False) as client:
+        for headers in ({}, {"authorization": "Bearer sw_guess"}, {"authorization": "Basic eA=="}):
+            for path in ("claim", "heartbeat", "report", "finish", "workers/leave", "workers/register"):
+                answer = await client.post(f"/internal/v1/{path}", json={}, headers=headers)
+                assert answer.status_code == 401, path
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether a process runs; one that waits to be reaped does not."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+@asynccontextmanager
+async def registered(yard: Yard) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that speaks as a newly registered worker."""
+    settings = yard.box.settings
+    worker = Register(
+        name="hand", host="elsewhere", pid=1, version="0", lanes=[LaneSlots(Lane.cpu, 1)], box_id=None
+    )
+    async with httpx.AsyncClient(base_url=settings.api_url, trust_env=False, timeout=20) as client:
+        answer = await client.post(
+            "/internal/v1/workers/register",
+            content=encode(worker),
+            headers={"authorization": f"Bearer {settings.keys.require('worker_shared_secret')}"},
+        )
+        client.headers["authorization"] = f"Bearer {answer.raise_for_status().json()['token']}"
+        yield client
+
+
+async def claim_with(yard: Yard, client: httpx.AsyncClient, picture: dict[str, Any]) -> dict[str, Any]:
+    """Let this worker hold a job that names the picture."""
+    await yard.start(
+        node("small", "image.transform", with_={"image": "{{ inputs.photo }}", "width": 32}),
+        given={"photo": picture},
+        inputs={"photo": {"type": "image"}},
+    )
+    answer = await client.post("/internal/v1/claim", json={"lane": "cpu"})
+    found: dict[str, Any] = answer.raise_for_status().json()
+    return found
