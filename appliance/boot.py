@@ -81,10 +81,11 @@ class Boot:
     def _begin(self) -> None:
         raise_open_files()
         with self._progress.phase("settings", "Settings") as phase:
-            self._check_port()
-            phase.detail = f"{self._settings.env}, port {self._settings.port}"
+            phase.detail = self._settings.env
         with self._progress.phase("volume", "Volume") as phase:
             phase.detail = self._open_volume()
+        with self._progress.phase("port", "Port") as phase:
+            phase.detail = self._check_port()
         self._crew.start_supervisord()  # needs a third of a second, while the cluster is made or checked
         with self._progress.phase("keys", "Keys") as phase:
             phase.detail = self._ensure_keys()
@@ -100,11 +101,11 @@ class Boot:
             phase.detail = self._start_programs()
         self._announce(claim)
 
-    def _check_port(self) -> None:
+    def _check_port(self) -> str:
         """A taken port is told now rather than by an API that cannot start."""
         settings = self._settings
         if "api" not in settings.roles:
-            return
+            return "none needed"
         try:
             address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
             with socket.socket(address[0], address[1]) as probe:
@@ -115,6 +116,7 @@ class Boot:
                 f"Port {settings.port} on {settings.host} cannot be used ({exc.strerror or exc}). "
                 "Stop the program that holds it, or set PORT (and HOST) to another."
             ) from exc
+        return f"{settings.port} on {settings.host} is free"
 
     def _open_volume(self) -> str:
         settings = self._settings
