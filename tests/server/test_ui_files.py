@@ -1,7 +1,6 @@
 """The built UI goes out compressed and cached, and nothing beside it does."""
 
 import gzip
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -25,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     (dist / "assets" / "index-abc123.js.gz").write_bytes(gzip.compress(script))
     (dist / "assets" / "index-abc123.js.br").write_bytes(b"as brotli")
     (tmp_path / "secret.txt").write_text("secret")
-    os.symlink(tmp_path / "secret.txt", dist / "link.txt")
+    (dist / "link.txt").symlink_to(tmp_path / "secret.txt")
     return dist
 
 
