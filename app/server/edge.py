@@ -4,6 +4,7 @@ Plain ASGI around Litestar, so that errors of routing and static files get the s
 """
 
 import re
+import time
 from collections.abc import Iterable
 from typing import cast
 
@@ -12,8 +13,11 @@ from litestar import Litestar
 from litestar.routes import BaseRoute
 
 from app.kit.ids import new_id
+from app.kit.log import get_logger
 from app.server.asgi import Application, Message, Receive, Scope, Send
 from app.server.ui_files import UiFiles
+
+log = get_logger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -65,8 +69,12 @@ class Edge:
         if is_head:
             inner["method"] = "GET"
 
+        began, status = time.perf_counter(), 0
+
         async def decorated(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 message["headers"] = _with_headers(message["headers"], request_id)
             elif is_head and message["type"] == "http.response.body":
                 if message.get("more_body"):
@@ -79,6 +87,8 @@ class Edge:
                 await self.ui(inner, receive, decorated)
             else:
                 await self.api(inner, receive, decorated)
+            took_ms = round((time.perf_counter() - began) * 1000, 1)
+            log.debug("answered", action="request", path=scope["path"], status=status, took_ms=took_ms)
 
     def _answers_head(self, scope: Scope) -> bool:
         return any(pattern.fullmatch(scope["path"]) for pattern in self._heads)
