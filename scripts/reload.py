@@ -29,9 +29,10 @@ def stamps() -> dict[Path, int]:
 
 
 def restart(supervisor: Supervisor) -> None:
-    """Stops and starts those programs that run."""
-    running = [one.name for one in supervisor.states() if one.name in PROGRAMS and one.pid]
-    for name in running:
+    """Stops and starts those programs that run; the API last and first, for the others say goodbye to it."""
+    alive = {one.name for one in supervisor.states() if one.pid}
+    running = [name for name in PROGRAMS if name in alive]
+    for name in reversed(running):
         supervisor.stop(f"{GROUP}:{name}")
     for name in running:
         supervisor.start(f"{GROUP}:{name}")
