@@ -16,6 +16,7 @@ from app.store.database import Row, Scope, Transaction
 #   by an advisory lock that nobody waits for. A row lock with SKIP LOCKED would not do: it can stay on a row
 #   that another claimer has just leased, and waiting for the instance with it closes a circle with the moves
 #   of that instance (seen as deadlocks when a cancel, a finish and four claims met).
+#   Due by the clock, not by the transaction's beginning: a finish hands on what it has just made due.
 # 2 locked: its instance. From here on the moves of the instance are in order; what a faster one did shows in
 #   the statuses asked for next, which are read anew after the wait.
 # 3 leased, step, owner: the lease begins, the step runs, the instance runs.
@@ -24,7 +25,7 @@ _CLAIM = """
 WITH candidates AS MATERIALIZED (
     SELECT id, instance_id
       FROM attempts
-     WHERE lane = %(lane)s AND status = 'queued' AND available_at <= now()
+     WHERE lane = %(lane)s AND status = 'queued' AND available_at <= (SELECT clock_timestamp())
      ORDER BY priority DESC, available_at, id
      LIMIT {claimers_at_once}
 ), picked AS MATERIALIZED (
