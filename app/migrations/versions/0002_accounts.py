@@ -1,4 +1,4 @@
-"""Who may do what: organizations, users, memberships, sessions, the login throttle and the claim of the box."""
+"""Who may do what: organizations, users, memberships, sessions, the login throttle, the claim of the box."""
 
 from alembic import op
 
