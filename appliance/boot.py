@@ -130,6 +130,7 @@ class Boot:
         storage.make_folders(settings)
         storage.make_run_dir(settings)
         self._lock(FolderLock(settings.run_dir))
+        self._crew.await_former()
         (settings.run_dir / "reason").unlink(missing_ok=True)
         self._progress.publish(settings)
         return found.sentence()

@@ -37,6 +37,21 @@ class Crew:
         self._supervisord: subprocess.Popen[bytes] | None = None
         self._supervisor = Supervisor(settings.run_dir / "supervisor.sock")
 
+    def await_former(self) -> None:
+        """Wait for a supervisord whose boot was killed: it is stopping, and would take our socket with it."""
+        try:
+            process = int((self.settings.run_dir / "supervisord.pid").read_text())
+        except (OSError, ValueError):
+            return
+        deadline = time.monotonic() + LAST_RESORT_S
+        while _is_supervisord(process):
+            if time.monotonic() > deadline:
+                raise Refusal(
+                    f"The supervisord of an earlier Studio (process {process}) does not end. Stop it first.",
+                    exit_code=75,
+                )
+            time.sleep(0.05)
+
     def start_supervisord(self) -> None:
         """Start it and return at once; `start` waits until it takes calls."""
         run_dir = self.settings.run_dir
@@ -147,6 +162,14 @@ class Crew:
                 "Start Studio again.",
                 exit_code=70,
             )
+
+
+def _is_supervisord(process: int) -> bool:
+    """Whether this process is one; a pid file alone proves nothing, numbers come round again."""
+    try:
+        return b"supervisor.supervisord" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def program_environment(settings: Settings) -> dict[str, str]:

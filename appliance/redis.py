@@ -70,6 +70,7 @@ class Server:
             "appendonly": "yes",
             "appendfsync": "everysec",
             "save": '""',
+            "maxclients": "1000",  # its default asks for more open files than many containers may have
             "maxmemory-policy": "noeviction",  # an evicted bell is a late step; a full Redis says so
             "daemonize": "no",
             "logfile": '""',

@@ -106,6 +106,18 @@ def test_a_killed_boot_leaves_nothing_running(tmp_path: Path) -> None:
     assert json.loads(studio(env, "status", "--json").stdout)["state"] == "not running"
 
 
+def test_a_boot_right_after_a_killed_one_waits_until_the_former_is_gone(tmp_path: Path) -> None:
+    env = box_environment(tmp_path)
+    with Box(env) as box:
+        box.wait_for("Studio is ready at")
+        box.process.kill()
+    with Box(env) as again:
+        again.wait_for("Studio is ready at")
+        assert "not properly shut down" not in again.text
+        assert json.loads(studio(env, "status", "--json").stdout)["state"] == "ready"
+        assert again.stop() == 0
+
+
 def test_a_program_that_cannot_start_ends_the_box_with_code_70_and_the_reason(tmp_path: Path) -> None:
     broken = tmp_path / "bin" / "redis-server"
     broken.parent.mkdir()
@@ -130,9 +142,8 @@ def test_every_setting_fault_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_an_unreachable_database_is_a_sentence(tmp_path: Path) -> None:
-    # A name that cannot exist, so that no answer can come and none is waited for.
     url = "postgresql://someone:secret-word@127.0.0.1:1/studio"
-    with Box(box_environment(tmp_path, DATABASE_URL=url, STUDIO_ROLES="api", PORT=str(1024 + 40000))) as box:
+    with Box(box_environment(tmp_path, DATABASE_URL=url, STUDIO_ROLES="api")) as box:
         box.wait_for("does not answer yet")
         assert box.stop() == 0
     assert "Traceback" not in box.text
