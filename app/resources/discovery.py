@@ -4,15 +4,13 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
-from pathlib import Path
 from types import ModuleType
 from typing import TypeGuard
 
 from litestar import Controller
 from litestar.handlers import BaseRouteHandler
 
-PACKAGE = "app.resources"
-FOLDER = Path(__file__).parent
+from app import resources
 
 RouteHandler = type[Controller] | BaseRouteHandler
 
@@ -25,8 +23,8 @@ def route_handlers() -> list[RouteHandler]:
 def room_modules(name: str) -> list[ModuleType]:
     """The module `name` of each room that has one."""
     found = []
-    for room in sorted(pkgutil.iter_modules([str(FOLDER)]), key=lambda one: one.name):
-        path = f"{PACKAGE}.{room.name}.{name}"
+    for room in sorted(pkgutil.iter_modules(resources.__path__), key=lambda one: one.name):
+        path = f"{resources.__name__}.{room.name}.{name}"
         if room.ispkg and importlib.util.find_spec(path) is not None:
             found.append(importlib.import_module(path))
     return found
