@@ -1,0 +1,111 @@
+"""What nobody names any more goes after a day; what somebody still needs never does."""
+
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app.kit.settings import Settings
+from app.resources.accounts.roles import Role
+from app.resources.assets.jobs import collect_blobs, remove_stale_uploads
+from app.resources.periodic import Parts
+from app.server.edge import Edge
+from app.store.database import Database, Scope
+from tests.people import People, Person, problem
+
+YESTERDAY = timedelta(hours=30)
+
+
+@pytest.fixture
+def parts(app: Edge) -> Parts:
+    state = app.litestar.state
+    return Parts(
+        settings=state.settings,
+        database=state.database,
+        engine=state.engine,
+        blobs=state.blobs,
+        bus=state.bus,
+    )
+
+
+@pytest.fixture
+async def person(people: People) -> Person:
+    return await people.member(Role.owner)
+
+
+async def put(person: Person, data: bytes) -> dict[str, str]:
+    answer = await person.client.post("/api/v1/assets", files={"file": ("a.txt", data)})
+    found: dict[str, str] = answer.json()
+    return found
+
+
+async def grow_old(database: Database, settings: Settings, sha256: str) -> Path:
+    """Make these bytes look as if they had been stored yesterday."""
+    async with database.transaction(Scope.system()) as tx:
+        await tx.execute(
+            "UPDATE blobs SET created_at = now() - %(age)s WHERE sha256 = %(sha256)s",
+            {"age": YESTERDAY, "sha256": sha256},
+        )
+    path = settings.blobs_dir / sha256[:2] / sha256
+    then = time.time() - YESTERDAY.total_seconds()
+    os.utime(path, (then, then))
+    return path
+
+
+async def test_bytes_go_when_their_last_asset_has_gone(
+    person: Person, parts: Parts, database: Database, settings: Settings
+) -> None:
+    first, second = await put(person, b"kept by two"), await put(person, b"kept by two")
+    path = await grow_old(database, settings, first["sha256"])
+    await person.client.delete(f"/api/v1/assets/{first['id']}")
+    await collect_blobs(parts)
+    assert path.exists()
+    await person.client.delete(f"/api/v1/assets/{second['id']}")
+    await collect_blobs(parts)
+    assert not path.exists()
+    again = await put(person, b"kept by two")
+    content = await person.client.get(f"/api/v1/assets/{again['id']}/content")
+    assert content.content == b"kept by two"
+
+
+async def test_fresh_bytes_stay_even_without_an_asset(
+    person: Person, parts: Parts, settings: Settings
+) -> None:
+    asset = await put(person, b"fresh and soon without a name")
+    await person.client.delete(f"/api/v1/assets/{asset['id']}")
+    await collect_blobs(parts)
+    assert (settings.blobs_dir / asset["sha256"][:2] / asset["sha256"]).exists()
+
+
+async def test_bytes_that_no_row_knows_go_too(parts: Parts, settings: Settings) -> None:
+    stray = settings.blobs_dir / "ab" / ("ab" * 32)
+    stray.parent.mkdir(parents=True, exist_ok=True)
+    stray.write_bytes(b"left by a crash")
+    await collect_blobs(parts)
+    assert stray.exists()
+    then = time.time() - YESTERDAY.total_seconds()
+    os.utime(stray, (then, then))
+    await collect_blobs(parts)
+    assert not stray.exists()
+
+
+async def test_an_upload_nobody_continued_is_given_up(
+    person: Person, parts: Parts, database: Database, settings: Settings
+) -> None:
+    started = (
+        await person.client.post("/api/v1/assets/uploads", json={"name": "a.bin", "size_bytes": 10})
+    ).json()
+    path = f"/api/v1/assets/uploads/{started['id']}"
+    await person.client.patch(path, content=b"half", headers={"upload-offset": "0"})
+    await remove_stale_uploads(parts)
+    assert (await person.client.get(path)).json()["received_bytes"] == 4
+    async with database.transaction(Scope.system()) as tx:
+        await tx.execute(
+            "UPDATE uploads SET touched_at = now() - %(age)s WHERE id = %(id)s",
+            {"age": YESTERDAY, "id": started["id"]},
+        )
+    assert await remove_stale_uploads(parts) >= 1
+    problem(await person.client.get(path), 404)
+    assert not list(settings.tmp_dir.glob(f"upload-{started['id']}"))
