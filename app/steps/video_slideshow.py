@@ -69,7 +69,7 @@ class VideoSlideshowInputs(msgspec.Struct, frozen=True, kw_only=True):
     height: Annotated[
         int, Meta(title="Height", ge=64, le=2160, multiple_of=2, extra_json_schema={"unit": "px"})
     ] = 720
-    fps: Annotated[int, Meta(title="Frame rate", ge=5, le=60, extra_json_schema={"unit": "fps"})] = 25
+    fps: Annotated[int, Meta(title="Frame rate", ge=5, le=60, extra_json_schema={"unit": "fps"})] = 30
     music: Annotated[
         Audio | None,
         Meta(title="Music", description="Repeated if too short, faded out at the end."),

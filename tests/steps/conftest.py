@@ -9,11 +9,17 @@ from tests.steps.bench import Bench
 from workers.children import ChildHost
 
 
-@pytest_asyncio.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    """A bench with a child of its own, which is started only by what asks for it."""
+@pytest_asyncio.fixture(scope="session")
+async def child() -> AsyncIterator[ChildHost]:
+    """One model process for all of them; loading torch takes longer than most tests."""
     child = ChildHost(None, idle_s=600.0)
+    yield child
+    await child.close()
+
+
+@pytest_asyncio.fixture
+async def bench(tmp_path: Path, child: ChildHost) -> AsyncIterator[Bench]:
+    """A bench; the child is started only by what asks for it."""
     bench = Bench(tmp_path, child)
     yield bench
-    await child.close()
     await bench.close()

@@ -9,6 +9,7 @@ import pytest
 
 from app.flow.messages import ErrorClass
 from app.steps.base import StepFailed
+from app.steps.tools.ffmpeg import Encoder
 from app.steps.tools.film import FilmPlan, scene_at
 from app.steps.video_probe import VideoProbe, VideoProbeOutputs
 from app.steps.video_slideshow import VideoSlideshow
@@ -81,6 +82,17 @@ async def test_progress_comes_from_the_encoder(bench: Bench) -> None:
     await VideoSlideshow().run(inputs, context)
     assert told == sorted(told)
     assert told[-1] == 1.0
+
+
+async def test_an_encoder_that_gives_up_is_replaced_by_the_processor(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: object) -> Encoder:
+        return Encoder("h264_broken", ("-c:v", "no_such_encoder"))
+
+    monkeypatch.setattr("app.steps.video_slideshow.choose_encoder", broken)
+    made = await bench.run(VideoSlideshow, {"images": [{"sample": "photo.jpg"}], **SMALL})
+    assert (await look_at(bench, made.video)).video_codec == "h264"
 
 
 async def test_a_damaged_picture_fails_the_film_with_its_name(bench: Bench) -> None:
