@@ -1,4 +1,4 @@
-"""Whose attempt it was: a forwarded address is believed from this machine's own tunnel alone."""
+"""Whose attempt it was: a forwarded address is believed from a neighbour alone."""
 
 from typing import Any
 
@@ -30,10 +30,12 @@ def connection(peer: str, **headers: str) -> Connection:
         ("203.0.113.9", {"cf_connecting_ip": "1.2.3.4"}, "203.0.113.9"),
         ("127.0.0.1", {"cf_connecting_ip": "1.2.3.4"}, "1.2.3.4"),
         ("127.0.0.1", {"x_forwarded_for": "6.6.6.6, 1.2.3.4"}, "1.2.3.4"),
+        ("100.64.3.4", {"x_forwarded_for": "6.6.6.6, 1.2.3.4"}, "1.2.3.4"),
+        ("172.17.0.1", {}, "172.17.0.1"),
         ("::1", {}, "::1"),
     ],
 )
-def test_the_address_is_the_peers_unless_it_is_this_machine(
+def test_the_address_is_the_peers_unless_a_neighbour_forwards(
     peer: str, headers: dict[str, str], address: str
 ) -> None:
     assert address_of(connection(peer, **headers)) == address
