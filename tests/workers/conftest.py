@@ -1,6 +1,7 @@
 """A box whose API listens on a port, and real worker processes for it."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -118,8 +119,12 @@ class Process:
 
     def children(self, name: str) -> list[psutil.Process]:
         """Its living descendants whose command line has this word."""
-        every = psutil.Process(self.pid).children(recursive=True)
-        return [one for one in every if name in " ".join(one.cmdline())]
+        found = []
+        for one in psutil.Process(self.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended while we looked
+                if name in " ".join(one.cmdline()):
+                    found.append(one)
+        return found
 
     def kill(self) -> None:
         """Without warning."""
