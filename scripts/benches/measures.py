@@ -133,7 +133,7 @@ async def live(_box: Box, person: Person, rounds: int) -> list[Figure]:
 
 def is_last(message: Json) -> bool:
     """Whether the instance has ended with this message."""
-    ends = {f"instance_{status}" for status in ENDED} | {f"instance.{status}" for status in ENDED}
+    ends = {f"instance.{status}" for status in ENDED}
     return any(event.get("type") in ends for event in message.get("events", [message]))
 
 
