@@ -53,7 +53,6 @@ async def perform(job: Job, shop: Workshop, child: ChildHost | None) -> Outcome:
         child=child,
     )
     try:
-        folder.mkdir(mode=0o700)
         try:
             outcome = await _run(job, shop, context, files)
         except asyncio.CancelledError:
@@ -63,7 +62,8 @@ async def perform(job: Job, shop: Workshop, child: ChildHost | None) -> Outcome:
         await reporter.close()
     finally:
         await files.close()
-        await asyncio.to_thread(remove_folder, folder)
+        if folder.exists():
+            await asyncio.to_thread(remove_folder, folder)
     _tell(job, outcome, time.monotonic() - started)
     return outcome
 

@@ -104,7 +104,7 @@ class WorkerContext:
         threads: ThreadPoolExecutor,
         child: ChildHost | None,
     ) -> None:
-        self.folder = folder
+        self._folder = folder
         self.seed = job.seed
         self.number = job.number
         self.cancelled = asyncio.Event()
@@ -113,6 +113,12 @@ class WorkerContext:
         self._reporter = reporter
         self._threads = threads
         self._child = child
+
+    @property
+    def folder(self) -> Path:
+        """Private scratch; made when first asked for, because most steps need none."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        return self._folder
 
     async def fetch(self, asset: Asset) -> Path:
         """A local, read-only file with the asset's bytes."""

@@ -83,7 +83,7 @@ class Files:
 
     async def _download(self, asset: Asset) -> Path:
         folder = self._folder / "inputs"
-        await asyncio.to_thread(folder.mkdir, exist_ok=True)
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         path = folder / asset.sha256
         try:
             await self._gateway.download(asset.sha256, path)

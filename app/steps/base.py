@@ -84,11 +84,14 @@ class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class Context(Protocol):
     """What a running step may do beside computing: files, progress, logs, programs, runtimes."""
 
-    folder: Path  # private scratch, removed after the step
     seed: int  # the same for every try of this step
     number: int  # which try this is, from 1
     cancelled: asyncio.Event
     http: Http
+
+    @property
+    def folder(self) -> Path:
+        """Private scratch, made when first asked for and removed after the step."""
 
     async def fetch(self, asset: Asset) -> Path:
         """A local, read-only file with the asset's bytes."""

@@ -66,7 +66,7 @@ class Bench:
             deadline_s=None,
         )
         folder = self.folder / "scratch" / str(job.attempt_id)
-        folder.mkdir(parents=True)
+        folder.parent.mkdir(exist_ok=True)
         return WorkerContext(
             job,
             folder,
