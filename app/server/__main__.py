@@ -42,7 +42,7 @@ def main() -> int:
             proxy_headers=False,
             timeout_keep_alive=75,  # longer than the 60 s of usual proxies, so that they close first
             timeout_graceful_shutdown=3,
-            h11_max_incomplete_event_size=64 * 1024,
+            ws_max_size=64 * 1024,  # a page only ever sends what it wants to hear about
         )
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it tells each phase of its start

@@ -37,6 +37,9 @@ CONTENT_SECURITY_POLICY = (
     "frame-ancestors 'none'"
 )
 
+# What a sign-in showed must not come back from a cache after the sign-out; files say otherwise themselves.
+NOT_KEPT = (b"cache-control", b"no-store")
+
 SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
@@ -118,5 +121,5 @@ def _with_headers(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> li
     return [
         *headers,
         (b"x-request-id", request_id.encode()),
-        *((name, value) for name, value in SECURITY_HEADERS if name not in present),
+        *((name, value) for name, value in (*SECURITY_HEADERS, NOT_KEPT) if name not in present),
     ]

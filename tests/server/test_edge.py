@@ -99,6 +99,7 @@ async def test_every_refusal_is_a_problem_with_the_usual_headers(
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert "script-src 'self';" in headers["content-security-policy"]
     assert headers["x-request-id"]
+    assert headers["cache-control"] == "no-store"
     assert "server" not in headers
     if status == 405:
         assert headers["allow"]
