@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from redis.exceptions import RedisError
 
 from app.kit.codec import to_plain
-from app.kit.errors import Complaint, StudioError, Unavailable
+from app.kit.errors import Complaint, Conflict, Invalid, Malformed, StudioError, Unavailable
 from app.kit.log import get_logger
 from app.resources.problem import MEDIA_TYPE, Problem
 from app.store.database import DatabaseUnavailable
@@ -26,6 +26,22 @@ SENTENCES: Mapping[int, str] = {
     413: "This request is larger than this address accepts.",
     415: "This address does not read this kind of content.",
 }
+
+
+class SameMoment(Conflict):
+    """Someone did the same at the same moment; look again before you repeat it."""
+
+
+class Unstorable(Invalid):
+    """A text holds a character that cannot be stored, such as a null character."""
+
+
+class NotUtf8(Malformed):
+    """This request is not valid UTF-8."""
+
+
+class NestedTooDeeply(Malformed):
+    """This JSON is nested too deeply."""
 
 
 class RedisUnavailable(Unavailable):
@@ -44,6 +60,14 @@ def answer(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
             problem = _of_validation(exc)
         case HTTPException():
             problem, headers = _of_http(exc), dict(exc.headers or {})
+        case psycopg.errors.UniqueViolation():
+            problem = _of_studio_error(SameMoment())
+        case UnicodeDecodeError():
+            problem = _of_studio_error(NotUtf8())
+        case psycopg.DataError() | UnicodeEncodeError():
+            problem = _of_studio_error(Unstorable())
+        case RecursionError():
+            problem = _of_studio_error(NestedTooDeeply())
         case psycopg.OperationalError() | psycopg.InterfaceError():
             problem = _of_studio_error(DatabaseUnavailable())
         case RedisError():

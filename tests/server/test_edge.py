@@ -121,6 +121,31 @@ async def test_values_of_the_wrong_shape_are_named_one_by_one(people: People) ->
     problem(huge, 413)
 
 
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"definition": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", 400),
+        (b'{"definition": {}, "name": "nul \\u0000 inside"}', 422),
+        (b'{"definition": {}, "name": "half a pair \\ud800"}', 400),
+        (b'{"definition": {}, "name": "\xff"}', 400),
+        (b'{"definition": 1e999}', 400),
+        (b"[]", 422),
+        (b"null", 422),
+        (b"", 422),
+    ],
+)
+async def test_a_hostile_body_is_a_complaint_and_no_bug(people: People, body: bytes, status: int) -> None:
+    client = (await people.member(Role.editor)).client
+    headers = {"content-type": "application/json"}
+    problem(await client.post("/api/v1/workflows", content=body, headers=headers), status)
+
+
+async def test_a_character_that_cannot_be_stored_is_named_as_such(people: People) -> None:
+    client = (await people.member(Role.owner)).client
+    new = {"email": "x@example.org", "name": "a\0b", "role": "viewer", "password": "long enough"}
+    assert "null character" in problem(await client.post("/api/v1/members", json=new), 422)["detail"]
+
+
 async def test_a_sane_request_id_of_the_caller_is_kept(client: httpx.AsyncClient) -> None:
     kept = await client.get("/livez", headers={"x-request-id": "proxy-1234567"})
     assert kept.headers["x-request-id"] == "proxy-1234567"
