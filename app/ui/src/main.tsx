@@ -9,6 +9,7 @@ import { createRoot } from "react-dom/client";
 import { Notices } from "@/app/notices";
 import { cache, router } from "@/app/router";
 import { TooltipProvider } from "@/components/ui/tooltip";
+import { Problem } from "@/lib/problem";
 import { onSignedOut } from "@/lib/session";
 
 onSignedOut(() => {
@@ -21,7 +22,12 @@ onSignedOut(() => {
 const host = document.getElementById("root");
 if (host === null) throw new Error("index.html has lost its root element");
 
-createRoot(host).render(
+createRoot(host, {
+  // A refusal by the server is shown on the page; anything else caught there is a fault of ours.
+  onCaughtError: (error) => {
+    if (!(error instanceof Problem)) reportError(error);
+  },
+}).render(
   <StrictMode>
     <QueryClientProvider client={cache}>
       <TooltipProvider delayDuration={300}>

@@ -5,7 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, StorageState, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    StorageState,
+    ViewportSize,
+    sync_playwright,
+)
 
 from tests.appliance.box import Box, box_environment
 from tests.e2e.browser.photos import draw_photos
@@ -13,7 +21,7 @@ from tests.e2e.browser.watch import Watch
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
-WINDOW = {"width": 1280, "height": 860}
+WINDOW = ViewportSize(width=1280, height=860)
 PATIENCE_MS = 15_000  # for one signal of the page; a busy machine draws slowly
 
 EMAIL = "ada@example.org"

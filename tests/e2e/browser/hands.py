@@ -47,7 +47,11 @@ def work(seconds: float, **values: Any) -> dict[str, Any]:
         "name": "A piece of work",
         "inputs": {"word": {"type": "text", "label": "Word", "default": "done"}},
         "nodes": [
-            {"id": "labour", "type": "debug.work", "with": {"value": "{{ inputs.word }}", "seconds": seconds, **values}}
+            {
+                "id": "labour",
+                "type": "debug.work",
+                "with": {"value": "{{ inputs.word }}", "seconds": seconds, **values},
+            }
         ],
         "outputs": {"word": "{{ steps.labour.outputs.value }}"},
     }

@@ -48,7 +48,9 @@ class Watch:
         own = self._address.replace("http", "ws", 1)
         page.on(
             "websocket",
-            lambda socket: None
-            if socket.url.startswith(own)
-            else self._faults.append(f"a socket left the origin: {socket.url}"),
+            lambda socket: (
+                None
+                if socket.url.startswith(own)
+                else self._faults.append(f"a socket left the origin: {socket.url}")
+            ),
         )

@@ -136,10 +136,13 @@ const system = createRoute({
   component: SystemPage,
 });
 
+/** Any other address; inside the house, so that the way out is at hand. */
+const nowhere = createRoute({ getParentRoute: () => house, path: "$", component: NotFoundPage });
+
 const tree = root.addChildren([
   login,
   setup,
-  house.addChildren([home, workflows, newWorkflow, workflow, instances, instance, assets, system]),
+  house.addChildren([home, workflows, newWorkflow, workflow, instances, instance, assets, system, nowhere]),
 ]);
 
 export const cache = new QueryClient({

@@ -19,7 +19,14 @@ export type LiveProgress = {
 
 export type LiveMessage =
   | { kind: "event"; instance: string; event: LiveEvent }
-  | { kind: "progress"; instance: string; progress: LiveProgress };
+  | { kind: "progress"; instance: string; progress: LiveProgress }
+  /** The server cannot tell of this instance now, or at all (404). */
+  | { kind: "refused"; instance: string; status: number }
+  /** Some instance of the organization has moved: a list may look again. */
+  | { kind: "moved" };
+
+/** The topic of every instance of the organization, without numbers. */
+export const ALL_INSTANCES = "instances";
 
 const FIRST_MS = 400;
 const LONGEST_MS = 10_000;
@@ -71,8 +78,13 @@ export function parseLive(frame: unknown): LiveMessage[] {
     return [];
   }
   if (!isRecord(raw)) return [];
+  if (raw["topic"] === ALL_INSTANCES) return Array.isArray(raw["events"]) ? [{ kind: "moved" }] : [];
   const instance = instanceOf(raw);
   if (instance === null) return [];
+  if (isRecord(raw["refused"])) {
+    const { status } = raw["refused"];
+    return [{ kind: "refused", instance, status: typeof status === "number" ? status : 500 }];
+  }
   const events = Array.isArray(raw["events"]) ? raw["events"] : [];
   const messages: LiveMessage[] = events
     .map(readEvent)

@@ -148,6 +148,44 @@ test("nothing stays open when nobody follows any more", async () => {
   expect(sockets.length).toBe(1);
 });
 
+test("a line that falls silent is given up for a new one", async () => {
+  const { feed, sockets } = house();
+  sockets[0]?.open();
+  await vi.advanceTimersByTimeAsync(30_000);
+  sockets[0]?.say('{"ping": true}');
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(feed.state).toBe("live");
+  await vi.advanceTimersByTimeAsync(11_000);
+  expect(sockets[0]?.isClosed).toBe(true);
+  (await untilNextSocket(sockets, 2)).open();
+  expect(feed.state).toBe("live");
+});
+
+test("a topic that is refused for now is asked for again, one that is not there is not", async () => {
+  const { sockets } = house();
+  sockets[0]?.open();
+  const refusal = (status: number): string => JSON.stringify({ topic: "instance:i", refused: { status, detail: "" } });
+  sockets[0]?.say(refusal(503));
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(sockets[0]?.sent.length).toBe(2);
+  sockets[0]?.say(refusal(404));
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(sockets[0]?.sent.length).toBe(2);
+});
+
+test("a list overhears that something moved, before and after a break", async () => {
+  const { feed, sockets } = house();
+  let moved = 0;
+  feed.overhear(() => (moved += 1));
+  sockets[0]?.open();
+  expect(sockets[0]?.sent).toContainEqual({ subscribe: "instances" });
+  sockets[0]?.say(JSON.stringify({ topic: "instances", events: [{}] }));
+  sockets[0]?.close();
+  (await untilNextSocket(sockets, 2)).open();
+  sockets[1]?.say(JSON.stringify({ topic: "instances", events: [{}] }));
+  expect(moved).toBe(2);
+});
+
 test("pauses double up to ten seconds", () => {
   expect([1, 2, 3, 10].map((failures) => backoff_ms(failures, () => 0.5))).toEqual([400, 800, 1600, 10_000]);
 });

@@ -3,12 +3,12 @@
  * where those do not either, by asking every two seconds. Events are numbered, so after any gap the feed
  * goes on behind the last one seen, and the page hears each event once and in order.
  */
-import { backoff_ms, parseLive, type LiveEvent, type LiveMessage } from "@/lib/live-protocol";
+import { ALL_INSTANCES, backoff_ms, parseLive, type LiveEvent, type LiveProgress } from "@/lib/live-protocol";
 
 /** How the page hears of changes: shown to the person, because a slower way looks like a slower box. */
 export type LiveState = "connecting" | "live" | "events" | "polling" | "offline";
 
-export type Listener = { onEvents: (events: readonly LiveEvent[]) => void; onProgress: (message: LiveMessage & { kind: "progress" }) => void };
+export type Listener = { onEvents: (events: readonly LiveEvent[]) => void; onProgress: (progress: LiveProgress) => void };
 
 type Topic = { id: string; after: number; listeners: Set<Listener>; stream: EventSource | null; isPolling: boolean };
 
@@ -25,6 +25,10 @@ export type LiveWorld = {
 /** `WebSocket.OPEN`, which only browsers know. */
 const OPEN = 1;
 const POLL_MS = 2_000;
+/** The server speaks at least every 15 s; a line silent for longer is dead, whatever the browser believes. */
+const SILENCE_MS = 40_000;
+/** How long a refused topic waits before it is asked for again. */
+const REFUSED_MS = 3_000;
 /** A socket that does not come up in this time counts as refused; some proxies never answer. */
 const PATIENCE_MS = 6_000;
 /** This many sockets in a row must fail before the page falls back. */
@@ -35,12 +39,14 @@ const LINGER_MS = 1_500;
 export class LiveFeed {
   #world: LiveWorld;
   #topics = new Map<string, Topic>();
+  #overhearers = new Set<() => void>();
   #socket: WebSocket | null = null;
   #failures = 0;
   #retry: ReturnType<typeof setTimeout> | null = null;
   #patience: ReturnType<typeof setTimeout> | null = null;
   #poll: ReturnType<typeof setInterval> | null = null;
   #linger: ReturnType<typeof setTimeout> | null = null;
+  #silence: ReturnType<typeof setTimeout> | null = null;
   #state: LiveState = "connecting";
   #watchers = new Set<() => void>();
 
@@ -66,12 +72,25 @@ export class LiveFeed {
       this.#topics.set(id, topic);
     }
     topic.listeners.add(listener);
-    if (this.#linger !== null) clearTimeout(this.#linger);
-    this.#linger = null;
+    this.#stay();
     if (this.#socket?.readyState === OPEN) this.#subscribe(topic);
     else if (this.#socket === null && this.#retry === null) this.#connect();
     else if (this.#state === "events" || this.#state === "polling") this.#fallBack(topic);
     return () => this.#leave(id, listener);
+  }
+
+  /** Hears that some instance has moved, while a socket is open; whoever needs to be sure asks as well. */
+  overhear(listener: () => void): () => void {
+    this.#overhearers.add(listener);
+    this.#stay();
+    if (this.#socket?.readyState === OPEN) this.#send({ subscribe: ALL_INSTANCES });
+    else if (this.#socket === null && this.#retry === null) this.#connect();
+    return () => {
+      this.#overhearers.delete(listener);
+      if (this.#overhearers.size > 0) return;
+      this.#send({ unsubscribe: ALL_INSTANCES });
+      this.#restSoon();
+    };
   }
 
   /** The network went away: say so at once instead of waiting for a timeout. */
@@ -84,7 +103,7 @@ export class LiveFeed {
 
   /** The network is back: do not wait for the next turn. */
   goOnline(): void {
-    if (this.#topics.size === 0 || this.#socket?.readyState === OPEN) return;
+    if (!this.#isWanted() || this.#socket?.readyState === OPEN) return;
     this.#stopTimers();
     this.#failures = 0;
     this.#closeSocket();
@@ -103,8 +122,26 @@ export class LiveFeed {
     if (topic === undefined || topic.listeners.size > 0) return;
     topic.stream?.close();
     this.#topics.delete(id);
-    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify({ unsubscribe: `instance:${id}` }));
-    if (this.#topics.size === 0) this.#linger = setTimeout(() => this.#rest(), LINGER_MS);
+    this.#send({ unsubscribe: `instance:${id}` });
+    this.#restSoon();
+  }
+
+  #isWanted(): boolean {
+    return this.#topics.size > 0 || this.#overhearers.size > 0;
+  }
+
+  #stay(): void {
+    if (this.#linger !== null) clearTimeout(this.#linger);
+    this.#linger = null;
+  }
+
+  #restSoon(): void {
+    this.#stay();
+    if (!this.#isWanted()) this.#linger = setTimeout(() => this.#rest(), LINGER_MS);
+  }
+
+  #send(message: object): void {
+    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify(message));
   }
 
   /** Nobody follows anything: hold nothing open. */
@@ -117,7 +154,7 @@ export class LiveFeed {
   }
 
   #subscribe(topic: Topic): void {
-    this.#socket?.send(JSON.stringify({ subscribe: `instance:${topic.id}`, after: topic.after }));
+    this.#send({ subscribe: `instance:${topic.id}`, after: topic.after });
   }
 
   #connect(): void {
@@ -129,9 +166,14 @@ export class LiveFeed {
       this.#failures = 0;
       this.#stopFallback();
       this.#set("live");
+      this.#listenFor(socket);
       for (const topic of this.#topics.values()) this.#subscribe(topic);
+      if (this.#overhearers.size > 0) this.#send({ subscribe: ALL_INSTANCES });
     };
-    socket.onmessage = (message: MessageEvent<unknown>) => this.#hear(message.data);
+    socket.onmessage = (message: MessageEvent<unknown>) => {
+      this.#listenFor(socket);
+      this.#hear(message.data);
+    };
     socket.onclose = () => {
       if (this.#socket !== socket) return;
       this.#socket = null;
@@ -140,16 +182,28 @@ export class LiveFeed {
     };
   }
 
+  #listenFor(socket: WebSocket): void {
+    if (this.#silence !== null) clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => {
+      // `onclose` of a dead line comes late: go on without waiting for it.
+      socket.onclose = null;
+      socket.close();
+      if (this.#socket !== socket) return;
+      this.#socket = null;
+      void this.#tryAgain();
+    }, SILENCE_MS);
+  }
+
   async #tryAgain(): Promise<void> {
-    if (this.#topics.size === 0 || this.#state === "offline") return;
+    if (!this.#isWanted() || this.#state === "offline") return;
     this.#failures += 1;
     if (this.#failures >= FAILURES) for (const topic of this.#topics.values()) this.#fallBack(topic);
     if (this.#state === "live") this.#set("connecting");
     if (this.#failures === 1) await this.#world.renew().catch(() => false);
-    if (this.#topics.size === 0 || this.#socket !== null || this.#retry !== null) return;
+    if (!this.#isWanted() || this.#socket !== null || this.#retry !== null) return;
     this.#retry = setTimeout(() => {
       this.#retry = null;
-      if (this.#topics.size > 0) this.#connect();
+      if (this.#isWanted()) this.#connect();
     }, backoff_ms(this.#failures));
   }
 
@@ -193,12 +247,22 @@ export class LiveFeed {
   }
 
   #hear(data: unknown): void {
-    for (const message of parseLive(data)) {
-      const topic = this.#topics.get(message.instance);
-      if (topic === undefined) continue;
-      if (message.kind === "event") this.#tell(topic, [message.event]);
-      else for (const listener of topic.listeners) listener.onProgress(message);
+    const messages = parseLive(data);
+    if (messages.some((message) => message.kind === "moved")) for (const overhear of this.#overhearers) overhear();
+    const events = messages.flatMap((message) => (message.kind === "event" ? [message] : []));
+    const topic = events[0] && this.#topics.get(events[0].instance);
+    if (topic) this.#tell(topic, events.map((message) => message.event));
+    for (const message of messages) {
+      if (message.kind === "progress") this.#topics.get(message.instance)?.listeners.forEach((one) => one.onProgress(message.progress));
+      else if (message.kind === "refused" && message.status !== 404) this.#askLater(message.instance);
     }
+  }
+
+  #askLater(id: string): void {
+    setTimeout(() => {
+      const topic = this.#topics.get(id);
+      if (topic !== undefined) this.#subscribe(topic);
+    }, REFUSED_MS);
   }
 
   #tell(topic: Topic, events: readonly LiveEvent[]): void {
@@ -228,7 +292,9 @@ export class LiveFeed {
   #stopTimers(): void {
     if (this.#retry !== null) clearTimeout(this.#retry);
     if (this.#patience !== null) clearTimeout(this.#patience);
+    if (this.#silence !== null) clearTimeout(this.#silence);
     this.#retry = null;
     this.#patience = null;
+    this.#silence = null;
   }
 }

@@ -178,6 +178,9 @@ const english = {
 
   "upload.progress": "Upload of {name}",
   "upload.cancel": "Stop the upload of {name}",
+  "upload.not_image": "{name} is no picture: its content is {mime}.",
+  "upload.not_video": "{name} is no video: its content is {mime}.",
+  "upload.not_audio": "{name} is no sound: its content is {mime}.",
   "upload.broken": "The upload broke off.",
   "upload.broken_remedy": "Check the connection and drop the file again.",
 

@@ -109,8 +109,9 @@ function moved(entries: readonly AssetEntry[], key: string, by: -1 | 1): AssetEn
 export function AssetField({ label, hint, isOptional, port, isList, max, entries, onChange, complaints }: AssetFieldProps) {
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
-  const start = useUploads(onChange, max);
+  const start = useUploads(onChange, port, max);
   const count = entries.length;
+  const counted = entries.filter((entry) => entry.state !== "failed").length;
   const size = entries.reduce((sum, entry) => sum + (entry.state === "ready" ? entry.file.size_bytes : 0), 0);
 
   function pick(files: readonly AssetFacts[]): void {
@@ -125,7 +126,7 @@ export function AssetField({ label, hint, isOptional, port, isList, max, entries
           {label}
         </span>
         <span className="text-xs text-faint">
-          {count > 0 ? `${tn("assets.count", count)} · ${bytes(size)}` : isOptional ? t("common.optional") : ""}
+          {counted > 0 ? `${tn("assets.count", counted)} · ${bytes(size)}` : isOptional ? t("common.optional") : ""}
         </span>
       </div>
       <DropZone

@@ -118,7 +118,7 @@ export function Gallery({ kind }: { kind: FilePort }) {
   const mayDelete = useMay("editor");
   const input = useRef<HTMLInputElement>(null);
   const [entries, setEntries] = useState<readonly AssetEntry[]>([]);
-  const start = useUploads(setEntries, null);
+  const start = useUploads(setEntries, "file", null);
   const assets = list.data.pages.flatMap((page) => page.items);
   const uploadButton = mayUpload ? (
     <Button onClick={() => input.current?.click()}>

@@ -2,16 +2,29 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 
-import type { AssetEntry, AssetFieldProps } from "@/lib/asset-entry";
-import { asProblem } from "@/lib/problem";
+import type { AssetEntry, AssetFieldProps, FilePort } from "@/lib/asset-entry";
+import { t } from "@/lib/messages";
+import { asProblem, Problem } from "@/lib/problem";
 import { newKey } from "@/lib/random";
+import type { Asset } from "@/lib/types";
 import { lane, upload, UploadCancelled } from "@/lib/upload";
 
 import { factsOf } from "./api";
 
 const takeTurn = lane(3);
 
-export function useUploads(onChange: AssetFieldProps["onChange"], max: number | null): (files: readonly File[]) => void {
+/** What the server found in a file decides; its name may say anything. */
+function entryOf(key: string, asset: Asset, port: FilePort): AssetEntry {
+  if (port === "file" || asset.kind === port) return { key, state: "ready", file: factsOf(asset) };
+  const detail = t(`upload.not_${port}`, { name: asset.name, mime: asset.mime });
+  return { key, state: "failed", name: asset.name, problem: new Problem({ status: 422, detail }) };
+}
+
+export function useUploads(
+  onChange: AssetFieldProps["onChange"],
+  port: FilePort,
+  max: number | null,
+): (files: readonly File[]) => void {
   const cache = useQueryClient();
   const latest = useRef(onChange);
   useEffect(() => {
@@ -32,7 +45,7 @@ export function useUploads(onChange: AssetFieldProps["onChange"], max: number | 
             put(key, { key, state: "uploading", name: file.name, size_bytes: file.size, fraction, cancel }),
         }),
       );
-      put(key, { key, state: "ready", file: factsOf(asset) });
+      put(key, entryOf(key, asset, port));
       void cache.invalidateQueries({ queryKey: ["assets"] });
     } catch (error) {
       put(key, error instanceof UploadCancelled ? null : { key, state: "failed", name: file.name, problem: asProblem(error) });

@@ -7,7 +7,7 @@ import type { Instance, InstanceStatus, LogLine, Step } from "@/lib/types";
 
 export const ENDED: ReadonlySet<InstanceStatus> = new Set(["completed", "failed", "cancelled"]);
 
-const LIST = ["instances", "list"];
+export const LIST: readonly string[] = ["instances", "list"];
 /** The most that one call gives of steps and of log lines. */
 const STEPS_PAGE = 500;
 const LINES_PAGE = 1_000;
@@ -33,7 +33,7 @@ export const instancesQuery = (workflowId: string | null) =>
     getNextPageParam: (page) => page.next_cursor,
     // While something runs the list looks again; the page of an instance is the live one.
     refetchInterval: (query) =>
-      query.state.data?.pages.some((page) => page.items.some((instance) => !ENDED.has(instance.status))) ? 2_000 : false,
+      query.state.data?.pages.some((page) => page.items.some((instance) => !ENDED.has(instance.status))) ? 5_000 : false,
   });
 
 export const instanceQuery = (id: string) =>

@@ -11,9 +11,11 @@ import { Button } from "@/components/ui/button";
 import { t } from "@/lib/messages";
 
 import { instancesQuery } from "./api";
+import { useLiveList } from "./live";
 
 export function InstanceList({ workflowId }: { workflowId: string | null }) {
   const list = useSuspenseInfiniteQuery(instancesQuery(workflowId));
+  useLiveList();
   const instances = list.data.pages.flatMap((page) => page.items);
   if (instances.length === 0) {
     return (

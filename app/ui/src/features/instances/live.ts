@@ -8,11 +8,12 @@ import { readEvent, type LiveEvent, type LiveProgress } from "@/lib/live-protoco
 import { renewSession } from "@/lib/session";
 import type { Instance, LogLine, Step } from "@/lib/types";
 
-import { instanceKey, itemsKey, logsKey, previewKey, stepsKey } from "./api";
+import { instanceKey, itemsKey, LIST, logsKey, previewKey, stepsKey } from "./api";
 import { patchInstance, patchProgress, patchSteps } from "./live-patch";
 
 /** How many more events one question brings. */
 const PAGE = 500;
+const LIST_MS = 1_000;
 
 async function ask(id: string, after: number): Promise<readonly LiveEvent[]> {
   const path = { instance_id: id };
@@ -74,9 +75,27 @@ export function useLiveInstance(id: string, after: number, hasEnded: boolean): v
     if (hasEnded) return;
     return feed.follow(id, after, {
       onEvents: (events) => layEvents(cache, id, events),
-      onProgress: ({ progress }) => layProgress(cache, id, progress),
+      onProgress: (progress) => layProgress(cache, id, progress),
     });
     // `after` is only where to begin: the feed itself knows how far it has come.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [cache, id, hasEnded]);
+}
+
+/** Keeps a list of instances fresh: whenever one moves it is asked for again, at most once a second. */
+export function useLiveList(): void {
+  const cache = useQueryClient();
+  useEffect(() => {
+    let timer: number | null = null;
+    const leave = feed.overhear(() => {
+      timer ??= window.setTimeout(() => {
+        timer = null;
+        void cache.invalidateQueries({ queryKey: LIST });
+      }, LIST_MS);
+    });
+    return () => {
+      leave();
+      if (timer !== null) window.clearTimeout(timer);
+    };
+  }, [cache]);
 }

@@ -1,0 +1,107 @@
+"""An instance while it runs: cancelled, failing, and watched over a network that comes and goes."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, WebSocketRoute, expect
+
+from tests.e2e.browser.hands import make_workflow, work
+from tests.e2e.browser.watch import Watch
+
+pytestmark = pytest.mark.browser
+
+LONG_S = 60  # longer than any story lasts: whoever starts it cancels it
+
+
+def run(page: Page, seconds: float, fail: str = "") -> None:
+    """Start a piece of work from its form and stand before its page."""
+    workflow = make_workflow(page, work(seconds, **({"fail": fail} if fail else {})))
+    page.goto(f"/workflows/{workflow}")
+    page.get_by_role("button", name="Run workflow").click()
+    expect(page.get_by_role("heading", name="A piece of work #1")).to_be_visible()
+
+
+def cancel(page: Page) -> None:
+    page.get_by_role("button", name="Cancel instance").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Cancel instance").click()
+    expect(page.locator("[data-step=labour]")).to_have_attribute("data-status", "cancelled")
+
+
+def test_an_instance_is_watched_live_and_gives_its_word(page: Page) -> None:
+    run(page, 3)
+    step = page.locator("[data-step=labour]")
+    expect(page.get_by_role("status", name="Live connection")).to_have_text("Live")
+    expect(step).to_have_attribute("data-status", "running")
+    expect(step.get_by_role("progressbar")).to_have_attribute("aria-valuenow", re.compile(r"[1-9]\d"))
+    expect(step).to_have_attribute("data-status", "completed")
+    expect(page.get_by_role("region", name="Result")).to_contain_text("done")
+
+
+def test_a_running_instance_can_be_cancelled(page: Page) -> None:
+    run(page, LONG_S)
+    expect(page.locator("[data-step=labour]")).to_have_attribute("data-status", "running")
+    page.get_by_role("button", name="Cancel instance").click()
+    page.get_by_role("button", name="Not now").click()
+    expect(page.get_by_role("alertdialog")).to_have_count(0)
+    expect(page.locator("[data-step=labour]")).to_have_attribute("data-status", "running")
+    cancel(page)
+    expect(page.get_by_role("main")).to_contain_text("Cancelled")
+    expect(page.get_by_role("button", name="Cancel instance")).to_have_count(0)
+
+
+def test_a_failure_says_what_why_and_what_next(page: Page) -> None:
+    run(page, 0.1, fail="bad_input")
+    alert = page.get_by_role("alert").first
+    expect(alert).to_contain_text("told to fail")
+    expect(alert).to_contain_text("bad_input")
+    expect(alert).to_contain_text("Clear its Fail field")
+    expect(page.locator("[data-step=labour]")).to_have_attribute("data-status", "failed")
+
+
+def test_after_a_lost_network_the_page_catches_up_by_itself(page: Page, watch: Watch) -> None:
+    watch.forgive("ERR_INTERNET_DISCONNECTED")
+    run(page, 3)
+    connection = page.get_by_role("status", name="Live connection")
+    expect(connection).to_have_text("Live")
+    page.context.set_offline(True)
+    expect(connection).to_have_text("Offline")
+    page.context.set_offline(False)
+    expect(connection).to_have_text("Live")
+    expect(page.get_by_role("region", name="Result")).to_contain_text("done")
+
+
+def test_a_dropped_socket_is_opened_again_and_nothing_is_missed(page: Page) -> None:
+    sockets: list[WebSocketRoute] = []
+
+    def connect(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    page.route_web_socket("**/api/v1/live", connect)
+    run(page, 3)
+    connection = page.get_by_role("status", name="Live connection")
+    expect(connection).to_have_text("Live")
+    sockets[0].close(code=4000)
+    expect(connection).to_have_text("Connecting…")
+    expect(connection).to_have_text("Live")
+    assert len(sockets) == 2
+    expect(page.get_by_role("region", name="Result")).to_contain_text("done")
+
+
+def test_where_no_socket_gets_through_events_come_the_other_way(page: Page) -> None:
+    page.route_web_socket("**/api/v1/live", lambda socket: socket.close(code=4000))
+    run(page, LONG_S)
+    expect(page.get_by_role("status", name="Live connection")).to_have_text("Live, one way")
+    cancel(page)
+
+
+def test_where_nothing_stays_open_the_page_asks_and_says_so(page: Page, watch: Watch) -> None:
+    watch.forgive("ERR_FAILED")
+    page.route_web_socket("**/api/v1/live", lambda socket: socket.close(code=4000))
+    page.route("**/api/v1/live/sse*", lambda route: route.abort())
+    run(page, LONG_S)
+    expect(page.get_by_role("status", name="Live connection")).to_have_text("Every 2 s")
+    expect(page.locator("[data-step=labour]").get_by_role("progressbar")).to_have_attribute(
+        "aria-valuenow", re.compile(r"\d")
+    )
+    cancel(page)
