@@ -157,16 +157,17 @@ need_python() {
 
 has_nvidia() { [ -e /proc/driver/nvidia/version ] || { has nvidia-smi && nvidia-smi -L >/dev/null 2>&1; }; }
 
-# need_torch auto|cpu|cuda|none: auto takes CUDA where there is an NVIDIA driver and the CPU build elsewhere.
-# The CPU build is looked for where pip finds wheels on this machine, then on PyTorch's own index. Never on PyPI:
+# need_torch [auto|cpu|cuda|none]: auto takes CUDA where there is an NVIDIA driver and the CPU build elsewhere;
+# without a word the last one said holds, or auto. The CPU build is looked for where pip finds wheels on this machine, then on PyTorch's own index. Never on PyPI:
 # there torch means several GB of CUDA.
 need_torch() {
-    local kind=$1 version wanted
+    local kind=${1:-$(cat "$STAMPS/torch-choice" 2>/dev/null || echo auto)} version wanted
+    [ -z "$1" ] || printf '%s\n' "$1" >"$STAMPS/torch-choice"
     [ "$kind" != auto ] || { has_nvidia && kind=cuda || kind=cpu; }
     wanted="$kind $(digest "$LOCKS/torch.txt" "$LOCKS/cuda.txt")"
     stamped torch "$wanted" && return 0
     # One that could not be had is not looked for at every start; asking for it by name tries again.
-    [ "$1" != auto ] || ! stamped torch "missing $wanted" || return 0
+    [ -n "$1" ] || ! stamped torch "missing $wanted" || return 0
     [ "$kind" != none ] || { stamp torch "$wanted"; return 0; }
     version=$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' "$LOCKS/cuda.txt")
     if [ "$kind" = cuda ]; then
@@ -236,9 +237,9 @@ need_ui() {
 
 # --- all of it -------------------------------------------------------------------------------------------------
 
-# set_up run|test TORCH: everything that `scripts/run` or `scripts/test` needs. Two at once: the second waits.
+# set_up run|test [TORCH]: everything that `scripts/run` or `scripts/test` needs. Two at once: the second waits.
 set_up() {
-    local what=$1 torch=$2
+    local what=$1 torch=${2:-}
     has flock || { missing=(util-linux); install_packages; }
     exec 9>"$ROOT/.setup.lock"
     flock -n 9 || { say "another set-up is running here; waiting for it"; flock 9; }

@@ -74,7 +74,7 @@ def test_torch_follows_the_driver(tmp_path: Path, driver: bool, kind: str) -> No
     script = (
         f"has_nvidia() {{ {'true' if driver else 'false'}; }}\n"
         'pip_install() { printf "%s\\n" "$*" >>"$VENV/calls"; }\n'
-        "need_torch auto"
+        "need_torch ''"
     )
     assert bash(script, tmp_path).returncode == 0
     calls = (tmp_path / "venv" / "calls").read_text()
@@ -90,14 +90,21 @@ def test_torch_that_cannot_be_had_is_not_looked_for_at_every_start(tmp_path: Pat
         'pip_install() { echo tried >>"$VENV/calls"; return 1; }\n'
         'retry() { "$@"; }\n'
     )
-    first = bash(script + "need_torch auto", tmp_path)
+    first = bash(script + "need_torch ''", tmp_path)
     assert first.returncode == 0
     assert "text.embed" in first.stderr
     tried = (tmp_path / "venv" / "calls").read_text()
-    assert bash(script + "need_torch auto", tmp_path).returncode == 0
+    assert bash(script + "need_torch ''", tmp_path).returncode == 0
     assert (tmp_path / "venv" / "calls").read_text() == tried
     bash(script + "need_torch cpu", tmp_path)
     assert (tmp_path / "venv" / "calls").read_text() != tried
+
+
+def test_torch_once_declined_is_not_asked_for_again(tmp_path: Path) -> None:
+    (tmp_path / "venv" / ".studio").mkdir(parents=True)
+    refuse = "pip_install() { exit 9; }\n"
+    assert bash(refuse + "need_torch none", tmp_path).returncode == 0
+    assert bash(refuse + "need_torch ''", tmp_path).returncode == 0
 
 
 def test_runtime_lock_brings_no_torch_and_no_cuda() -> None:
