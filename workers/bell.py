@@ -5,8 +5,9 @@ adds up to half a second to every step; here a message on the lane's wake channe
 also dies with Redis and keeps a killed worker's jobs locked for the longest timeout; here the loop connects
 again, and the lock lasts 15 s and is renewed while a ring is being answered.
 
-It touches private names of arq 0.28.0 (`_poll_iteration`, `start_jobs`, `in_progress_timeout_s`,
-`job_tasks`): pinned exactly, and tests/workers/test_bell.py fails when they change.
+It touches private names of arq 0.28.0 (`_poll_iteration`, `start_jobs`, `run_job`, `job_counter`, `sem`,
+`tasks`, `job_tasks`, `in_progress_timeout_s`): pinned exactly, and tests/workers/test_bell.py fails when
+they change.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from uuid import UUID
 
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix
+from arq.utils import timestamp_ms
 from arq.worker import Worker, func
 from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import RedisError
@@ -36,6 +38,20 @@ ANSWER_LIMIT_S: Final = (
 RECONNECT_S: Final = (0.2, 5.0)  # first and longest pause between attempts to reach Redis
 LISTENER_PING_S: Final = 10.0
 REMEMBERED_BELLS: Final = 10_000
+
+# What arq's start_jobs asks in five round trips a ring, in one: still queued, due, and nobody's?
+LOCK: Final = """
+local locked = {}
+for place = 5, #ARGV do
+  if #locked == tonumber(ARGV[4]) then break end
+  local score = redis.call('ZSCORE', KEYS[1], ARGV[place])
+  if score and tonumber(score) <= tonumber(ARGV[3])
+     and redis.call('SET', ARGV[1] .. ARGV[place], '1', 'PX', ARGV[2], 'NX') then
+    locked[#locked + 1] = {ARGV[place], score}
+  end
+end
+return locked
+"""
 
 Answer = Callable[[UUID], Awaitable[None]]
 OnCancel = Callable[[UUID], None]
@@ -82,6 +98,7 @@ class Bell(Worker):
             log_results=False,
         )
         self.in_progress_timeout_s = RING_LOCK_S
+        self._lock_script = self._arq.register_script(LOCK)
         self.is_connected = False
         self._listener: Redis = Redis.from_url(redis_url, socket_connect_timeout=2.0)
         self._wake_channel = wake_channel(lane)
@@ -144,7 +161,20 @@ class Bell(Worker):
                 await pipe.execute()
         while len(self._first_seen) > REMEMBERED_BELLS:
             del self._first_seen[next(iter(self._first_seen))]
-        await super().start_jobs(fresh)
+        free = self.max_jobs - self.job_counter
+        if fresh and free > 0:
+            for job_id, score in await self._lock(fresh, free):
+                await self.sem.acquire()
+                self.job_counter += 1
+                task = self.loop.create_task(self.run_job(job_id, score))
+                task.add_done_callback(lambda _: self._release_sem_dec_counter_on_complete())
+                self.tasks[job_id] = task
+
+    async def _lock(self, job_ids: list[bytes], most: int) -> list[tuple[str, int]]:
+        """Lock up to `most` of these rings for this worker; their ids and scores."""
+        limits: list[Any] = [in_progress_key_prefix, int(RING_LOCK_S * 1000), timestamp_ms(), most]
+        found = await self._lock_script(keys=[self.queue_name], args=[*limits, *job_ids])
+        return [(raw.decode(), int(score)) for raw, score in found]
 
     async def _ring(self, _ctx: dict[Any, Any], attempt_id: str) -> None:
         if not self._is_stale(self._first_seen.get(attempt_id, time.monotonic())):

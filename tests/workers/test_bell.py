@@ -9,13 +9,14 @@ from pathlib import Path
 from uuid import UUID
 
 import arq.worker
-import pytest
+from arq.connections import ArqRedis
 from redis.asyncio import Redis
 
-from app.flow.messages import CANCEL_CHANNEL, queue_name
+from app.flow.messages import BELL_FUNCTION, CANCEL_CHANNEL, queue_name
+from app.kit.codec import decode_any, encode
 from app.kit.ids import new_id
 from app.kit.settings import Settings, load_settings
-from app.store.queue import Bells
+from app.store.queue import BELL_EXPIRES, Bells
 from appliance import storage
 from appliance.redis import Server
 from tests.workers.conftest import eventually
@@ -200,9 +201,34 @@ def test_arq_is_pinned_to_the_version_that_was_read() -> None:
     assert version("arq") == "0.28.0"
 
 
-@pytest.mark.parametrize("name", ["job_serializer", "job_deserializer"])
-def test_nothing_is_pickled_on_either_end(name: str) -> None:
-    from app.store.queue import Bells as OtherEnd
+async def test_a_ring_is_written_as_arq_itself_would_write_it(settings: Settings) -> None:
+    """Bells.ring writes arq's keys in one round trip; this holds it to arq's own way."""
+    attempt = new_id()
+    async with ringing(settings.redis.url) as (bells, redis):
+        await bells.ring("cpu", [attempt])
+        ours = await _ring_in(redis, str(attempt))
+        await redis.flushdb()
+        theirs = ArqRedis(connection_pool=redis.connection_pool, job_serializer=encode)
+        await theirs.enqueue_job(
+            BELL_FUNCTION,
+            str(attempt),
+            _job_id=str(attempt),
+            _queue_name=queue_name("cpu"),
+            _expires=BELL_EXPIRES,
+        )
+        assert await _ring_in(redis, str(attempt)) == ours
 
-    for end in (inspect.getsource(Bell), inspect.getsource(OtherEnd)):
-        assert f"{name}=" in end
+
+async def _ring_in(redis: Redis, job_id: str) -> tuple[set[bytes], dict[str, object], int, bool]:
+    """A ring as it lies in Redis, without its moment."""
+    job = decode_any(await redis.get(f"arq:job:{job_id}"))
+    moment = job.pop("et")
+    score = await redis.zscore(queue_name("cpu"), job_id)
+    days = round(await redis.pttl(f"arq:job:{job_id}") / 86_400_000)
+    return set(await redis.keys("*")), job, days, score == moment
+
+
+def test_nothing_is_pickled_on_either_end() -> None:
+    assert "job_serializer=encode" in inspect.getsource(Bell)
+    assert "job_deserializer=decode_any" in inspect.getsource(Bell)
+    assert "serializer=encode" in inspect.getsource(Bells)
