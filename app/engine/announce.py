@@ -4,8 +4,7 @@ All of it may be lost without losing a fact: the sweep rings again, the live vie
 brings the cancel.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
 
@@ -27,24 +26,32 @@ def organization_channel(organization_id: UUID) -> str:
     return f"studio:live:organization:{organization_id}"
 
 
+Messages = list[tuple[str, bytes]]  # channel and payload
+
+
 def announce(
-    parts: Parts, tx: Transaction, board: Board, handed_over: Mapping[Lane, int] | None = None
+    parts: Parts,
+    tx: Transaction,
+    board: Board,
+    *,
+    handed_over: Lane | None = None,
+    also: Messages | None = None,
 ) -> None:
     """Arrange that this move is heard of once it is committed.
 
-    `handed_over`: jobs this same move gave straight to a worker, by lane; they need no bell.
+    `handed_over`: the lane of a job that this same move gave straight to a worker. `also`: what that claim
+    has to tell.
     """
-    _ring(parts, tx, board, handed_over or {})
+    _ring(parts, tx, board, handed_over)
     instance = board.instance
     messages = event_messages(instance.id, instance.organization_id, board.events)
     messages += [(CANCEL_CHANNEL, str(attempt_id).encode()) for attempt_id in board.stopped]
+    messages += also or []
     if messages:
         tx.after_commit(partial(parts.bus.publish_all, messages))
 
 
-def event_messages(
-    instance_id: UUID, organization_id: UUID, events: Sequence[Event]
-) -> list[tuple[str, bytes]]:
+def event_messages(instance_id: UUID, organization_id: UUID, events: Sequence[Event]) -> Messages:
     """The pub/sub messages that carry these events of one instance."""
     messages = [(live_channel(instance_id), encode(events))] if events else []
     own = [
@@ -57,14 +64,14 @@ def event_messages(
     return messages
 
 
-def _ring(parts: Parts, tx: Transaction, board: Board, handed_over: Mapping[Lane, int]) -> None:
+def _ring(parts: Parts, tx: Transaction, board: Board, handed_over: Lane | None) -> None:
     due: dict[Lane, list[AttemptId]] = {}
     for attempt in board.new_attempts:
         if attempt.rung_at is not None:
             due.setdefault(Lane(attempt.lane), []).append(attempt.id)
-    # A chain that goes on with another job leaves that job's bell to wake somebody for the new one.
-    spare = Counter(handed_over)
     for lane, attempt_ids in due.items():
-        wanted = attempt_ids[: max(0, min(MAX_BELLS, len(attempt_ids) - spare[lane]))]
+        # A chain that goes on with another job leaves that job's bell to wake somebody for the new one.
+        spare = 1 if lane == handed_over else 0
+        wanted = attempt_ids[: min(MAX_BELLS, len(attempt_ids) - spare)]
         if wanted:
             tx.after_commit(partial(parts.bells.ring, lane, wanted))

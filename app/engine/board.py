@@ -90,14 +90,21 @@ class Board:
         """One item of a fan-out."""
         found = self._by_place.get((parent.id, ordinal))
         if found is None:
-            self.add(await self.tx.fetch_all(statements.LOAD_ITEM, {"parent": parent.id, "ordinal": ordinal}))
+            place = {
+                "instance": self.instance.id,
+                "parent": parent.id,
+                "node": parent.node_id,
+                "ordinal": ordinal,
+            }
+            self.add(await self.tx.fetch_all(statements.LOAD_ITEM, place))
             found = self._by_place[parent.id, ordinal]
         return self._steps[found]
 
     async def item_outputs(self, parent: StepRow) -> list[Mapping[str, Any] | None]:
         """The outputs of every item in order, None for those that gave none."""
         outputs: list[Mapping[str, Any] | None] = [None] * (parent.items_total or 0)
-        for row in await self.tx.fetch_all(statements.LOAD_ITEM_OUTPUTS, {"parent": parent.id}):
+        place = {"instance": self.instance.id, "parent": parent.id}
+        for row in await self.tx.fetch_all(statements.LOAD_ITEM_OUTPUTS, place):
             outputs[row["ordinal"]] = row["outputs"]
         for (parent_id, ordinal), step_id in self._by_place.items():
             if parent_id == parent.id and self._steps[step_id].outputs is not None:

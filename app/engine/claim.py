@@ -1,10 +1,11 @@
 """The move that leases an attempt to a worker, one statement, and the job that comes of it."""
 
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
-from app.engine.announce import event_messages
+from app.engine.announce import Messages, event_messages
 from app.engine.parts import Parts
 from app.engine.rows import Event
 from app.flow import plan
@@ -89,26 +90,31 @@ async def claim(parts: Parts, worker_id: WorkerId, lane: Lane) -> Job | None:
             if row is None:
                 return None
             if row["fence"] is not None:
-                return _hand_out(parts, tx, row, lane)
+                tx.after_commit(partial(parts.bus.publish_all, _messages(row)))
+                return _job(parts, row, lane)
         # It was leased or cancelled while we waited for its instance: look again.
 
 
-async def claim_within(parts: Parts, tx: Transaction, worker_id: WorkerId, lane: Lane) -> Job | None:
-    """The same inside another move's transaction; None also when waiting would be needed."""
+async def claim_within(
+    parts: Parts, tx: Transaction, worker_id: WorkerId, lane: Lane
+) -> tuple[Job, Messages] | None:
+    """The same inside another move, which publishes the messages; None also when it would have to wait."""
     row = await tx.fetch_one(CLAIM_WITHIN, _params(worker_id, lane))
     if row is None or row["fence"] is None:
         return None
-    return _hand_out(parts, tx, row, lane)
+    return _job(parts, row, lane), _messages(row)
 
 
 def _params(worker_id: WorkerId, lane: Lane) -> dict[str, Any]:
     return {"worker": worker_id, "lane": str(lane), "lease_s": LEASE_S}
 
 
-def _hand_out(parts: Parts, tx: Transaction, row: Row, lane: Lane) -> Job:
+def _messages(row: Row) -> Messages:
     events = msgspec.convert(row["events"], list[Event])
-    messages = event_messages(row["instance_id"], row["organization_id"], events)
-    tx.after_commit(lambda: parts.bus.publish_all(messages))
+    return event_messages(row["instance_id"], row["organization_id"], events)
+
+
+def _job(parts: Parts, row: Row, lane: Lane) -> Job:
     step_type = parts.steps.get(row["kind"])
     return Job(
         attempt_id=row["attempt_id"],

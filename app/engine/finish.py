@@ -31,19 +31,22 @@ from app.store.database import Scope
 async def finish(parts: Parts, worker_id: WorkerId, end: Finish) -> Finished:
     """End an attempt under its fence; a stale or double report changes nothing."""
     job: Job | None = None
-    lane: Lane | None = None
     async with parts.database.transaction(Scope.system()) as tx:
         held = await hold(parts, tx, AttemptId(end.attempt_id))
-        accepted = held is not None and held.is_held_by(worker_id, end.fence)
-        if held is not None:
-            lane = Lane(held.step.lane)
-        if held is not None and accepted:
+        if held is None:
+            return Finished(accepted=False)
+        lane = Lane(held.step.lane)
+        accepted = held.is_held_by(worker_id, end.fence)
+        if accepted:
             await settle(parts, held, end.outcome)
             await held.board.save()
-            if end.take_next:
-                job = await claim.claim_within(parts, tx, worker_id, Lane(held.step.lane))
-            announce.announce(parts, tx, held.board, {Lane(held.step.lane): 1} if job else None)
-    if end.take_next and job is None and lane is not None:
+            taken = await claim.claim_within(parts, tx, worker_id, lane) if end.take_next else None
+            if taken is None:
+                announce.announce(parts, tx, held.board)
+            else:
+                job, also = taken
+                announce.announce(parts, tx, held.board, handed_over=lane, also=also)
+    if end.take_next and job is None:
         # Nothing could be had without waiting for another instance's lock while holding this one's.
         job = await claim.claim(parts, worker_id, lane)
     return Finished(accepted=accepted, next=job)

@@ -1,5 +1,7 @@
 """An attempt and its step on the board, with the instance locked: where every end of an attempt begins."""
 
+from typing import Any
+
 import msgspec
 
 from app.engine import announce, statements
@@ -39,52 +41,52 @@ async def hold(parts: Parts, tx: Transaction, attempt_id: AttemptId) -> Held | N
     row = await tx.fetch_one(statements.LOCK_BY_ATTEMPT, {"attempt": attempt_id})
     if row is None:
         return None
-    board, step = await _board(parts, tx, row)
-    attempt = await tx.fetch_one(
-        statements.LOAD_ATTEMPT, {"attempt": attempt_id, "grace_s": DEADLINE_GRACE_S}
-    )
+    board, step, attempt = await _board(parts, tx, row, attempt_id)
     return Held(board, step, msgspec.convert(attempt, HeldAttempt))
 
 
 async def hold_step(parts: Parts, tx: Transaction, step_id: StepId) -> tuple[Board, StepRow] | None:
     """The same for a step that has no attempt, such as one that waits for its time."""
     row = await tx.fetch_one(statements.LOCK_BY_STEP, {"step": step_id})
-    return None if row is None else await _board(parts, tx, row)
+    if row is None:
+        return None
+    board, step, _ = await _board(parts, tx, row, None)
+    return board, step
 
 
-async def _board(parts: Parts, tx: Transaction, row: Row) -> tuple[Board, StepRow]:
+async def _board(
+    parts: Parts, tx: Transaction, row: Row, attempt_id: AttemptId | None
+) -> tuple[Board, StepRow, Any]:
+    """The board of a locked instance with a step and what lies around it; and the attempt, as it came."""
     instance = msgspec.convert(row, InstanceRow)
+    unreadable: Invalid | None = None
     try:
         program = await parts.programs.get(tx, instance.version_id)
     except Invalid as exc:
-        return await _give_up(parts, tx, row, exc)
-    is_item = row["parent_id"] is not None
+        program, unreadable = NO_PROGRAM, exc
+    # An item's end moves its fan-out; the fan-out's successors are read when it ends, once.
+    is_alone = row["parent_id"] is not None or unreadable is not None
     around = await tx.fetch_all(
         statements.LOAD_AROUND,
         {
             "instance": instance.id,
             "step": row["step_id"],
             "parent": row["parent_id"],
-            # An item's end moves its fan-out; the fan-out's successors are read when it ends, once.
-            "nodes": [] if is_item else sorted(plan.reach(program, [row["node_id"]])),
+            "node": row["node_id"],
+            "nodes": [] if is_alone else sorted(plan.reach(program, [row["node_id"]])),
+            "attempt": attempt_id,
+            "grace_s": DEADLINE_GRACE_S,
         },
     )
     board = Board(tx, program, instance, around[0]["now"])
     board.add(around)
-    return board, board.step(row["step_id"])
+    if unreadable is not None and not board.has_ended:
+        await _give_up(parts, board, unreadable)
+    return board, board.step(row["step_id"]), around[0]["attempt"]
 
 
-async def _give_up(parts: Parts, tx: Transaction, row: Row, exc: Invalid) -> tuple[Board, StepRow]:
+async def _give_up(parts: Parts, board: Board, exc: Invalid) -> None:
     """End an instance whose version cannot be read any more, rather than let its workers ask for ever."""
-    instance = msgspec.convert(row, InstanceRow)
-    around = await tx.fetch_all(
-        statements.LOAD_AROUND,
-        {"instance": instance.id, "step": row["step_id"], "parent": None, "nodes": []},
-    )
-    board = Board(tx, NO_PROGRAM, instance, around[0]["now"])
-    board.add(around)
-    if not board.has_ended:
-        board.fail(InstanceError(error_class=ErrorClass.bug, message=exc.detail, remedy=exc.remedy))
-        await board.save()
-        announce.announce(parts, tx, board)
-    return board, board.step(row["step_id"])
+    board.fail(InstanceError(error_class=ErrorClass.bug, message=exc.detail, remedy=exc.remedy))
+    await board.save()
+    announce.announce(parts, board.tx, board)

@@ -79,17 +79,28 @@ SELECT {_INSTANCE_READ}, s.id AS step_id, s.parent_id, s.node_id
    FOR NO KEY UPDATE OF i
 """
 
-# The step of an attempt, its fan-out (if it is an item), the item that comes next there, and these nodes.
+# The step, the attempt at it that is ending (if one is), its fan-out (if it is an item), the item that comes
+# next there, and these nodes.
 LOAD_AROUND = f"""
-SELECT {_STEP_READ}, NULL::jsonb AS inputs, clock_timestamp() AS now
-  FROM steps s WHERE s.id = %(step)s OR s.id = %(parent)s
+SELECT {_STEP_READ}, NULL::jsonb AS inputs, clock_timestamp() AS now,
+       (SELECT jsonb_build_object(
+                   'id', a.id, 'step_id', a.step_id, 'number', a.number, 'status', a.status,
+                   'worker_id', a.worker_id, 'fence', a.fence, 'timeout_s', a.timeout_s,
+                   'lease_ran_out', coalesce(a.lease_until < clock_timestamp(), false),
+                   'deadline_passed', coalesce(
+                       a.deadline_at + make_interval(secs => %(grace_s)s) < clock_timestamp(), false))
+          FROM attempts a WHERE a.id = %(attempt)s) AS attempt
+  FROM steps s WHERE s.id = %(step)s
 UNION ALL
-SELECT {_STEP_READ}, CASE WHEN s.lane = 'inline' THEN s.inputs END, clock_timestamp()
+SELECT {_STEP_READ}, NULL, clock_timestamp(), NULL
+  FROM steps s WHERE s.id = %(parent)s
+UNION ALL
+SELECT {_STEP_READ}, CASE WHEN s.lane = 'inline' THEN s.inputs END, clock_timestamp(), NULL
   FROM steps s
- WHERE s.parent_id = %(parent)s AND s.status = 'pending'
-   AND s.ordinal = (SELECT items_started FROM steps WHERE id = %(parent)s)
+ WHERE s.instance_id = %(instance)s AND s.parent_id = %(parent)s AND s.node_id = %(node)s
+   AND s.ordinal = (SELECT items_started FROM steps WHERE id = %(parent)s) AND s.status = 'pending'
 UNION ALL
-SELECT {_STEP_READ}, NULL, clock_timestamp()
+SELECT {_STEP_READ}, NULL, clock_timestamp(), NULL
   FROM steps s
  WHERE s.instance_id = %(instance)s AND s.parent_id IS NULL AND s.node_id = ANY(%(nodes)s)
    AND s.id <> %(step)s
@@ -103,7 +114,9 @@ SELECT {_STEP_READ}
 
 LOAD_ITEM = f"""
 SELECT {_STEP_READ}, CASE WHEN s.lane = 'inline' THEN s.inputs END AS inputs
-  FROM steps s WHERE s.parent_id = %(parent)s AND s.ordinal = %(ordinal)s
+  FROM steps s
+ WHERE s.instance_id = %(instance)s AND s.parent_id = %(parent)s AND s.node_id = %(node)s
+   AND s.ordinal = %(ordinal)s
 """
 
 # No status is asked for: a step that gave nothing has no outputs, and one whose time has just come still
@@ -118,15 +131,8 @@ LOAD_INPUTS = "SELECT inputs FROM instances WHERE id = %(id)s"
 LOAD_LIST = "SELECT item FROM steps WHERE id = %(id)s"
 
 LOAD_ITEM_OUTPUTS = """
-SELECT ordinal, outputs FROM steps WHERE parent_id = %(parent)s AND outputs IS NOT NULL ORDER BY ordinal
-"""
-
-LOAD_ATTEMPT = """
-SELECT id, step_id, number, status, worker_id, fence, timeout_s,
-       lease_until < clock_timestamp() AS lease_ran_out,
-       coalesce(deadline_at + make_interval(secs => %(grace_s)s) < clock_timestamp(), false)
-           AS deadline_passed
-  FROM attempts WHERE id = %(attempt)s
+SELECT ordinal, outputs FROM steps
+ WHERE instance_id = %(instance)s AND parent_id = %(parent)s AND outputs IS NOT NULL
 """
 
 WAITING_REASON = """
@@ -192,10 +198,12 @@ CLOSE = """
 WITH shut AS (
     UPDATE steps SET status = 'cancelled', reason = NULL, due_at = NULL, ended_at = %(now)s
      WHERE instance_id = %(instance)s AND status IN ('pending', 'queued', 'running', 'waiting')
+    RETURNING id
 ), ended AS (
-    UPDATE attempts SET status = 'cancelled', ended_at = %(now)s
-     WHERE instance_id = %(instance)s AND status IN ('queued', 'leased')
-    RETURNING id, claimed_at
+    UPDATE attempts a SET status = 'cancelled', ended_at = %(now)s
+      FROM shut
+     WHERE a.step_id = shut.id AND a.status IN ('queued', 'leased')
+    RETURNING a.id, a.claimed_at
 )
 SELECT id FROM ended WHERE claimed_at IS NOT NULL
 """

@@ -113,6 +113,9 @@ _STEP: Final = (
     "progress_message, due_at, created_at, started_at, ended_at"
 )
 
+_TOP: Final = "parent_id IS NULL"
+# The node is named too, because it stands between parent and place in the index.
+_ITEMS: Final = "parent_id = %(parent)s AND node_id = (SELECT node_id FROM steps WHERE id = %(parent)s)"
 _STEPS: Final = f"""
 SELECT {_STEP} FROM steps
  WHERE instance_id = %(id)s AND {{whose}} AND ordinal > %(after)s
@@ -167,7 +170,7 @@ async def list_steps(
 ) -> list[Step]:
     """The steps of an instance, each behind all it depends on; or the items of one fan-out."""
     rows = await tx.fetch_all(
-        _STEPS.format(whose="parent_id IS NULL" if parent_id is None else "parent_id = %(parent)s"),
+        _STEPS.format(whose=_TOP if parent_id is None else _ITEMS),
         {"id": instance_id, "parent": parent_id, "after": after, "rows": limit},
     )
     return [msgspec.convert(row, Step) for row in rows]

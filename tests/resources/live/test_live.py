@@ -33,7 +33,7 @@ from tests.people import ORIGIN, People, Person
 async def address(app: Edge) -> AsyncIterator[str]:
     """Host and port of a real server: WebSockets and streams need one."""
     config = uvicorn.Config(
-        app.api,  # type: ignore[arg-type]  # ASGI, in narrower words than uvicorn's
+        app.api,
         host="127.0.0.1",
         port=0,
         lifespan="off",
