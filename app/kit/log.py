@@ -45,6 +45,8 @@ def configure(service: str, settings: LogSettings) -> None:
     # Libraries that tell every poll or request at INFO; their warnings still come through.
     for noisy in ("arq", "httpx", "httpcore", "uvicorn.access", "alembic", "asyncio", "PIL"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, getattr(logging, settings.level)))
+    # It warns of every malformed upload; the sender gets a sentence, and callers must not fill the log.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 class _Emitter:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import psycopg
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 from redis.exceptions import RedisError
 
 from app.kit.codec import to_plain
@@ -42,6 +42,10 @@ class NotUtf8(Malformed):
 
 class NestedTooDeeply(Malformed):
     """This JSON is nested too deeply."""
+
+
+class RequestBroken(Malformed):
+    """The connection broke off before the end of the request."""
 
 
 class RedisUnavailable(Unavailable):
@@ -127,6 +131,8 @@ def _complaint(entry: Mapping[str, Any]) -> Complaint:
     missing = re.search(r"missing required field `([^`]+)`", message)
     unknown = re.search(r"unknown field `([^`]+)`", message)
     path, _, inner = message.rpartition(" - at `$.")
+    if message == "'data'":  # the KeyError of a body that is not there at all
+        return Complaint(message="This call wants a JSON body.")
     parts = [part for part in (place if place != "data" else "", inner.rstrip("`") if path else "") if part]
     if missing:
         return Complaint(field=".".join([*parts, missing[1]]), message="is required")
@@ -136,6 +142,9 @@ def _complaint(entry: Mapping[str, Any]) -> Complaint:
 
 
 def _of_http(exc: HTTPException) -> Problem:
+    # Litestar's only word for a caller who hung up; nobody reads this answer, and it is no fault of ours.
+    if isinstance(exc, InternalServerException) and exc.detail == "client disconnected prematurely":
+        return _of_studio_error(RequestBroken())
     phrase = HTTPStatus(exc.status_code).phrase
     sentence = SENTENCES.get(exc.status_code) or f"This request could not be read: {exc.detail.rstrip('.')}."
     return Problem(

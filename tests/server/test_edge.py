@@ -1,6 +1,7 @@
 """What every answer carries, whoever made it: ids, headers, problem details; and what HEAD and CORS get."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import msgspec
@@ -111,6 +112,8 @@ async def test_values_of_the_wrong_shape_are_named_one_by_one(people: People) ->
     client = (await people.member(Role.editor)).client
     missing = problem(await client.post("/api/v1/workflows", json={}), 422)
     assert missing["complaints"] == [{"field": "definition", "message": "is required"}]
+    nothing = problem(await client.post("/api/v1/workflows"), 422)
+    assert nothing["complaints"] == [{"message": "This call wants a JSON body."}]
     wrong = problem(await client.post("/api/v1/workflows", json={"definition": {}, "name": 5}), 422)
     assert wrong["complaints"][0]["field"] == "name"
     broken = await client.post(
@@ -138,6 +141,39 @@ async def test_a_hostile_body_is_a_complaint_and_no_bug(people: People, body: by
     client = (await people.member(Role.editor)).client
     headers = {"content-type": "application/json"}
     problem(await client.post("/api/v1/workflows", content=body, headers=headers), status)
+
+
+async def test_a_caller_who_hangs_up_is_no_fault_of_ours(people: People) -> None:
+    person = await people.member(Role.editor)
+    app, path = person.client._transport.app, "/api/v1/workflows"  # type: ignore[attr-defined]  # the base's type
+    messages: list[dict[str, object]] = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    headers = {**dict(person.client.headers), "host": "studio.test", "content-type": "application/json"}
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, object]:
+        return messages.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "scheme": "http",
+        "http_version": "1.1",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("198.51.100.7", 1),
+        "server": ("studio.test", 80),
+    }
+    await app(scope, receive, send)
+    assert sent[0]["status"] == 400
 
 
 async def test_a_character_that_cannot_be_stored_is_named_as_such(people: People) -> None:

@@ -5,12 +5,15 @@ python-multipart is a push parser; this turns it round into something to iterate
 
 from collections.abc import AsyncIterator
 from email.message import Message
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from app.kit.errors import Invalid, Malformed, StudioError
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 MAX_FIELD_BYTES = 64 * 1024
 MAX_HEADER_BYTES = 16 * 1024
@@ -51,19 +54,10 @@ class FilePart:
         self._field_bytes = 0
         self._header = (bytearray(), bytearray())
         self._disposition = b""
-        self._parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": self._part_begins,
-                "on_header_field": lambda data, start, end: self._header_part(0, data[start:end]),
-                "on_header_value": lambda data, start, end: self._header_part(1, data[start:end]),
-                "on_header_end": self._header_ends,
-                "on_headers_finished": self._headers_finished,
-                "on_part_data": lambda data, start, end: self._part_data(data[start:end]),
-                "on_part_end": self._part_ends,
-                "on_end": self._all_ends,
-            },
-        )
+        try:
+            self._parser = MultipartParser(boundary, self._callbacks())
+        except FormParserError as exc:  # a boundary longer than the parser takes
+            raise UploadBroken from exc
 
     async def open(self) -> None:
         """Read until the file begins; `name` is known then. Raises UploadBroken, NoFile."""
@@ -92,6 +86,18 @@ class FilePart:
                     raise UploadBroken from exc
                 return True
         return False
+
+    def _callbacks(self) -> "MultipartCallbacks":
+        return {
+            "on_part_begin": self._part_begins,
+            "on_header_field": lambda data, start, end: self._header_part(0, data[start:end]),
+            "on_header_value": lambda data, start, end: self._header_part(1, data[start:end]),
+            "on_header_end": self._header_ends,
+            "on_headers_finished": self._headers_finished,
+            "on_part_data": lambda data, start, end: self._part_data(data[start:end]),
+            "on_part_end": self._part_ends,
+            "on_end": self._all_ends,
+        }
 
     def _part_begins(self) -> None:
         self._disposition = b""

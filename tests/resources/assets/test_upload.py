@@ -160,6 +160,11 @@ async def test_a_file_over_the_limit_is_refused_while_it_arrives(
     assert not list(small.tmp_dir.glob("blob-*"))
 
 
+async def test_a_boundary_without_end_is_a_complaint_and_no_bug(upload: Uploader) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=" + "x" * 5000}
+    problem(await upload.client.post("/api/v1/assets", content=b"--x", headers=headers), 400)
+
+
 async def test_a_large_upload_leaves_memory_flat(upload: Uploader) -> None:
     process, size = psutil.Process(), 200 * 1024 * 1024
     peak = 0
