@@ -18,7 +18,8 @@ from app.steps.base import Declaration, StepFailed, StepType
 from workers.children import ChildHost
 from workers.context import WorkerContext
 from workers.files import Files, remove_folder
-from workers.gateway import ApiAway, Gateway, Refused
+from workers.gateway import Gateway
+from workers.refusals import ApiAway, Refused
 from workers.reporter import Reporter
 
 log = get_logger(__name__)

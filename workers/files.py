@@ -18,7 +18,8 @@ from app.kit.errors import Invalid
 from app.kit.ids import new_id
 from app.steps.base import StepFailed
 from app.steps.tools.sniff import UNKNOWN, Facts, look
-from workers.gateway import Gateway, Refused
+from workers.gateway import Gateway
+from workers.refusals import Refused
 
 A = TypeVar("A", bound=Asset)
 

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from app.flow.messages import Cancelled, Finish, GivenBack, Job, Lane, Lease, Outcome
 from app.kit.log import get_logger
-from workers.gateway import ApiAway, Gateway, Refused
+from workers.gateway import Gateway
+from workers.refusals import ApiAway, Refused
 
 log = get_logger(__name__)
 

@@ -27,10 +27,11 @@ from app.steps.discovery import step_types
 from workers.attempt import Workshop, perform
 from workers.bell import Bell
 from workers.children import ChildHost
-from workers.gateway import ApiAway, Gateway, Refused, WrongSecret
+from workers.gateway import Gateway
 from workers.lane import Ending
 from workers.lane import LaneSlots as Slots
 from workers.memory import Cards, cpu_slots, process_memory_bytes
+from workers.refusals import ApiAway, Refused, WrongSecret
 from workers.scratch import Scratch
 
 log = get_logger(__name__)

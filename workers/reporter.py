@@ -11,7 +11,7 @@ from typing import Final
 from app.flow.messages import Job, LogLine, Report
 from app.kit.clock import now, rfc3339
 from app.kit.log import get_logger
-from workers.gateway import ApiAway, Refused
+from workers.refusals import ApiAway, Refused
 
 log = get_logger(__name__)
 

@@ -23,8 +23,9 @@ from app.flow.messages import (
 )
 from app.kit.ids import new_id
 from tests.workers.conftest import eventually
-from workers.gateway import ApiAway, Gateway, Refused
+from workers.gateway import Gateway
 from workers.lane import STOP_LIMIT_S, Ending, LaneSlots
+from workers.refusals import ApiAway, Refused
 
 
 def job(number: int = 1) -> Job:
