@@ -1,0 +1,235 @@
+"""Instances over HTTP: started on checked inputs, listed, looked into, cancelled, and nobody else's."""
+
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from app.engine.engine import Engine
+from app.flow.messages import ErrorClass, LogLine
+from app.kit.ids import OrganizationId, new_id
+from app.resources.accounts.roles import Role
+from app.steps.discovery import catalog
+from app.store.bus import Bus
+from app.store.database import Database, Scope
+from app.store.queue import Bells
+from tests.engine.world import Shelf, World, document, node
+from tests.people import People, Person, problem
+
+NUMBER = {"n": {"type": "number", "label": "A number"}}
+SUM = document(
+    node("twice", "core.set", with_={"value": "{{ inputs.n + inputs.n }}"}),
+    inputs=NUMBER,
+    outputs={"n": "{{ steps.twice.outputs.value }}"},
+)
+
+
+@pytest_asyncio.fixture
+async def person(people: People) -> Person:
+    """Somebody who may build and run."""
+    return await people.member(Role.editor)
+
+
+@pytest.fixture
+def client(person: Person) -> httpx.AsyncClient:
+    """That person's client."""
+    return person.client
+
+
+@pytest_asyncio.fixture
+async def theirs(database: Database, bus: Bus, person: Person) -> World:
+    """The engine's world in that person's organization, to work by hand."""
+    async with database.transaction(Scope.system()) as tx:
+        await tx.execute("DELETE FROM instances")
+    shelf = Shelf()
+    engine = Engine(database, catalog(), Bells(bus.redis), bus, assets=shelf)
+    return World(database, engine, OrganizationId(person.organization_id), shelf)
+
+
+async def save(client: httpx.AsyncClient, definition: dict[str, Any]) -> str:
+    """A workflow of this document; its id."""
+    answer = await client.post("/api/v1/workflows", json={"definition": definition})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def start(client: httpx.AsyncClient, workflow: str, **more: Any) -> dict[str, Any]:
+    """An instance that could be started."""
+    answer = await client.post("/api/v1/instances", json={"workflow_id": workflow, **more})
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def read(client: httpx.AsyncClient, address: str) -> dict[str, Any]:
+    """What stands at an address under /api/v1/instances."""
+    answer = await client.get(f"/api/v1/instances{address}")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_an_inline_workflow_has_ended_when_the_answer_comes(client: httpx.AsyncClient) -> None:
+    made = await start(client, await save(client, SUM), inputs={"n": 21})
+    assert (made["status"], made["number"], made["outputs"]) == ("completed", 1, {"n": 42})
+    assert made["progress"] == {"steps_total": 1, "steps_done": 1}
+    assert await read(client, f"/{made['id']}") == made
+
+
+async def test_inputs_that_do_not_fit_are_refused_one_by_one(client: httpx.AsyncClient) -> None:
+    workflow = await save(client, SUM)
+    body = {"workflow_id": workflow, "inputs": {"n": "many", "m": 1}}
+    found = problem(await client.post("/api/v1/instances", json=body), 422)
+    assert {one["field"] for one in found["complaints"]} == {"inputs.n", "inputs.m"}
+    assert (await read(client, f"?workflow_id={workflow}"))["items"] == []
+
+
+async def test_a_missing_workflow_or_version_is_said_so(client: httpx.AsyncClient) -> None:
+    body = {"workflow_id": str(new_id()), "inputs": {}}
+    problem(await client.post("/api/v1/instances", json=body), 404)
+    unknown = {"workflow_id": await save(client, SUM), "version": 7, "inputs": {"n": 1}}
+    problem(await client.post("/api/v1/instances", json=unknown), 404)
+
+
+async def test_an_older_version_can_be_run(client: httpx.AsyncClient) -> None:
+    workflow = await save(client, SUM)
+    newer = {**SUM, "outputs": {}}
+    await client.put(f"/api/v1/workflows/{workflow}/definition", json={"definition": newer})
+    latest = await start(client, workflow, inputs={"n": 1})
+    older = await start(client, workflow, inputs={"n": 1}, version=1)
+    assert (latest["version"], latest["outputs"]) == (2, {})
+    assert (older["version"], older["outputs"], older["number"]) == (1, {"n": 2}, 2)
+
+
+async def test_a_repeated_start_with_the_same_key_starts_once(client: httpx.AsyncClient) -> None:
+    body = {"workflow_id": await save(client, SUM), "inputs": {"n": 1}}
+    headers = {"idempotency-key": "press twice"}
+    first = await client.post("/api/v1/instances", json=body, headers=headers)
+    again = await client.post("/api/v1/instances", json=body, headers=headers)
+    assert first.json() == again.json()
+    assert len((await read(client, f"?workflow_id={body['workflow_id']}"))["items"]) == 1
+
+
+async def test_an_asset_is_named_by_its_id_and_must_be_of_the_organization(
+    client: httpx.AsyncClient, people: People
+) -> None:
+    workflow = await save(
+        client,
+        document(
+            node("keep", "core.set", with_={"value": "{{ inputs.file }}"}),
+            inputs={"file": {"type": "file"}},
+            outputs={"file": "{{ steps.keep.outputs.value }}"},
+        ),
+    )
+    upload = {"file": ("notes.txt", b"some notes", "text/plain")}
+    asset = (await client.post("/api/v1/assets", files=upload)).json()
+    made = await start(client, workflow, inputs={"file": {"asset": asset["id"]}})
+    kept = made["outputs"]["file"]
+    assert (kept["asset"], kept["name"], kept["sha256"]) == (asset["id"], "notes.txt", asset["sha256"])
+    stranger = (await people.member(Role.owner)).client
+    foreign = (await stranger.post("/api/v1/assets", files=upload)).json()
+    body = {"workflow_id": workflow, "inputs": {"file": {"asset": foreign["id"]}}}
+    found = problem(await client.post("/api/v1/instances", json=body), 422)
+    assert foreign["id"] in found["complaints"][0]["message"]
+
+
+async def test_lists_page_and_narrow(client: httpx.AsyncClient, theirs: World) -> None:
+    sums, works = await save(client, SUM), await save(client, document(node("work")))
+    for _ in range(3):
+        await start(client, sums, inputs={"n": 1})
+    open_one = await start(client, works)
+    first = await read(client, "?limit=2")
+    second = await read(client, f"?limit=2&cursor={first['next_cursor']}")
+    assert first["items"][0]["id"] == open_one["id"]
+    assert len(first["items"]) == len(second["items"]) == 2
+    assert second["next_cursor"] is None
+    assert {one["workflow_id"] for one in (await read(client, f"?workflow_id={sums}"))["items"]} == {sums}
+    waiting = (await read(client, "?status=pending&status=running"))["items"]
+    assert [one["id"] for one in waiting] == [open_one["id"]]
+    assert "inputs" not in waiting[0]
+
+
+async def test_steps_show_tries_progress_and_errors(client: httpx.AsyncClient, theirs: World) -> None:
+    work = node("work", retry={"max": 1, "backoff_s": 0})
+    made = await start(
+        client, await save(client, document(node("first", "core.set", with_={"value": 1}), work))
+    )
+    hand = theirs.worker()
+    job = await hand.must_claim()
+    await hand.report(job, progress_fraction=0.5, progress_message="Half way")
+    await hand.fail(job, ErrorClass.transient, "Not now.")
+    again = await hand.must_claim()
+    await hand.report(
+        again, progress_fraction=0.25, logs=[LogLine(at="2026-11-23T22:00:00Z", level="info", message="hi")]
+    )
+    steps = (await read(client, f"/{made['id']}/steps"))["items"]
+    assert {step["node_id"] for step in steps} == {"first", "work"}
+    (shown,) = [step for step in steps if step["node_id"] == "work"]
+    assert (shown["status"], shown["progress_fraction"], shown["attempts_used"]) == ("running", 0.25, 1)
+    assert [one["status"] for one in shown["attempts"]] == ["failed", "leased"]
+    assert shown["attempts"][0]["error"]["message"] == "Not now."
+    logs = (await read(client, f"/{made['id']}/steps/{shown['id']}/logs"))["items"]
+    assert [line["message"] for line in logs] == ["hi"]
+    assert (await read(client, f"/{made['id']}/steps/{shown['id']}/logs?after={logs[0]['id']}"))[
+        "items"
+    ] == []
+
+
+async def test_the_items_of_a_fan_out_come_in_pages_of_their_own(
+    client: httpx.AsyncClient, theirs: World
+) -> None:
+    definition = document(
+        node("spread", each="{{ inputs.list }}", with_={"value": "{{ item }}"}),
+        inputs={"list": {"type": "json"}},
+    )
+    made = await start(client, await save(client, definition), inputs={"list": list(range(5))})
+    (step,) = (await read(client, f"/{made['id']}/steps"))["items"]
+    assert step["items"] == {"total": 5, "done": 0, "failed": 0}
+    await theirs.drain()
+    first = await read(client, f"/{made['id']}/steps?parent={step['id']}&limit=3")
+    rest = await read(client, f"/{made['id']}/steps?parent={step['id']}&cursor={first['next_cursor']}")
+    assert [item["path"] for item in first["items"] + rest["items"]] == [[0], [1], [2], [3], [4]]
+    assert [item["outputs"]["value"] for item in rest["items"]] == [3, 4]
+    (step,) = (await read(client, f"/{made['id']}/steps"))["items"]
+    assert step["items"] == {"total": 5, "done": 5, "failed": 0}
+    problem(await client.get(f"/api/v1/instances/{made['id']}/steps?cursor=walrus"), 400)
+
+
+async def test_events_are_asked_for_behind_a_number(client: httpx.AsyncClient) -> None:
+    made = await start(client, await save(client, SUM), inputs={"n": 1})
+    events = (await read(client, f"/{made['id']}/events"))["items"]
+    assert [event["seq"] for event in events] == [1, 2, 3]
+    assert made["event_seq"] == 3
+    assert events[1]["data"]["node"] == "twice"
+    assert (await read(client, f"/{made['id']}/events?after=2"))["items"] == events[2:]
+    assert (await read(client, f"/{made['id']}/events?after=1&limit=1"))["items"] == events[1:2]
+
+
+async def test_cancel_ends_it_and_says_by_whom(client: httpx.AsyncClient, person: Person) -> None:
+    made = await start(client, await save(client, document(node("work"))))
+    ended = (await client.post(f"/api/v1/instances/{made['id']}/cancel")).json()
+    assert (ended["status"], UUID(ended["cancelled_by"])) == ("cancelled", person.user_id)
+    done = await start(client, await save(client, SUM), inputs={"n": 1})
+    problem(await client.post(f"/api/v1/instances/{done['id']}/cancel"), 409)
+
+
+async def test_another_organization_finds_none_of_it(client: httpx.AsyncClient, people: People) -> None:
+    made = await start(client, await save(client, SUM), inputs={"n": 1})
+    stranger = (await people.member(Role.owner)).client
+    for address in ("", "/steps", "/events", f"/steps/{new_id()}/logs"):
+        problem(await stranger.get(f"/api/v1/instances/{made['id']}{address}"), 404)
+    problem(await stranger.post(f"/api/v1/instances/{made['id']}/cancel"), 404)
+    assert (await read(stranger, ""))["items"] == []
+
+
+async def test_a_viewer_watches_but_starts_and_cancels_nothing(
+    client: httpx.AsyncClient, people: People, person: Person
+) -> None:
+    workflow = await save(client, document(node("work")))
+    made = await start(client, workflow)
+    viewer = (await people.member(Role.viewer, person.organization_id)).client
+    assert (await read(viewer, f"/{made['id']}"))["id"] == made["id"]
+    problem(await viewer.post("/api/v1/instances", json={"workflow_id": workflow, "inputs": {}}), 403)
+    problem(await viewer.post(f"/api/v1/instances/{made['id']}/cancel"), 403)
