@@ -6,7 +6,7 @@ numbers and the tables of allowed moves are kept here and nowhere else, so no mo
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from app.engine.storable import storable
 from app.flow.messages import StepError
 from app.flow.plan import blank
 from app.flow.program import Program, ProgramNode
+from app.flow.sizes import weight_of
 from app.flow.states import (
     ATTEMPT_MOVES,
     INSTANCE_MOVES,
@@ -29,6 +30,10 @@ from app.flow.states import (
 )
 from app.kit.ids import AttemptId, InstanceId, StepId, UserId, new_id
 from app.store.database import Row, Transaction
+
+# What one move may write, in characters. Postgres takes 256 MB of rows in one parameter, and a value that
+# each of two thousand steps hands on is one value in memory but two thousand on disk.
+MAX_WEIGHT: Final = 80_000_000
 
 _BUSY = (StepStatus.queued, StepStatus.running)
 
@@ -53,6 +58,7 @@ class Board:
         self._outputs: dict[str, Mapping[str, Any]] = {}
         self._inputs = instance.inputs
         self._stalled: str | None = None
+        self._weight = 0
 
     # Reading ---------------------------------------------------------------------------------------------
 
@@ -60,6 +66,16 @@ class Board:
     def has_ended(self) -> bool:
         """Whether this instance is over."""
         return is_settled(INSTANCE_MOVES, self.instance.status)
+
+    @property
+    def is_too_heavy(self) -> bool:
+        """Whether the values of this move's steps are more than it may write."""
+        return self._weight > MAX_WEIGHT
+
+    def weigh(self, value: Any) -> None:
+        """Count a value that this move is going to write."""
+        if value is not None and not self.is_too_heavy:
+            self._weight += weight_of(value, MAX_WEIGHT)
 
     def add(self, rows: Iterable[Row]) -> None:
         """Put rows read from the database on the board, unless a newer one lies there."""
@@ -143,6 +159,8 @@ class Board:
         """Put a new step on the board."""
         self._made.add(step.id)
         self._put(step)
+        self.weigh(step.inputs)
+        self.weigh(step.item)
         if step.parent_id is None:
             self._recount(open_by=1, busy_by=0)
         return step
@@ -150,6 +168,8 @@ class Board:
     def note(self, step: StepRow, **changes: Any) -> StepRow:
         """Change a step without moving its state."""
         changed = replace(step, **changes)
+        for name in ("inputs", "outputs", "item"):
+            self.weigh(changes.get(name))
         self._put(changed)
         self._changed.add(changed.id)
         return changed

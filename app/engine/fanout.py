@@ -57,6 +57,8 @@ async def _fill(walk: Walk, parent: StepRow, node: ProgramNode, items: list[Any]
             if items is None:
                 items = await walk.board.tx.fetch_value(statements.LOAD_LIST, {"id": parent.id})
             parent = await _make_page(walk, parent, node, items)
+        if walk.board.is_too_heavy:  # the walk ends the instance
+            return parent
         item = await walk.board.item(parent, parent.items_started)
         parent = walk.board.note(
             parent, items_started=parent.items_started + 1, items_open=parent.items_open + 1
@@ -90,6 +92,8 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, items: list
             item=items[ordinal],
         )
         match plan.open_item(node, scope, items[ordinal], ordinal):
+            case plan.Run() if board.is_too_heavy:  # the instance ends here, its values need not be written
+                board.make(step)
             case plan.Run(inputs):
                 board.make(replace(step, inputs=inputs))
             case plan.Broken(error):

@@ -9,7 +9,6 @@ import asyncio
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from app.engine import fanout
 from app.engine.board import Board
@@ -55,10 +54,12 @@ class Walk:
     # One round after another -----------------------------------------------------------------------------
 
     async def _go_on(self, ready: list[StepRow]) -> None:
+        self._refuse_too_much(None)
         while ready:
             settled: list[StepRow] = []
             for step in ready:
                 settled += await self._open(step)
+                self._refuse_too_much(step)
             ready = await self._unlock(settled)
         if not self.board.has_ended and self.board.instance.open_steps == 0:
             await self._complete_instance()
@@ -86,7 +87,23 @@ class Walk:
             error = plan.bad_expression(exc)
             board.fail(InstanceError(error_class=error.error_class, message=error.message))
         else:
-            board.complete(outputs)
+            board.weigh(outputs)
+            self._refuse_too_much(None)
+            if not board.has_ended:
+                board.complete(outputs)
+
+    def _refuse_too_much(self, step: StepRow | None) -> None:
+        """End the instance when what its steps hand on is more than one move may write."""
+        if not self.board.is_too_heavy or self.board.has_ended:
+            return
+        self.board.fail(
+            InstanceError(
+                error_class=ErrorClass.refused,
+                message="The values of this instance are too large to be kept together.",
+                remedy="Hand large contents on as files, or split the work over several instances.",
+                step=None if step is None else step.node_id,
+            )
+        )
 
     # Opening one step ------------------------------------------------------------------------------------
 
@@ -117,9 +134,8 @@ class Walk:
     def queue(self, step: StepRow, node: ProgramNode, inputs: dict[str, Any] | None = None) -> StepRow:
         """Let a worker run a step; None: its inputs are written already, as an item's are."""
         self.board.queue_attempt(step, node, number=1, cause="first")
-        if inputs is not None:
-            step = replace(step, inputs=inputs)
-        return self.board.move_step(step, StepStatus.queued, silent=step.parent_id is not None)
+        changes: dict[str, Any] = {} if inputs is None else {"inputs": inputs}
+        return self.board.move_step(step, StepStatus.queued, silent=step.parent_id is not None, **changes)
 
     def _evaluate(self, step: StepRow, inputs: dict[str, Any]) -> StepRow:
         silent = step.parent_id is not None  # a fan-out over 10,000 inline items is one fact, not 10,000

@@ -25,7 +25,7 @@ from cel_expr_python import cel
 
 from app.flow.port_rules import item_of
 from app.flow.scanner import GROWING, Token, loops_of, tokens_of
-from app.flow.sizes import depth_of, items_in
+from app.flow.sizes import depth_of, items_in, weight_of
 from app.flow.translate import locate, say_compile_error, say_run_error
 from app.flow.wording import say_type
 
@@ -35,6 +35,7 @@ MAX_GROWTH: Final = 64  # how often nested loops may repeat one value: [x].map(a
 MAX_DEPTH: Final = 64  # the library walks values by recursion, and 20,000 levels end the process
 MAX_RESULT_ITEMS: Final = 200_000
 MAX_RESULT_CHARACTERS: Final = 5_000_000
+MAX_ADDED: Final = 50_000_000  # characters that “+” may put together on the way: x + x + x … a thousand times
 
 _T: Final = cel.Type
 _TYPES: Final = {
@@ -45,6 +46,8 @@ _TYPES: Final = {
     "json": _T.DYN,
     **dict.fromkeys(("image", "video", "audio", "file", "map"), _T.Map(_T.STRING, _T.DYN)),
 }
+
+TOO_LARGE: Final = "The result is too large for an expression; let a step make it."
 
 
 class Fault(Exception):
@@ -79,17 +82,20 @@ class Environment:
         except RuntimeError as exc:
             start, message = locate(text, str(exc))
             raise Fault(start, say_compile_error(message, text)) from None
-        return Compiled(program, text, growth, any(True for _ in loops_of(tokens))), _type_of(checked, text)
+        has_loops = any(True for _ in loops_of(tokens))
+        additions = sum(token.text == "+" for token in tokens)
+        return Compiled(program, text, growth, has_loops, additions), _type_of(checked, text)
 
 
 class Compiled:
     """An expression ready to run, any number of times, from any thread."""
 
-    def __init__(self, program: Any, text: str, growth: int, has_loops: bool) -> None:
+    def __init__(self, program: Any, text: str, growth: int, has_loops: bool, additions: int) -> None:
         self._program = program
         self._text = text
         self._growth = growth
         self._has_loops = has_loops
+        self._most = MAX_ADDED // (additions + 1) if additions else None
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """The result as plain JSON values. `values`: one for each dotted name. Raises Fault."""
@@ -99,13 +105,15 @@ class Compiled:
                 f"map and filter handle at most {MAX_LOOP_ITEMS:,} items in one expression; "
                 "fan the list out with “each” instead.",
             )
+        if self._most and sum(weight_of(value, self._most) for value in values.values()) > self._most:
+            raise Fault(0, TOO_LARGE)
         try:
             result = self._program.eval(data=values)
             kind = result.type()
             if kind == _T.ERROR:
                 raise Fault(0, say_run_error(result.plain_value(), self._text))
             if kind in _SCALARS:
-                return _plain_number(result.plain_value())
+                return _Unpacking().scalar(result.plain_value())
             return _Unpacking().lazily(result) if self._has_loops else _Unpacking().eagerly(result)
         except RuntimeError as exc:
             raise Fault(0, say_run_error(str(exc), self._text)) from None
@@ -209,7 +217,7 @@ class _Unpacking:
         if isinstance(value, dict):
             self._count(len(value), 0)
             return {self._key(key): self._open(item) for key, item in value.items()}
-        return self._scalar(value)
+        return self.scalar(value)
 
     def _checked(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -218,9 +226,10 @@ class _Unpacking:
         if isinstance(value, dict):
             self._count(len(value), 0)
             return {self._key(key): self._checked(item) for key, item in value.items()}
-        return self._scalar(value)
+        return self.scalar(value)
 
-    def _scalar(self, value: Any) -> Any:
+    def scalar(self, value: Any) -> Any:
+        """One value that holds no others. Raises Fault."""
         match value:
             case str():
                 self._count(0, len(value))
@@ -245,7 +254,7 @@ class _Unpacking:
         self._items += items
         self._characters += characters
         if self._items > MAX_RESULT_ITEMS or self._characters > MAX_RESULT_CHARACTERS:
-            raise Fault(0, "The result is too large for an expression; let a step make it.")
+            raise Fault(0, TOO_LARGE)
 
 
 def _nulls_in(value: Any) -> int:

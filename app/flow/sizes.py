@@ -36,6 +36,22 @@ def items_in(values: Iterable[Any], limit: int) -> int:
     return total
 
 
+def weight_of(value: Any, limit: int) -> int:
+    """About how many characters a value has, counted no further than the limit; each scalar adds 8."""
+    weight, open_values = 0, [value]
+    while open_values and weight <= limit:
+        here = open_values.pop()
+        weight += 8
+        if isinstance(here, str):
+            weight += len(here)
+        elif isinstance(here, dict):
+            weight += sum(map(len, here))
+            open_values.extend(here.values())
+        elif isinstance(here, list):
+            open_values.extend(here)
+    return weight
+
+
 def holds_nul(value: Any) -> bool:
     """Whether a text or a name in a value holds U+0000, which Postgres stores in no jsonb."""
     open_values = [value]

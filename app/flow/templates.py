@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from app.flow.complaints import Enough
+from app.flow.expressions import MAX_RESULT_CHARACTERS, TOO_LARGE
 from app.flow.placed import Complain, Expression, ExpressionFailed, Scope
 from app.flow.scanner import Piece, Unclosed, split
 from app.flow.wording import number
@@ -47,7 +48,15 @@ class Joined(msgspec.Struct, frozen=True):
 
     def render(self, scope: Scope) -> str:
         """The text. Raises ExpressionFailed."""
-        return "".join(part if isinstance(part, str) else _spoken(part, scope) for part in self.parts)
+        pieces: list[str] = []
+        length = 0
+        for part in self.parts:
+            piece = part if isinstance(part, str) else _spoken(part, scope)
+            length += len(piece)
+            if length > MAX_RESULT_CHARACTERS and not isinstance(part, str):
+                raise ExpressionFailed(part.node, part.field, part.column, TOO_LARGE)
+            pieces.append(piece)
+        return "".join(pieces)
 
 
 def _spoken(expression: Expression, scope: Scope) -> str:

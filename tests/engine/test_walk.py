@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from app.engine import board
 from app.flow.messages import ErrorClass
 from tests.engine.world import World, node
 
@@ -169,3 +172,34 @@ async def test_numbers_count_per_workflow(world: World) -> None:
     )
     numbers = [(await world.start_version(version)).number for _ in range(3)]
     assert numbers == [1, 2, 3]
+
+
+async def test_values_too_large_to_be_kept_together_end_the_instance_and_not_the_box(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "MAX_WEIGHT", 80_000)
+    chain = [node("s0", "core.set", with_={"value": "{{ inputs.text }}"})]
+    chain += [
+        node(f"s{place}", "core.set", with_={"value": f"{{{{ steps.s{place - 1}.outputs.value }}}}"})
+        for place in range(1, 60)
+    ]
+    instance = await world.start(*chain, given={"text": "x" * 1_000}, inputs={"text": {"type": "text"}})
+    row = await world.instance(instance)
+    assert row["status"] == "failed"
+    assert (row["error"]["class"], row["error"]["step"]) == ("refused", "s39")
+    await world.events(instance)
+
+
+async def test_a_fan_out_whose_items_are_too_large_together_ends_in_words(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "MAX_WEIGHT", 80_000)
+    for kind in ("core.set", "debug.work"):
+        instance = await world.start(
+            node("spread", kind, each="{{ inputs.list }}", with_={"value": "{{ inputs.text }}"}),
+            given={"list": list(range(200)), "text": "x" * 1_000},
+            inputs={"text": {"type": "text"}, "list": {"type": "json"}},
+        )
+        row = await world.instance(instance)
+        assert (row["status"], row["error"]["class"]) == ("failed", "refused")
+        await world.events(instance)

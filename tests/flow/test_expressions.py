@@ -305,6 +305,16 @@ def test_a_result_that_names_one_large_value_often_is_refused() -> None:
         compiled.evaluate({"inputs.list": list(range(1_000))})
 
 
+def test_text_that_doubles_from_step_to_step_is_refused_before_it_fills_the_memory() -> None:
+    compiled, _ = ENVIRONMENT.compile("inputs.title + inputs.title")
+    with pytest.raises(Fault, match="too large for an expression"):
+        compiled.evaluate({"inputs.title": "x" * 2_500_001})
+    ten = f"({'+'.join(['inputs.title'] * 10)})"
+    compiled, _ = ENVIRONMENT.compile("+".join([ten] * 10))
+    with pytest.raises(Fault, match="too large for an expression"):
+        compiled.evaluate({"inputs.title": "x" * 1_000_000})
+
+
 def test_values_nested_out_of_reach_are_refused_in_words() -> None:
     value: Any = 1
     for _ in range(20_000):

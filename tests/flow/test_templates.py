@@ -204,3 +204,8 @@ def test_values_become_text_as_people_write_them() -> None:
         "[1]",
         "2.jpeg",
     ]
+
+
+def test_text_joined_of_large_values_has_a_bound() -> None:
+    with pytest.raises(ExpressionFailed, match="too large for an expression"):
+        rendered("{{ inputs.title }}, " * 6, title="x" * 1_000_000)
