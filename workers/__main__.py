@@ -8,7 +8,8 @@ import uvloop
 from app.flow.messages import Lane
 from app.kit.log import configure, get_logger
 from app.kit.settings import SettingsFaults, load_settings
-from workers.main import EXIT_UNUSABLE, Unusable, serve
+from workers.main import EXIT_UNUSABLE, serve
+from workers.standing import Unusable
 
 USAGE = "usage: python -m workers cpu|gpu\n"
 

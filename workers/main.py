@@ -6,20 +6,15 @@ helps: it exits with status 78 and a sentence, and whoever supervises it sees th
 """
 
 import asyncio
-import contextlib
 import os
 import random
 import signal
 import socket
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from app.flow.messages import Gpu, Heartbeat, Job, Lane, LaneSlots, Outcome, Register
 from app.kit.blobs import BlobFolder
-from app.kit.codec import decode_any
 from app.kit.log import get_logger
 from app.kit.outgoing import Outgoing
 from app.kit.settings import Settings
@@ -30,9 +25,10 @@ from workers.children import ChildHost
 from workers.gateway import Gateway
 from workers.lane import Ending
 from workers.lane import LaneSlots as Slots
-from workers.memory import Cards, cpu_slots, process_memory_bytes
+from workers.memory import Cards, process_memory_bytes
 from workers.refusals import ApiAway, Refused, WrongSecret
 from workers.scratch import Scratch
+from workers.standing import Unusable, box_id, own_ports, secret_of, slots_of, version
 
 log = get_logger(__name__)
 
@@ -45,10 +41,6 @@ LEAVE_LIMIT_S: Final = (
 GOODBYE_LIMIT_S: Final = 1.0
 
 
-class Unusable(Exception):
-    """This worker cannot work until somebody changes something; the sentence says what."""
-
-
 class Worker:
     """The parts of one worker process and their life."""
 
@@ -57,17 +49,17 @@ class Worker:
         self._settings = settings
         self._cards = Cards() if lane is Lane.gpu else None
         self._gpus: list[Gpu] = self._cards.read() if self._cards is not None else []
-        self._slots = _slots(lane, settings, len(self._gpus))
-        self._box_id = _box_id(settings)
+        self._slots = slots_of(lane, settings, len(self._gpus))
+        self._box_id = box_id(settings)
         self._children = [
             ChildHost(index if index < len(self._gpus) else None, settings.model_idle_s)
             for index in range(self._slots if lane is Lane.gpu else 0)
         ]
         self._gateway = Gateway(
-            settings.api_url, _secret(settings), self._introduce, on_registered=self._on_registered
+            settings.api_url, secret_of(settings), self._introduce, on_registered=self._on_registered
         )
         self._threads = ThreadPoolExecutor(max_workers=self._slots + 2, thread_name_prefix="step")
-        self._outgoing = Outgoing(settings.outgoing_allow, own_ports=_own_ports(settings))
+        self._outgoing = Outgoing(settings.outgoing_allow, own_ports=own_ports(settings))
         self._work = Slots(lane, self._slots, self._gateway, self._perform, on_free=self._on_free)
         self._bell: Bell | None = None
         self._shop: Workshop | None = None
@@ -106,6 +98,8 @@ class Worker:
                 asyncio.create_task(self._beat()),
                 asyncio.create_task(self._stand_by()),
             ]
+            if self._cards is not None and self._gpus:
+                services.append(asyncio.create_task(self._watch_cards(self._cards)))
             try:
                 await asyncio.wait([stopping, *services], return_when=asyncio.FIRST_COMPLETED)
                 for service in services:
@@ -167,7 +161,7 @@ class Worker:
             name=self._settings.worker_name or f"{self._lane}@{socket.gethostname()}",
             host=socket.gethostname(),
             pid=os.getpid(),
-            version=_version(),
+            version=version(),
             lanes=[LaneSlots(self._lane, self._slots)],
             gpus=self._gpus,
             box_id=self._box_id,
@@ -199,10 +193,11 @@ class Worker:
         while True:
             await asyncio.sleep(interval_s)
             try:
-                beat = await self._gateway.heartbeat(await self._pulse())
-            except (ApiAway, Refused) as exc:
+                async with asyncio.timeout(interval_s):  # the next one is as good, and a lease lasts four
+                    beat = await self._gateway.heartbeat(self._pulse())
+            except (ApiAway, Refused, TimeoutError) as exc:
                 if not is_away:
-                    log.warning("heartbeat not delivered", action="beat_failed", error=str(exc))
+                    log.warning("heartbeat not delivered", action="beat_failed", error=repr(exc))
                 is_away = True
                 continue
             is_away = False
@@ -211,9 +206,13 @@ class Worker:
             for attempt_id in beat.lost:
                 self._work.stop(attempt_id, Ending.lost)
 
-    async def _pulse(self) -> Heartbeat:
-        if self._cards is not None:
-            self._gpus = await asyncio.to_thread(self._cards.read)
+    async def _watch_cards(self, cards: Cards) -> None:
+        """Keep the cards' facts fresh; apart from the heartbeat, because a lost card can hang NVML."""
+        while True:
+            await asyncio.sleep(self._gateway.identity.heartbeat_s)
+            self._gpus = await asyncio.to_thread(cards.read)
+
+    def _pulse(self) -> Heartbeat:
         pids = [os.getpid(), *(child.pid for child in self._children if child.pid is not None)]
         return Heartbeat(
             leases=self._work.leases,
@@ -226,21 +225,17 @@ class Worker:
         """Stop taking, end the steps, give their leases back, end the children."""
         for service in services:
             service.cancel()
-        await asyncio.wait(services)
+        await asyncio.wait(services, timeout=GOODBYE_LIMIT_S / 2)
         await self._work.leave(LEAVE_LIMIT_S)
-        await asyncio.gather(*(child.close() for child in self._children))
+        goodbyes = [self._gateway.leave(), self._outgoing.close(), *(one.close() for one in self._children)]
         if self._bell is not None:
-            await self._bell.close()
-        try:
-            async with asyncio.timeout(GOODBYE_LIMIT_S):
-                await self._gateway.leave()
-        except (ApiAway, Refused, TimeoutError) as exc:
-            log.warning(
-                "left without a goodbye; the leases run out by themselves", action="leave", error=repr(exc)
-            )
-        except Exception as exc:  # noqa: BLE001  nothing may keep a stopping worker
-            log.warning("left without a goodbye", action="leave", error=repr(exc))
-        await self._outgoing.close()
+            goodbyes.append(self._bell.close())
+        ends = [asyncio.ensure_future(one) for one in goodbyes]
+        _, late = await asyncio.wait(ends, timeout=GOODBYE_LIMIT_S)
+        failures = [repr(one.exception()) for one in ends if one.done() and one.exception() is not None]
+        if late or failures:
+            # Nothing may keep a stopping worker; what it held goes on when the leases run out.
+            log.warning("left without a goodbye", action="leave", errors=failures, late=len(late))
         self._threads.shutdown(wait=False, cancel_futures=True)
         if self._scratch is not None:
             self._scratch.close()
@@ -254,49 +249,3 @@ async def serve(lane: Lane, settings: Settings) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, worker.stop)
     await worker.run()
-
-
-def _slots(lane: Lane, settings: Settings, gpus: int) -> int:
-    if lane is Lane.gpu:
-        return settings.gpu_slots or max(1, gpus)
-    return settings.cpu_slots or cpu_slots()
-
-
-def _secret(settings: Settings) -> str:
-    secret = settings.keys.worker_shared_secret
-    if secret is None:
-        raise Unusable(
-            "there is no WORKER_SHARED_SECRET and no keys/worker_shared_secret this user may read; set the "
-            "variable, or start the box once so that it makes its keys"
-        )
-    return secret
-
-
-def _own_ports(settings: Settings) -> set[int]:
-    """What steps may never reach on this machine, whatever is allowed: the box's own doors."""
-    urls = (settings.api_url, settings.redis.url, settings.database.app_url)
-    return {settings.port} | {port for url in urls if (port := _port(url)) is not None}
-
-
-def _port(url: str) -> int | None:
-    """The port an address names; none for sockets."""
-    try:
-        return urlsplit(url).port
-    except ValueError:
-        return None
-
-
-def _box_id(settings: Settings) -> str | None:
-    """The volume's id, when this worker can write into its blob folder; then it shares the bytes."""
-    with contextlib.suppress(OSError, ValueError):
-        facts = decode_any((settings.workspace / "studio.json").read_bytes())
-        settings.blobs_dir.mkdir(parents=True, exist_ok=True)
-        if os.access(settings.blobs_dir, os.W_OK | os.X_OK):
-            return str(facts["box_id"])
-    return None
-
-
-def _version() -> str:
-    """The version in pyproject.toml, which lies beside the code natively and in the image."""
-    with (Path(__file__).parent.parent / "pyproject.toml").open("rb") as file:
-        return str(tomllib.load(file)["project"]["version"])

@@ -7,6 +7,7 @@ before a decompression bomb could go off in a later step.
 """
 
 import json
+import os
 import subprocess
 import warnings
 from pathlib import Path, PurePath
@@ -201,6 +202,7 @@ def _probe(path: Path) -> tuple[list[dict[str, Any]], float | None]:
             capture_output=True,
             timeout=PROBE_TIMEOUT_S,
             check=False,
+            env={"PATH": os.environ.get("PATH", os.defpath)},  # nothing of ours, no secret
         )
         facts = json.loads(done.stdout or b"{}")
         length = facts.get("format", {}).get("duration")

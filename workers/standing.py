@@ -1,0 +1,64 @@
+"""Where a worker stands: what its settings, its machine and its volume make of it."""
+
+import contextlib
+import os
+import tomllib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.flow.messages import Lane
+from app.kit.codec import decode_any
+from app.kit.settings import Settings
+from workers.memory import cpu_slots
+
+
+class Unusable(Exception):
+    """This worker cannot work until somebody changes something; the sentence says what."""
+
+
+def slots_of(lane: Lane, settings: Settings, gpus: int) -> int:
+    """How many steps of the lane to run at once: as set, else by the CPU quota or the cards."""
+    if lane is Lane.gpu:
+        return settings.gpu_slots or max(1, gpus)
+    return settings.cpu_slots or cpu_slots()
+
+
+def secret_of(settings: Settings) -> str:
+    """The shared secret. Raises Unusable when there is none."""
+    secret = settings.keys.worker_shared_secret
+    if secret is None:
+        raise Unusable(
+            "there is no WORKER_SHARED_SECRET and no keys/worker_shared_secret this user may read; set the "
+            "variable, or start the box once so that it makes its keys"
+        )
+    return secret
+
+
+def own_ports(settings: Settings) -> set[int]:
+    """What steps may never reach on this machine, whatever is allowed: the box's own doors."""
+    urls = (settings.api_url, settings.redis.url, settings.database.app_url)
+    return {settings.port} | {port for url in urls if (port := _port(url)) is not None}
+
+
+def _port(url: str) -> int | None:
+    """The port an address names; none for sockets."""
+    try:
+        return urlsplit(url).port
+    except ValueError:
+        return None
+
+
+def box_id(settings: Settings) -> str | None:
+    """The volume's id, when this worker can write into its blob folder; then it shares the bytes."""
+    with contextlib.suppress(OSError, ValueError):
+        facts = decode_any((settings.workspace / "studio.json").read_bytes())
+        settings.blobs_dir.mkdir(parents=True, exist_ok=True)
+        if os.access(settings.blobs_dir, os.W_OK | os.X_OK):
+            return str(facts["box_id"])
+    return None
+
+
+def version() -> str:
+    """The version in pyproject.toml, which lies beside the code natively and in the image."""
+    with (Path(__file__).parent.parent / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
