@@ -92,6 +92,10 @@ class Board:
         """The step of a node, as it stands now; it must have been loaded."""
         return self._steps[self._by_node[node_id]]
 
+    def has(self, node_id: str) -> bool:
+        """Whether the step of this node lies on the board."""
+        return node_id in self._by_node
+
     async def load_nodes(self, nodes: Iterable[str]) -> None:
         """Make sure that the steps of these nodes lie on the board."""
         missing = [node for node in nodes if node not in self._by_node]

@@ -19,9 +19,10 @@ from app.engine.programs import Programs
 from app.engine.start import Started, StartRequest
 from app.engine.sweep import Swept
 from app.flow.catalog import Catalog
+from app.flow.definition import Definition
 from app.flow.messages import Beat, Finish, Finished, Job, Lane, Lease, Report
 from app.flow.states import InstanceStatus
-from app.kit.ids import AttemptId, InstanceId, UserId, WorkerId
+from app.kit.ids import AttemptId, InstanceId, UserId, VersionId, WorkerId
 from app.steps.base import Declaration
 from app.steps.discovery import step_types
 from app.store.bus import Bus
@@ -51,6 +52,10 @@ class Engine:
             bus=bus,
             assets=assets,
         )
+
+    async def definition(self, tx: Transaction, version_id: VersionId) -> Definition:
+        """The document of a version, read once per process. Raises VersionNotFound, Invalid."""
+        return (await self._parts.programs.get(tx, version_id)).definition
 
     async def start(self, tx: Transaction, request: StartRequest) -> Started:
         """Begin an instance inside the caller's transaction.

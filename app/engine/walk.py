@@ -69,7 +69,10 @@ class Walk:
         program, board = self.board.program, self.board
         if not settled or board.has_ended:
             return []
-        await board.load_nodes(plan.reach(program, (step.node_id for step in settled)))
+        if not all(
+            board.has(node_id) for step in settled for node_id in program.nodes[step.node_id].successors
+        ):
+            await board.load_nodes(plan.reach(program, (step.node_id for step in settled)))
         ready: list[StepRow] = []
         for step in settled:
             for node_id in program.nodes[step.node_id].successors:

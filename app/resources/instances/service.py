@@ -10,9 +10,8 @@ from app.engine.engine import Engine
 from app.engine.errors import InstanceNotFound
 from app.engine.start import StartRequest
 from app.flow.definition import Definition
-from app.flow.document import parse
 from app.flow.inputs import asset_ids, prepare_inputs, with_assets
-from app.kit.ids import StepId, UserId, VersionId, parse_id
+from app.kit.ids import StepId, UserId, parse_id
 from app.resources.assets.service import values_of
 from app.resources.instances import model
 from app.resources.instances.schemas import (
@@ -27,6 +26,7 @@ from app.resources.instances.schemas import (
     view,
 )
 from app.resources.workflows import service as workflows
+from app.resources.workflows.service import VersionNotFound
 from app.store.database import Transaction
 
 
@@ -34,17 +34,16 @@ async def start(
     tx: Transaction, engine: Engine, new: NewInstance, *, created_by: UserId, source: str = "api"
 ) -> InstanceView:
     """Check the inputs and begin. Raises WorkflowNotFound, VersionNotFound, Invalid with every complaint."""
-    workflow = await workflows.get(tx, new.workflow_id)
-    version_id, document = workflow.version_id, workflow.definition
-    if new.version is not None and new.version != workflow.version:
-        older = await workflows.get_version(tx, new.workflow_id, new.version)
-        version_id, document = older.id, older.definition
-    definition = parse(document)
+    version_id = await model.find_version(tx, new.workflow_id, new.version)
+    if version_id is None:
+        await workflows.refuse_unknown(tx, new.workflow_id)
+        raise VersionNotFound
+    definition = await engine.definition(tx, version_id)
     inputs = await _resolved(tx, definition, prepare_inputs(definition, new.inputs))
     started = await engine.start(
         tx,
         StartRequest(
-            version_id=VersionId(version_id),
+            version_id=version_id,
             inputs=inputs,
             source=source,
             created_by=created_by,
