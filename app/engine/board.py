@@ -34,6 +34,7 @@ from app.store.database import Row, Transaction
 # What one move may write, in characters. Postgres takes 256 MB of rows in one parameter, and a value that
 # each of two thousand steps hands on is one value in memory but two thousand on disk.
 MAX_WEIGHT: Final = 80_000_000
+VALUES: Final = ("inputs", "outputs", "item")
 
 _BUSY = (StepStatus.queued, StepStatus.running)
 
@@ -162,9 +163,7 @@ class Board:
     def make(self, step: StepRow) -> StepRow:
         """Put a new step on the board."""
         self._made.add(step.id)
-        self._put(step)
-        self.weigh(step.inputs)
-        self.weigh(step.item)
+        self._put(self._weighed(step, VALUES))
         if step.parent_id is None:
             self._recount(open_by=1, busy_by=0)
         return step
@@ -172,8 +171,7 @@ class Board:
     def note(self, step: StepRow, **changes: Any) -> StepRow:
         """Change a step without moving its state."""
         changed = replace(step, **changes)
-        for name in ("inputs", "outputs", "item"):
-            self.weigh(changes.get(name))
+        changed = self._weighed(changed, [name for name in VALUES if changes.get(name) is not None])
         self._put(changed)
         self._changed.add(changed.id)
         return changed
@@ -367,6 +365,14 @@ class Board:
             self._by_node[step.node_id] = step.id
         else:
             self._by_place[step.parent_id, step.ordinal] = step.id
+
+    def _weighed(self, step: StepRow, names: Iterable[str]) -> StepRow:
+        """The step with its values counted, and without those that are more than this move may write."""
+        for name in names:
+            self.weigh(getattr(step, name))
+            if self.is_too_heavy:
+                step = replace(step, **{name: None})
+        return step
 
     def _recount(self, *, open_by: int, busy_by: int) -> None:
         if open_by or busy_by:

@@ -25,7 +25,7 @@ from cel_expr_python import cel
 
 from app.flow.port_rules import item_of
 from app.flow.scanner import GROWING, Token, loops_of, tokens_of
-from app.flow.sizes import depth_of, items_in, weight_of
+from app.flow.sizes import depth_of, items_in, largest_in
 from app.flow.translate import locate, say_compile_error, say_run_error
 from app.flow.wording import say_type
 
@@ -35,7 +35,7 @@ MAX_GROWTH: Final = 64  # how often nested loops may repeat one value: [x].map(a
 MAX_DEPTH: Final = 64  # the library walks values by recursion, and 20,000 levels end the process
 MAX_RESULT_ITEMS: Final = 200_000
 MAX_RESULT_CHARACTERS: Final = 5_000_000
-MAX_ADDED: Final = 50_000_000  # characters that “+” may put together on the way: x + x + x … a thousand times
+MAX_WORK: Final = 100_000_000  # characters (or items) that _COSTLY may go through in all rounds: 0.5 s
 
 _T: Final = cel.Type
 _TYPES: Final = {
@@ -83,30 +83,33 @@ class Environment:
             start, message = locate(text, str(exc))
             raise Fault(start, say_compile_error(message, text)) from None
         has_loops = any(True for _ in loops_of(tokens))
-        additions = sum(token.text == "+" for token in tokens)
-        return Compiled(program, text, growth, has_loops, additions), _type_of(checked, text)
+        passes = sum(token.text in _COSTLY for token in tokens)
+        if has_loops:  # perhaps over a list that the expression itself spells out
+            passes *= 1 + sum(token.text == "," for token in tokens)
+        return Compiled(program, text, growth, has_loops, passes), _type_of(checked, text)
 
 
 class Compiled:
     """An expression ready to run, any number of times, from any thread."""
 
-    def __init__(self, program: Any, text: str, growth: int, has_loops: bool, additions: int) -> None:
+    def __init__(self, program: Any, text: str, growth: int, has_loops: bool, passes: int) -> None:
         self._program = program
         self._text = text
         self._growth = growth
         self._has_loops = has_loops
-        self._most = MAX_ADDED // (additions + 1) if additions else None
+        self._passes = passes
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """The result as plain JSON values. `values`: one for each dotted name. Raises Fault."""
-        if self._has_loops and items_in(values.values(), MAX_LOOP_ITEMS) * self._growth > MAX_LOOP_ITEMS:
+        items = items_in(values.values(), MAX_LOOP_ITEMS) if self._has_loops else 0
+        if items * self._growth > MAX_LOOP_ITEMS:
             raise Fault(
                 0,
                 f"map and filter handle at most {MAX_LOOP_ITEMS:,} items in one expression; "
                 "fan the list out with “each” instead.",
             )
-        if self._most and sum(weight_of(value, self._most) for value in values.values()) > self._most:
-            raise Fault(0, TOO_LARGE)
+        if self._passes and largest_in(values.values()) * self._passes * max(items, 1) > MAX_WORK:
+            raise Fault(0, "The values are too large for this expression; let a step work on them.")
         try:
             result = self._program.eval(data=values)
             kind = result.type()
@@ -131,6 +134,7 @@ def to_cel(value: Any, kind: str) -> Any:
     return float(value) if type(value) is int else value
 
 
+_COSTLY: Final = frozenset({"+", "matches", "contains"})  # each goes through its whole value
 _SCALARS: Final = (_T.STRING, _T.DOUBLE, _T.INT, _T.BOOL)
 
 

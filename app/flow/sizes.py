@@ -52,6 +52,20 @@ def weight_of(value: Any, limit: int) -> int:
     return weight
 
 
+def largest_in(values: Iterable[Any]) -> int:
+    """The length of the longest text or list at any level."""
+    longest, open_values = 0, list(values)
+    while open_values:
+        here = open_values.pop()
+        if isinstance(here, str | list):
+            longest = max(longest, len(here))
+        if isinstance(here, dict):
+            open_values.extend(here.values())
+        elif isinstance(here, list):
+            open_values.extend(here)
+    return longest
+
+
 def holds_nul(value: Any) -> bool:
     """Whether a text or a name in a value holds U+0000, which Postgres stores in no jsonb."""
     open_values = [value]

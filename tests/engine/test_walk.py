@@ -203,3 +203,14 @@ async def test_a_fan_out_whose_items_are_too_large_together_ends_in_words(
         row = await world.instance(instance)
         assert (row["status"], row["error"]["class"]) == ("failed", "refused")
         await world.events(instance)
+
+
+async def test_a_value_that_multiplies_in_lists_is_not_even_written(world: World) -> None:
+    chain = [node("s0", "core.set", with_={"value": ["x"] * 1_000})]
+    chain += [
+        node(f"s{place}", "core.set", with_={"value": [f"{{{{ steps.s{place - 1}.outputs.value }}}}"] * 100})
+        for place in range(1, 6)
+    ]
+    instance = await world.start(*chain)
+    row = await world.instance(instance)
+    assert (row["status"], row["error"]["class"]) == ("failed", "refused")

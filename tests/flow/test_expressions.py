@@ -309,10 +309,21 @@ def test_text_that_doubles_from_step_to_step_is_refused_before_it_fills_the_memo
     compiled, _ = ENVIRONMENT.compile("inputs.title + inputs.title")
     with pytest.raises(Fault, match="too large for an expression"):
         compiled.evaluate({"inputs.title": "x" * 2_500_001})
-    ten = f"({'+'.join(['inputs.title'] * 10)})"
-    compiled, _ = ENVIRONMENT.compile("+".join([ten] * 10))
-    with pytest.raises(Fault, match="too large for an expression"):
-        compiled.evaluate({"inputs.title": "x" * 1_000_000})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+".join(["(" + "+".join(["inputs.title"] * 11) + ")"] * 11),
+        "inputs.list.filter(each, inputs.title + inputs.title == string(each)).size()",
+        "inputs.list.exists(each, inputs.title.matches(string(each)))",
+        "[" + "1, " * 150 + "1].exists(each, inputs.title.matches('(a|b)+' + string(each)))",
+    ],
+)
+def test_work_on_large_values_is_refused_before_it_holds_everybody_up(text: str) -> None:
+    compiled, _ = ENVIRONMENT.compile(text)
+    with pytest.raises(Fault, match="too large for this expression"):
+        compiled.evaluate({"inputs.title": "x" * 1_000_000, "inputs.list": list(range(2_000))})
 
 
 def test_values_nested_out_of_reach_are_refused_in_words() -> None:
