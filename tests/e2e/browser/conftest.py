@@ -10,8 +10,8 @@ from playwright.sync_api import (
     BrowserContext,
     Page,
     Playwright,
-    StorageState,
     ViewportSize,
+    expect,
     sync_playwright,
 )
 
@@ -54,6 +54,7 @@ def address(setup_link: str) -> str:
 
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         yield playwright
 
@@ -67,8 +68,8 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def signed_in(browser: Browser, setup_link: str) -> StorageState:
-    """What the browser holds after its person has claimed the box, in the way a newcomer does."""
+def claimed(browser: Browser, setup_link: str) -> None:
+    """The box has its person, who claimed it in the way a newcomer does."""
     context = browser.new_context(viewport=WINDOW)
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
@@ -79,26 +80,30 @@ def signed_in(browser: Browser, setup_link: str) -> StorageState:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Claim this box").click()
     page.get_by_role("heading", name="Workflows", exact=True).wait_for()
-    state = context.storage_state()
     context.close()
-    return state
 
 
 @pytest.fixture
-def context(
-    browser: Browser, signed_in: StorageState, address: str, request: pytest.FixtureRequest
-) -> Iterator[BrowserContext]:
-    """A fresh browser profile of the person who claimed the box."""
-    context = browser.new_context(viewport=WINDOW, storage_state=signed_in, base_url=address)
+def profile(browser: Browser, claimed: None, address: str) -> Iterator[BrowserContext]:
+    """A fresh browser profile, before a box that is claimed; nobody is signed in."""
+    context = browser.new_context(viewport=WINDOW, base_url=address)
     context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 
 
 @pytest.fixture
-def watch(context: BrowserContext, address: str) -> Iterator[Watch]:
+def context(profile: BrowserContext) -> BrowserContext:
+    """The profile of the person who claimed the box, with a sign-in of its own."""
+    answer = profile.request.post("/api/v1/auth/login", data={"email": EMAIL, "password": PASSWORD})
+    assert answer.ok, answer.text()
+    return profile
+
+
+@pytest.fixture
+def watch(profile: BrowserContext, address: str) -> Iterator[Watch]:
     """Sees to it that no story leaves an error in the console or asks another origin for anything."""
-    watch = Watch(context, address)
+    watch = Watch(profile, address)
     yield watch
     watch.judge()
 

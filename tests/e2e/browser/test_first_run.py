@@ -1,26 +1,19 @@
 """The first minutes: the box is claimed through its link, and after that one signs in and out."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.browser.conftest import EMAIL, NAME, PASSWORD, PATIENCE_MS, WINDOW
+from tests.e2e.browser.conftest import EMAIL, NAME, PASSWORD
 from tests.e2e.browser.watch import Watch
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def stranger(browser: Browser, signed_in: StorageState, address: str) -> Iterator[BrowserContext]:
-    """A browser that knows nobody, before a box that is claimed."""
-    assert signed_in
-    context = browser.new_context(viewport=WINDOW, base_url=address)
-    context.set_default_timeout(PATIENCE_MS)
-    watch = Watch(context, address)
-    yield context
-    watch.judge()
-    context.close()
+def stranger(profile: BrowserContext, watch: Watch) -> BrowserContext:
+    """A browser that knows nobody, watched."""
+    del watch  # only asked for so that it watches
+    return profile
 
 
 def sign_in(page: Page, password: str) -> None:
@@ -87,3 +80,22 @@ def test_no_token_lies_where_scripts_can_read_it(page: Page) -> None:
     expect(page.get_by_role("heading", name="Workflows", exact=True)).to_be_visible()
     assert page.evaluate("document.cookie") == ""
     assert page.evaluate("JSON.stringify([localStorage, sessionStorage])").find("ey") < 0
+
+
+def test_a_sign_in_is_renewed_without_anybody_noticing(page: Page) -> None:
+    page.goto("/workflows")
+    page.get_by_role("link", name="Picture story").wait_for()
+    page.context.clear_cookies(name="studio_access")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Assets").click()
+    expect(page.get_by_role("list", name="Assets")).to_be_visible()
+    assert "studio_access" in {cookie.get("name") for cookie in page.context.cookies()}
+
+
+def test_when_a_sign_in_has_ended_the_door_remembers_the_way(page: Page) -> None:
+    page.goto("/workflows")
+    page.get_by_role("link", name="Picture story").wait_for()
+    page.context.clear_cookies()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Assets").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    sign_in(page, PASSWORD)
+    expect(page.get_by_role("heading", name="Assets")).to_be_visible()

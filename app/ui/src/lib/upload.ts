@@ -1,57 +1,40 @@
-/** Uploads with progress: `fetch` cannot tell how far a body has come, so this is an XMLHttpRequest. */
-import { asProblem, problemFrom, Problem } from "@/lib/problem";
-import { renewSession } from "@/lib/session";
-import { t } from "@/lib/messages";
+/** Files on their way to the server: small ones travel whole, large ones in pieces. */
+import { api, take } from "@/lib/api";
+import { sendInPieces, type Handlers, type Pieces } from "@/lib/pieces";
+import { transfer } from "@/lib/transfer";
 import type { Asset } from "@/lib/types";
 
-export class UploadCancelled extends Error {}
+/** Up to this size a file travels in one request. */
+const WHOLE_BYTES = 16_000_000;
 
-type Handlers = { onProgress: (fraction: number) => void; signal: AbortSignal };
+const overHttp: Pieces = {
+  start: (file) => take(api.POST("/api/v1/assets/uploads", { body: { name: file.name, size_bytes: file.size } })),
+  received: async (id) =>
+    (await take(api.GET("/api/v1/assets/uploads/{upload_id}", { params: { path: { upload_id: id } } }))).received_bytes,
+  send: async (id, offset, piece, onSent, signal) => {
+    const answer = await transfer({
+      method: "PATCH",
+      path: `/api/v1/assets/uploads/${id}`,
+      body: piece,
+      headers: { "Content-Type": "application/octet-stream", "Upload-Offset": String(offset) },
+      onSent,
+      signal,
+    });
+    return (answer as { received_bytes: number }).received_bytes;
+  },
+  finish: (id) => take(api.POST("/api/v1/assets/uploads/{upload_id}/finish", { params: { path: { upload_id: id } } })),
+  giveUp: (id) => take(api.DELETE("/api/v1/assets/uploads/{upload_id}", { params: { path: { upload_id: id } } })),
+  pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+};
 
-function send(file: File, { onProgress, signal }: Handlers): Promise<Asset> {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    const body = new FormData();
-    body.append("file", file, file.name);
-    request.open("POST", "/api/v1/assets");
-    request.setRequestHeader("Accept", "application/json, application/problem+json");
-    request.upload.onprogress = (event) => {
-      if (event.lengthComputable) onProgress(event.loaded / event.total);
-    };
-    request.onload = () => {
-      if (request.status >= 200 && request.status < 300) resolve(JSON.parse(request.responseText) as Asset);
-      else reject(problemFrom(request.status, request.responseText, request.getResponseHeader("Retry-After")));
-    };
-    request.onerror = () => reject(new Problem({ status: 0, detail: t("upload.broken"), remedy: t("upload.broken_remedy") }));
-    request.onabort = () => reject(new UploadCancelled());
-    signal.addEventListener("abort", () => request.abort(), { once: true });
-    if (signal.aborted) reject(new UploadCancelled());
-    else request.send(body);
-  });
+async function sendWhole(file: File, { onProgress, signal }: Handlers): Promise<Asset> {
+  const body = new FormData();
+  body.append("file", file, file.name);
+  const onSent = (bytes: number): void => onProgress(Math.min(1, bytes / file.size));
+  return (await transfer({ method: "POST", path: "/api/v1/assets", body, onSent, signal })) as Asset;
 }
 
-/** Raises UploadCancelled or a Problem. */
-export async function upload(file: File, handlers: Handlers): Promise<Asset> {
-  try {
-    return await send(file, handlers);
-  } catch (error) {
-    if (error instanceof Problem && error.status === 401 && (await renewSession())) return send(file, handlers);
-    throw error instanceof UploadCancelled ? error : asProblem(error);
-  }
-}
-
-/** Runs at most `limit` jobs at a time, in the order they came. */
-export function lane(limit: number): <T>(job: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  return async (job) => {
-    if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
-    running += 1;
-    try {
-      return await job();
-    } finally {
-      running -= 1;
-      waiting.shift()?.();
-    }
-  };
+/** Raises TransferCancelled or a Problem. */
+export function upload(file: File, handlers: Handlers): Promise<Asset> {
+  return file.size > WHOLE_BYTES ? sendInPieces(file, handlers, overHttp) : sendWhole(file, handlers);
 }

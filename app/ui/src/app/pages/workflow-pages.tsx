@@ -92,6 +92,8 @@ export function WorkflowPage() {
   const workflow = useSuspenseQuery(workflowQuery(workflowId)).data;
   const titles = useStepTitles();
   const mayRun = useMay("operator");
+  const written = workflow.definition["description"];
+  const description = workflow.description || (typeof written === "string" ? written : "");
 
   return (
     <Page
@@ -100,7 +102,7 @@ export function WorkflowPage() {
       subtitle={
         <span className="text-[13px]">
           {t("workflows.version", { number: workflow.version })} · {tn("workflows.steps", readGraph(workflow.definition).nodes.length)}
-          {workflow.description === "" ? null : <span className="block max-w-prose text-sm">{workflow.description}</span>}
+          {description === "" ? null : <span className="block max-w-prose text-sm">{description}</span>}
         </span>
       }
     >

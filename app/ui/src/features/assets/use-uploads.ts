@@ -6,12 +6,14 @@ import type { AssetEntry, AssetFieldProps, FilePort } from "@/lib/asset-entry";
 import { t } from "@/lib/messages";
 import { asProblem, Problem } from "@/lib/problem";
 import { newKey } from "@/lib/random";
+import { TransferCancelled } from "@/lib/transfer";
+import { turns } from "@/lib/turns";
 import type { Asset } from "@/lib/types";
-import { lane, upload, UploadCancelled } from "@/lib/upload";
+import { upload } from "@/lib/upload";
 
 import { factsOf } from "./api";
 
-const takeTurn = lane(3);
+const takeTurn = turns(3);
 
 /** What the server found in a file decides; its name may say anything. */
 function entryOf(key: string, asset: Asset, port: FilePort): AssetEntry {
@@ -48,7 +50,7 @@ export function useUploads(
       put(key, entryOf(key, asset, port));
       void cache.invalidateQueries({ queryKey: ["assets"] });
     } catch (error) {
-      put(key, error instanceof UploadCancelled ? null : { key, state: "failed", name: file.name, problem: asProblem(error) });
+      put(key, error instanceof TransferCancelled ? null : { key, state: "failed", name: file.name, problem: asProblem(error) });
     }
   }
 

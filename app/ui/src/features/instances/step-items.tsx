@@ -20,7 +20,7 @@ function fileOf(item: Step): AssetFacts | null {
   return null;
 }
 
-function Cell({ item }: { item: Step }) {
+function Cell({ item, isSmall }: { item: Step; isSmall: boolean }) {
   const number = (item.path.at(-1) ?? 0) + 1;
   const file = fileOf(item);
   const label = t("step.item", { number, status: statusWord(item.status) });
@@ -42,9 +42,11 @@ function Cell({ item }: { item: Step }) {
           <Thumbnail file={file} />
         </a>
       )}
-      <span className="absolute right-1 bottom-0.5 text-[10px] text-faint tabular-nums" aria-hidden>
-        {file === null ? number : ""}
-      </span>
+      {file === null && !isSmall ? (
+        <span className="absolute right-1 bottom-0.5 text-[10px] text-faint tabular-nums" aria-hidden>
+          {number}
+        </span>
+      ) : null}
       <span className="sr-only">{label}</span>
     </li>
   );
@@ -55,12 +57,18 @@ export function StepItems({ instanceId, step }: { instanceId: string; step: Step
   if (list.error) return <ProblemNote error={list.error} />;
   if (list.isPending) return <Skeleton className="h-20" />;
   const items = list.data.pages.flatMap((page) => page.items);
+  const hasPictures = items.some((item) => fileOf(item) !== null);
   const failed = items.filter((item) => item.error !== null);
   return (
     <section aria-label={t("step.items_label")}>
-      <ol className="grid grid-cols-[repeat(auto-fill,minmax(4.5rem,1fr))] gap-1.5">
+      <ol
+        className={cn(
+          "grid gap-1.5",
+          hasPictures ? "grid-cols-[repeat(auto-fill,minmax(4.5rem,1fr))]" : "grid-cols-[repeat(auto-fill,1.9rem)]",
+        )}
+      >
         {items.map((item) => (
-          <Cell key={item.id} item={item} />
+          <Cell key={item.id} item={item} isSmall={!hasPictures} />
         ))}
       </ol>
       {failed.length > 0 ? (

@@ -56,7 +56,7 @@ function Details({ instanceId, step, label }: { instanceId: string; step: Step; 
           <ValueList values={step.outputs ?? {}} />
         </section>
       ) : null}
-      {step.attempts.length > 1 ? <StepAttempts attempts={step.attempts} /> : null}
+      {step.attempts.length > 1 ? <StepAttempts attempts={step.attempts} known={step.error?.message ?? null} /> : null}
       {step.items === null ? <StepLogs instanceId={instanceId} stepId={step.id} isRunning={step.status === "running"} /> : null}
     </div>
   );
@@ -89,7 +89,7 @@ export function StepRow({ instanceId, step, name, title }: StepRowProps) {
             <span className="truncate text-xs text-faint max-sm:hidden">{title}</span>
             <span className="sr-only">{statusWord(step.status)}</span>
           </span>
-          {summary === "" ? null : (
+          {summary === "" || (isOpen && step.status === "failed") ? null : (
             <span className={cn("block truncate text-[13px]", step.status === "failed" ? "text-failed" : "text-soft")}>{summary}</span>
           )}
         </span>

@@ -11,6 +11,8 @@ import { t } from "@/lib/messages";
 const isFile = (value: unknown): value is AssetFacts =>
   typeof value === "object" && value !== null && "asset" in value && "mime" in value && "name" in value;
 
+const isPlain = (value: unknown): boolean => value === null || ["string", "number", "boolean"].includes(typeof value);
+
 function DownloadLink({ file, isSmall = false }: { file: AssetFacts; isSmall?: boolean }) {
   return (
     <Button asChild size={isSmall ? "icon-sm" : "md"} variant={isSmall ? "quiet" : "outline"}>
@@ -67,6 +69,9 @@ export function ValueView({ value, isLarge = false }: { value: unknown; isLarge?
   if (typeof value === "boolean") return <span>{t(value ? "value.yes" : "value.no")}</span>;
   if (typeof value === "string" || typeof value === "number") {
     return <span className="break-words whitespace-pre-wrap tabular-nums">{String(value)}</span>;
+  }
+  if (Array.isArray(value) && value.length > 0 && value.every(isPlain)) {
+    return <span className="font-mono text-[13px] break-words tabular-nums">{value.map((entry) => JSON.stringify(entry)).join(", ")}</span>;
   }
   return <pre className="max-h-72 overflow-auto rounded-md bg-sunken p-2.5 font-mono text-xs">{JSON.stringify(value, null, 2)}</pre>;
 }

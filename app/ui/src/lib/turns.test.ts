@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 
-import { lane } from "@/lib/upload";
+import { turns } from "@/lib/turns";
 
 test("jobs wait for a free place and start in the order they came", async () => {
-  const turn = lane(2);
+  const turn = turns(2);
   const begun: number[] = [];
   const ends: (() => void)[] = [];
   const jobs = [0, 1, 2, 3].map((number) =>
@@ -31,7 +31,7 @@ test("jobs wait for a free place and start in the order they came", async () => 
 });
 
 test("a job that fails frees its place", async () => {
-  const turn = lane(1);
+  const turn = turns(1);
   await expect(turn(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
   await expect(turn(() => Promise.resolve("yes"))).resolves.toBe("yes");
 });
