@@ -1,7 +1,9 @@
 """`python -m app.server`: the API and the UI on HOST:PORT, one process."""
 
+import asyncio
 import logging
 import sys
+from types import FrameType
 
 import uvicorn
 
@@ -10,6 +12,17 @@ from app.kit.settings import SettingsFaults, load_settings
 from app.server.application import create_app
 
 log = get_logger(__name__)
+
+
+class Server(uvicorn.Server):
+    """uvicorn that says when it begins to stop: it would wait 3 s for a live stream, then break it off."""
+
+    closing: asyncio.Event
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal to stop."""
+        self.closing.set()
+        super().handle_exit(sig, frame)
 
 
 def main() -> int:
@@ -26,9 +39,10 @@ def main() -> int:
     except KeyError as exc:
         log.error(str(exc.args[0]), action="keys_missing")
         return 1
-    server = uvicorn.Server(
+    app = create_app(settings)
+    server = Server(
         uvicorn.Config(
-            create_app(settings),
+            app,
             host=settings.host,
             port=settings.port,
             loop="uvloop",
@@ -45,6 +59,7 @@ def main() -> int:
             ws_max_size=64 * 1024,  # a page only ever sends what it wants to hear about
         )
     )
+    server.closing = app.litestar.state.closing
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it tells each phase of its start
     log.info("serving", action="serving", address=settings.local_url)
     server.run()

@@ -1,5 +1,6 @@
 """Puts the web application together: rooms, parts of the box, error answers, the UI."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -61,6 +62,8 @@ def _parts(settings: Settings) -> dict[str, object]:
         "blobs": blobs,
         "engine": engine,
         "catalog": catalog(),
+        # Set when the server begins to stop: answers that never end by themselves end then.
+        "closing": asyncio.Event(),
     }
 
 

@@ -2,16 +2,18 @@
 
 Postgres holds the events, Redis says when there are new ones. A follower subscribes first and then reads what
 is already there; after that a message either continues exactly where it stands, or it is a hint to read
-again. A message that never came is noticed by a look now and then. While Redis is away it looks each second.
+again. A message that never came is noticed by a look now and then. While Redis is away it looks each second;
+while Postgres is away it waits.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+import psycopg
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
@@ -22,11 +24,13 @@ from app.kit.ids import InstanceId, OrganizationId
 from app.resources.instances import model
 from app.resources.instances.schemas import EventView
 from app.store.bus import Bus
-from app.store.database import Database, Scope
+from app.store.database import Database, DatabaseUnavailable, Scope
 
 LOOK_AGAIN_S: Final = 5.0  # a message that Redis lost is noticed by then
-WITHOUT_REDIS_S: Final = 1.0
+PATIENCE_S: Final = 1.0  # between two looks while a server is away
 PAGE: Final = 500  # events read at once
+# Redis or Postgres is being restarted: the view outlives it and misses nothing.
+AWAY: Final = (RedisError, DatabaseUnavailable, psycopg.OperationalError, psycopg.InterfaceError, OSError)
 
 
 class News(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,10 +60,11 @@ class Follower:
                 ):
                     async for news in heard:
                         yield news
-            except (RedisError, OSError):
-                async for news in self._unread():
-                    yield news
-                await asyncio.sleep(WITHOUT_REDIS_S)
+            except AWAY:
+                with suppress(*AWAY):
+                    async for news in self._unread():
+                        yield news
+                await asyncio.sleep(PATIENCE_S)
 
     async def _while_redis_lasts(self, messages: PubSub) -> AsyncGenerator[News, None]:
         async for news in self._unread():
@@ -105,8 +110,8 @@ async def organization_news(bus: Bus, organization_id: OrganizationId) -> AsyncG
                     message = await messages.get_message(ignore_subscribe_messages=True, timeout=LOOK_AGAIN_S)
                     if message is not None:
                         yield decode_any(message["data"])
-        except (RedisError, OSError):
-            await asyncio.sleep(WITHOUT_REDIS_S)
+        except AWAY:
+            await asyncio.sleep(PATIENCE_S)
 
 
 def _progress(data: bytes) -> dict[str, Any] | None:

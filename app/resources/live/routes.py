@@ -9,11 +9,13 @@ from contextlib import aclosing
 from typing import Annotated, Any
 
 from litestar import Controller, WebSocket, get, websocket
+from litestar.datastructures import State
 from litestar.exceptions import WebSocketDisconnect
 from litestar.params import HeaderParameter, Parameter
 from litestar.response import Stream
 
 from app.kit.codec import encode_text
+from app.kit.log import get_logger
 from app.resources.accounts.guards import requires
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
@@ -22,6 +24,8 @@ from app.resources.live.follow import Follower, News
 from app.resources.live.welcome import ASK_S, is_still_welcome
 from app.store.bus import Bus
 from app.store.database import Database
+
+log = get_logger(__name__)
 
 SIGN_IN_ENDED = 4401  # 4000 + the HTTP status, as every refusal of a WebSocket here
 
@@ -61,6 +65,7 @@ class LiveController(Controller):
         principal: Principal,
         database: Database,
         bus: Bus,
+        state: State,
         subscribe: Topic,
         after: After = 0,
         last_event_id: LastEventId = None,
@@ -72,7 +77,7 @@ class LiveController(Controller):
             after = max(after, int(last_event_id))
         follower = Follower(database, bus, principal.scope, instance_id, after)
         return Stream(
-            _frames(follower, subscribe, database, principal),
+            _frames(follower, subscribe, database, principal, state.closing),
             media_type="text/event-stream",
             # The second asks nginx, which many proxies are, not to gather the stream.
             headers={"cache-control": "no-store", "x-accel-buffering": "no"},
@@ -92,11 +97,11 @@ async def _watch(
 
 
 async def _frames(
-    follower: Follower, topic: str, database: Database, principal: Principal
+    follower: Follower, topic: str, database: Database, principal: Principal, closing: asyncio.Event
 ) -> AsyncIterator[str]:
-    """The news as server-sent events; ends when the sign-in has ended."""
-    heard: asyncio.Queue[News] = asyncio.Queue(maxsize=8)
-    listening = asyncio.create_task(_listen(follower, heard))
+    """The news as server-sent events; ends when the sign-in has ended or the server stops."""
+    heard: asyncio.Queue[News | None] = asyncio.Queue(maxsize=8)
+    tasks = [asyncio.create_task(_listen(follower, heard)), asyncio.create_task(_close(closing, heard))]
     yield "retry: 1000\n\n"
     try:
         while True:
@@ -104,20 +109,33 @@ async def _frames(
                 async with asyncio.timeout(ASK_S):
                     news = await heard.get()
             except TimeoutError:
-                if listening.done() or not await is_still_welcome(database, principal):
+                if not await is_still_welcome(database, principal):
                     return
                 yield ": still here\n\n"
                 continue
+            if news is None:
+                return
             yield _frame(topic, news)
     finally:
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _listen(follower: Follower, heard: asyncio.Queue[News]) -> None:
-    async with aclosing(follower.news()) as all_news:
-        async for news in all_news:
-            await heard.put(news)
+async def _listen(follower: Follower, heard: asyncio.Queue[News | None]) -> None:
+    """Pass the news on; when that breaks off the stream ends, and the browser comes again."""
+    try:
+        async with aclosing(follower.news()) as all_news:
+            async for news in all_news:
+                await heard.put(news)
+    except Exception as exc:  # noqa: BLE001  a request door: the headers are out, so only the end can tell
+        log.warning("a live stream broke off", action="live_broken", error=repr(exc))
+        await heard.put(None)
+
+
+async def _close(closing: asyncio.Event, heard: asyncio.Queue[News | None]) -> None:
+    await closing.wait()
+    await heard.put(None)
 
 
 def _frame(topic: str, news: News) -> str:

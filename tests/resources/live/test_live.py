@@ -167,7 +167,7 @@ async def test_a_message_that_never_came_is_noticed_soon(
 async def test_without_redis_the_view_goes_on(
     database: Database, theirs: World, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "WITHOUT_REDIS_S", 0.05)
+    monkeypatch.setattr(follow, "PATIENCE_S", 0.05)
     nowhere = Bus.open("redis://127.0.0.1:1/0")
     instance = await theirs.start(node("a"))
     follower = follow.Follower(
@@ -181,6 +181,25 @@ async def test_without_redis_the_view_goes_on(
     assert seen == await theirs.story(instance)
     await news.aclose()
     await nowhere.close()
+
+
+async def test_a_view_outlives_a_restart_of_the_database(
+    address: str, person: Person, theirs: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "LOOK_AGAIN_S", 0.05)
+    monkeypatch.setattr(follow, "PATIENCE_S", 0.05)
+    instance = await theirs.start(node("a"))
+    async with socket(address, person) as opened:
+        await ask(opened, subscribe=f"instance:{instance}", after=2)
+        await frame(opened)
+        for _ in range(3):  # as a restart does to every connection there is
+            await theirs.rows(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %(name)s",
+                name="studio-api",
+            )
+            await asyncio.sleep(0.05)
+        await theirs.drain()
+        assert [event["seq"] for event in await told(opened)] == [3, 4, 5, 6]
 
 
 async def test_progress_is_passed_on_without_a_number(address: str, person: Person, theirs: World) -> None:
