@@ -15,7 +15,10 @@ const refuse = (...patterns) => ({ "no-restricted-imports": ["error", { patterns
 const NO_APP = { regex: "^@/app(/|$)", message: "Imports only go down: app is the top floor." };
 const NO_FEATURE = { regex: "^@/features(/|$)", message: "Features do not know each other; compose them in src/app." };
 const NO_COMPONENTS = { regex: "^@/components(/|$)", message: "Imports only go down: lib stands below components." };
-const NO_CLIMBING = { regex: "^\\.\\./", message: "Leave the folder through '@/…', so that the floors can be checked." };
+const NO_CLIMBING = {
+  regex: "^\\.\\./",
+  message: "Leave the folder through '@/…', so that the floors can be checked.",
+};
 
 export default tseslint.config(
   { ignores: ["dist", "src/lib/api.gen.ts"] },
@@ -26,7 +29,10 @@ export default tseslint.config(
   {
     languageOptions: {
       globals: globals.browser,
-      parserOptions: { projectService: { allowDefaultProject: ["eslint.config.js", "public/theme.js"] }, tsconfigRootDir: import.meta.dirname },
+      parserOptions: {
+        projectService: { allowDefaultProject: ["eslint.config.js", "public/theme.js"] },
+        tsconfigRootDir: import.meta.dirname,
+      },
     },
     rules: {
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
@@ -44,7 +50,8 @@ export default tseslint.config(
         "error",
         { selector: "JSXText[value=/\\p{L}/u]", message: "Texts live in src/lib/messages.ts." },
         {
-          selector: "JSXAttribute[name.name=/^(aria-label|aria-description|placeholder|title|alt|label)$/] > Literal[value=/\\p{L}/u]",
+          selector:
+            "JSXAttribute[name.name=/^(aria-label|aria-description|placeholder|title|alt|label)$/] > Literal[value=/\\p{L}/u]",
           message: "Texts live in src/lib/messages.ts.",
         },
       ],
@@ -54,5 +61,9 @@ export default tseslint.config(
   { files: ["src/components/**"], rules: refuse(NO_APP, NO_FEATURE, NO_CLIMBING) },
   { files: ["src/features/**"], rules: refuse(NO_APP, NO_FEATURE, NO_CLIMBING) },
   { files: ["src/app/**"], rules: refuse(NO_CLIMBING) },
-  { files: ["**/*.{js,mjs}"], ...tseslint.configs.disableTypeChecked, languageOptions: { globals: { ...globals.node, ...globals.browser } } },
+  {
+    files: ["**/*.{js,mjs}"],
+    ...tseslint.configs.disableTypeChecked,
+    languageOptions: { globals: { ...globals.node, ...globals.browser } },
+  },
 );

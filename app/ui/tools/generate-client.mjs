@@ -27,6 +27,8 @@ const text = BANNER + astToString(await openapiTS(document, { alphabetize: true,
 if (!process.argv.includes("--check")) {
   writeFileSync(target, text);
 } else if (!existsSync(target) || readFileSync(target, "utf8") !== text) {
-  process.stderr.write("src/lib/api.gen.ts is not what the routes say today. Run `npm run generate` in app/ui and commit it.\n");
+  process.stderr.write(
+    "src/lib/api.gen.ts is not what the routes say today. Run `npm run generate` in app/ui and commit it.\n",
+  );
   process.exitCode = 1;
 }

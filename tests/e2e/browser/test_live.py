@@ -105,3 +105,13 @@ def test_where_nothing_stays_open_the_page_asks_and_says_so(page: Page, watch: W
         "aria-valuenow", re.compile(r"\d")
     )
     cancel(page)
+
+
+def test_a_list_of_instances_moves_by_itself(page: Page) -> None:
+    workflow = make_workflow(page, {**work(1), "name": "Seen from the list"})
+    page.goto("/instances")
+    page.get_by_role("heading", name="Instances").wait_for()
+    answer = page.request.post("/api/v1/instances", data={"workflow_id": workflow, "inputs": {}})
+    assert answer.ok, answer.text()
+    row = page.get_by_role("listitem").filter(has_text="Seen from the list")
+    expect(row).to_contain_text("Completed")

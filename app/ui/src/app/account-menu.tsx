@@ -2,7 +2,16 @@
 import { useNavigate } from "@tanstack/react-router";
 import { ChevronsUpDown, LogOut, Monitor, Moon, Sun } from "lucide-react";
 
-import { Menu, MenuItem, MenuLabel, MenuRadioGroup, MenuRadioItem, MenuSeparator, MenuTrigger, MenuWindow } from "@/components/ui/menu";
+import {
+  Menu,
+  MenuItem,
+  MenuLabel,
+  MenuRadioGroup,
+  MenuRadioItem,
+  MenuSeparator,
+  MenuTrigger,
+  MenuWindow,
+} from "@/components/ui/menu";
 import { useLogout } from "@/features/auth/api";
 import { cn } from "@/lib/cn";
 import { useMe } from "@/lib/me";
@@ -30,7 +39,10 @@ export function AccountMenu({ isSmall = false }: { isSmall?: boolean }) {
           isSmall ? "p-1" : "w-full px-2 py-1.5",
         )}
       >
-        <span aria-hidden className="grid size-8 shrink-0 place-items-center rounded-full bg-accent-soft text-xs font-semibold text-accent">
+        <span
+          aria-hidden
+          className="grid size-8 shrink-0 place-items-center rounded-full bg-accent-soft text-xs font-semibold text-accent"
+        >
           {initials(user.name)}
         </span>
         {isSmall ? null : (
@@ -65,7 +77,9 @@ export function AccountMenu({ isSmall = false }: { isSmall?: boolean }) {
           </MenuRadioItem>
         </MenuRadioGroup>
         <MenuSeparator />
-        <MenuItem onSelect={() => logout.mutate(undefined, { onSettled: () => void navigate({ to: "/login", search: {} }) })}>
+        <MenuItem
+          onSelect={() => logout.mutate(undefined, { onSettled: () => void navigate({ to: "/login", search: {} }) })}
+        >
           <LogOut aria-hidden /> {t("account.logout")}
         </MenuItem>
       </MenuWindow>

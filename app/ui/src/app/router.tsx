@@ -16,7 +16,8 @@ import { asProblem } from "@/lib/problem";
 import { renewSession } from "@/lib/session";
 import { workflowQuery } from "@/lib/workflow";
 
-const oneOf = <T extends string>(list: readonly T[], value: unknown): T | undefined => list.find((entry) => entry === value);
+const oneOf = <T extends string>(list: readonly T[], value: unknown): T | undefined =>
+  list.find((entry) => entry === value);
 const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 
 /** An address inside this page; anything else would let a link send people elsewhere after signing in. */

@@ -8,7 +8,12 @@ import { cn } from "@/lib/cn";
 import { useMe } from "@/lib/me";
 import { t, type PlainKey } from "@/lib/messages";
 
-type Room = { to: "/workflows" | "/instances" | "/assets" | "/system"; icon: LucideIcon; name: PlainKey; isForSuperAdmin?: boolean };
+type Room = {
+  to: "/workflows" | "/instances" | "/assets" | "/system";
+  icon: LucideIcon;
+  name: PlainKey;
+  isForSuperAdmin?: boolean;
+};
 
 const ROOMS: readonly Room[] = [
   { to: "/workflows", icon: Workflow, name: "nav.workflows" },
@@ -71,7 +76,11 @@ function BottomBar() {
       className="fixed inset-x-0 bottom-0 z-20 flex border-t border-border bg-background/92 pb-[env(safe-area-inset-bottom)] backdrop-blur-md md:hidden"
     >
       {useRooms().map(({ to, icon: Icon, name }) => (
-        <Link key={to} to={to} className={cn(LINK, "h-14 flex-1 flex-col justify-center gap-0.5 rounded-none text-[11px] font-medium")}>
+        <Link
+          key={to}
+          to={to}
+          className={cn(LINK, "h-14 flex-1 flex-col justify-center gap-0.5 rounded-none text-[11px] font-medium")}
+        >
           <Icon className="size-5" aria-hidden /> {t(name)}
         </Link>
       ))}
@@ -83,7 +92,13 @@ function BottomBar() {
 function Arriving() {
   const isOnTheWay = useRouterState({ select: (state) => state.status === "pending" });
   return (
-    <div aria-hidden className={cn("pointer-events-none fixed inset-x-0 top-0 z-50 h-0.5 overflow-hidden opacity-0 transition-opacity", isOnTheWay && "opacity-100")}>
+    <div
+      aria-hidden
+      className={cn(
+        "pointer-events-none fixed inset-x-0 top-0 z-50 h-0.5 overflow-hidden opacity-0 transition-opacity",
+        isOnTheWay && "opacity-100",
+      )}
+    >
       <div className="h-full w-1/4 animate-sweep bg-accent" />
     </div>
   );

@@ -3,7 +3,12 @@ import { useState, type DragEvent, type ReactNode } from "react";
 
 import { cn } from "@/lib/cn";
 
-type DropZoneProps = { onFiles: (files: readonly File[]) => void; className?: string; overClassName?: string; children: ReactNode };
+type DropZoneProps = {
+  onFiles: (files: readonly File[]) => void;
+  className?: string;
+  overClassName?: string;
+  children: ReactNode;
+};
 
 export function DropZone({ onFiles, className, overClassName, children }: DropZoneProps) {
   const [isOver, setOver] = useState(false);
@@ -27,7 +32,13 @@ export function DropZone({ onFiles, className, overClassName, children }: DropZo
 
   return (
     // eslint-disable-next-line jsx-a11y/no-static-element-interactions -- dropping has no keyboard; every zone holds a button that does the same
-    <div onDragEnter={hover} onDragOver={hover} onDragLeave={leave} onDrop={drop} className={cn(className, isOver && overClassName)}>
+    <div
+      onDragEnter={hover}
+      onDragOver={hover}
+      onDragLeave={leave}
+      onDrop={drop}
+      className={cn(className, isOver && overClassName)}
+    >
       {children}
     </div>
   );

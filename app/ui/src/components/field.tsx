@@ -11,12 +11,18 @@ export type FieldProps = {
   isOptional?: boolean;
   className?: string;
   /** Gets what the control needs to be tied to the label. */
-  children: (control: { id: string; "aria-describedby": string | undefined; "aria-invalid": boolean | undefined }) => ReactNode;
+  children: (control: {
+    id: string;
+    "aria-describedby": string | undefined;
+    "aria-invalid": boolean | undefined;
+  }) => ReactNode;
 };
 
 export function Field({ label, hint, complaints = [], isOptional = false, className, children }: FieldProps) {
   const id = useId();
-  const described = [hint === undefined ? null : `${id}-hint`, complaints.length > 0 ? `${id}-complaint` : null].filter(Boolean);
+  const described = [hint === undefined ? null : `${id}-hint`, complaints.length > 0 ? `${id}-complaint` : null].filter(
+    Boolean,
+  );
   return (
     <div className={cn("min-w-0", className)}>
       <div className="mb-1.5 flex items-baseline justify-between gap-3">

@@ -1,5 +1,15 @@
 /** The states of instances, steps and attempts: a word, an icon and a colour, always together. */
-import { Ban, CircleCheck, CircleDashed, CircleDot, CircleSlash, CircleX, Clock, LoaderCircle, type LucideIcon } from "lucide-react";
+import {
+  Ban,
+  CircleCheck,
+  CircleDashed,
+  CircleDot,
+  CircleSlash,
+  CircleX,
+  Clock,
+  LoaderCircle,
+  type LucideIcon,
+} from "lucide-react";
 
 import { cn } from "@/lib/cn";
 import { t, type PlainKey } from "@/lib/messages";
@@ -10,9 +20,20 @@ const UNKNOWN: Look = { icon: CircleDashed, word: "status.unknown", ink: "text-i
 const LOOKS: Record<string, Look> = {
   pending: { icon: CircleDashed, word: "status.pending", ink: "text-idle", pill: "bg-idle-soft text-idle" },
   queued: { icon: CircleDot, word: "status.queued", ink: "text-idle", pill: "bg-idle-soft text-idle" },
-  running: { icon: LoaderCircle, word: "status.running", ink: "text-running", pill: "bg-running-soft text-running", spins: true },
+  running: {
+    icon: LoaderCircle,
+    word: "status.running",
+    ink: "text-running",
+    pill: "bg-running-soft text-running",
+    spins: true,
+  },
   waiting: { icon: Clock, word: "status.waiting", ink: "text-waiting", pill: "bg-waiting-soft text-waiting" },
-  completed: { icon: CircleCheck, word: "status.completed", ink: "text-completed", pill: "bg-completed-soft text-completed" },
+  completed: {
+    icon: CircleCheck,
+    word: "status.completed",
+    ink: "text-completed",
+    pill: "bg-completed-soft text-completed",
+  },
   failed: { icon: CircleX, word: "status.failed", ink: "text-failed", pill: "bg-failed-soft text-failed" },
   cancelled: { icon: Ban, word: "status.cancelled", ink: "text-idle", pill: "bg-idle-soft text-idle" },
   skipped: { icon: CircleSlash, word: "status.skipped", ink: "text-idle", pill: "bg-idle-soft text-idle" },
@@ -24,7 +45,15 @@ export const statusWord = (status: string): string => (status in LOOKS ? t(lookO
 export const statusInk = (status: string): string => lookOf(status).ink;
 
 /** The icon alone carries the word for screen readers unless `isSilent`. */
-export function StatusIcon({ status, className, isSilent = false }: { status: string; className?: string; isSilent?: boolean }) {
+export function StatusIcon({
+  status,
+  className,
+  isSilent = false,
+}: {
+  status: string;
+  className?: string;
+  isSilent?: boolean;
+}) {
   const { icon: Icon, ink, spins } = lookOf(status);
   return (
     <Icon
@@ -39,7 +68,11 @@ export function StatusPill({ status, className }: { status: string; className?: 
   return (
     <span
       data-status={status}
-      className={cn("inline-flex h-6 shrink-0 items-center gap-1.5 rounded-full pr-2.5 pl-2 text-xs font-medium", pill, className)}
+      className={cn(
+        "inline-flex h-6 shrink-0 items-center gap-1.5 rounded-full pr-2.5 pl-2 text-xs font-medium",
+        pill,
+        className,
+      )}
     >
       <Icon className={cn("size-3.5", spins && "animate-spin [animation-duration:1.8s]")} aria-hidden />
       {statusWord(status)}

@@ -19,7 +19,15 @@ function Ticking({ start }: { start: string }) {
 }
 
 /** How long something took, or has been taking so far. Not announced: a ticking clock would never be silent. */
-export function Elapsed({ start, end, className }: { start: string; end: string | null | undefined; className?: string }) {
+export function Elapsed({
+  start,
+  end,
+  className,
+}: {
+  start: string;
+  end: string | null | undefined;
+  className?: string;
+}) {
   return (
     <span className={className} aria-live="off">
       {end ? duration(secondsBetween(start, end, 0)) : <Ticking start={start} />}

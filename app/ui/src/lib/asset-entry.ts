@@ -26,4 +26,5 @@ export type AssetFieldProps = {
 export const readyFiles = (entries: readonly AssetEntry[]): AssetFacts[] =>
   entries.flatMap((entry) => (entry.state === "ready" ? [entry.file] : []));
 
-export const isUploading = (entries: readonly AssetEntry[]): boolean => entries.some((entry) => entry.state === "uploading");
+export const isUploading = (entries: readonly AssetEntry[]): boolean =>
+  entries.some((entry) => entry.state === "uploading");

@@ -8,7 +8,11 @@ const STORY = {
   inputs: { photos: { type: "image[]", label: "Photos", min: 1 }, max_width: { type: "number", default: null } },
   nodes: [
     { id: "frames", type: "image.transform", each: "{{ inputs.photos }}", with: { image: "{{ item }}" } },
-    { id: "film", type: "video.slideshow", with: { images: "{{ steps.frames.outputs.image }}", title: "steps.nobody is text" } },
+    {
+      id: "film",
+      type: "video.slideshow",
+      with: { images: "{{ steps.frames.outputs.image }}", title: "steps.nobody is text" },
+    },
     { id: "mail", type: "http.request", needs: ["film"], when: "{{ size(steps.frames.outputs.image) > 1 }}" },
   ],
   ui: { frames: { x: 0, y: 0 }, film: { x: 320, y: 0 } },

@@ -52,7 +52,11 @@ function nodeObject(root: SyntaxNode, id: string, text: string): SyntaxNode | nu
 }
 
 /** `with.images[1].name` → `with`, `images`, `1`, `name`. */
-const pathOf = (field: string): string[] => field.replaceAll(/\[(\d+)\]/g, ".$1").split(".").filter(Boolean);
+const pathOf = (field: string): string[] =>
+  field
+    .replaceAll(/\[(\d+)\]/g, ".$1")
+    .split(".")
+    .filter(Boolean);
 
 /** Walks down as far as the document goes; the deepest thing found is what gets marked. */
 function descend(start: SyntaxNode, path: readonly string[], text: string): SyntaxNode | null {
@@ -102,5 +106,8 @@ export function locate(text: string, complaint: Complaint): Range {
     const from = fromColumn(mark, complaint.column, text);
     return { from: Math.min(from, mark.to - 1), to: mark.to - 1 > from ? mark.to - 1 : mark.to };
   }
-  return { from: mark.from, to: mark.name === "Object" || mark.name === "Array" ? Math.min(mark.to, mark.from + 1) : mark.to };
+  return {
+    from: mark.from,
+    to: mark.name === "Object" || mark.name === "Array" ? Math.min(mark.to, mark.from + 1) : mark.to,
+  };
 }

@@ -19,7 +19,9 @@ export function place(
     return new Map(nodes.map((node) => [node.id, node.at ?? { x: 0, y: 0 }]));
   }
   const graph = new graphlib.Graph();
-  graph.setGraph(direction === "right" ? { rankdir: "LR", nodesep: 28, ranksep: 72 } : { rankdir: "TB", nodesep: 20, ranksep: 34 });
+  graph.setGraph(
+    direction === "right" ? { rankdir: "LR", nodesep: 28, ranksep: 72 } : { rankdir: "TB", nodesep: 20, ranksep: 34 },
+  );
   graph.setDefaultEdgeLabel(() => ({}));
   for (const node of nodes) graph.setNode(node.id, { width: NODE_WIDTH, height: NODE_HEIGHT });
   for (const edge of edges) graph.setEdge(edge.from, edge.to);

@@ -38,7 +38,8 @@ export function backoff_ms(failures: number, random: () => number = Math.random)
 }
 
 type Json = Record<string, unknown>;
-const isRecord = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
+const isRecord = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 export function readEvent(raw: unknown): LiveEvent | null {
   if (!isRecord(raw) || typeof raw["seq"] !== "number" || typeof raw["type"] !== "string") return null;

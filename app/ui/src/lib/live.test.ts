@@ -3,7 +3,13 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { LiveFeed } from "@/lib/live";
 import { backoff_ms, parseLive, type LiveEvent } from "@/lib/live-protocol";
 
-const event = (seq: number): LiveEvent => ({ seq, type: "step.running", step_id: "s", data: {}, at: "2026-11-23T12:00:00Z" });
+const event = (seq: number): LiveEvent => ({
+  seq,
+  type: "step.running",
+  step_id: "s",
+  data: {},
+  at: "2026-11-23T12:00:00Z",
+});
 const frame = (...events: LiveEvent[]): string => JSON.stringify({ topic: "instance:i", events });
 
 /** A connection that the test opens, feeds and breaks by hand. */
@@ -60,7 +66,10 @@ function house() {
     renew: () => Promise.resolve(true),
   });
   const heard: number[] = [];
-  const leave = feed.follow("i", 3, { onEvents: (events) => heard.push(...events.map((one) => one.seq)), onProgress: () => undefined });
+  const leave = feed.follow("i", 3, {
+    onEvents: (events) => heard.push(...events.map((one) => one.seq)),
+    onProgress: () => undefined,
+  });
   return { feed, sockets, streams, asked, answers, heard, leave };
 }
 
@@ -191,8 +200,15 @@ test("pauses double up to ten seconds", () => {
 });
 
 test("progress is read and anything unknown is passed over", () => {
-  const progress = { step_id: "s", data: { progress_fraction: 0.5, progress_message: "half", logs: [{ id: 1 }, null] } };
+  const progress = {
+    step_id: "s",
+    data: { progress_fraction: 0.5, progress_message: "half", logs: [{ id: 1 }, null] },
+  };
   const [message] = parseLive(JSON.stringify({ topic: "instance:i", progress }));
-  expect(message).toMatchObject({ kind: "progress", progress: { step_id: "s", progress_fraction: 0.5, logs: [{ id: 1 }] } });
-  for (const noise of ["", "{", "[]", '{"topic": 7}', '{"topic": "weather"}', null]) expect(parseLive(noise)).toEqual([]);
+  expect(message).toMatchObject({
+    kind: "progress",
+    progress: { step_id: "s", progress_fraction: 0.5, logs: [{ id: 1 }] },
+  });
+  for (const noise of ["", "{", "[]", '{"topic": 7}', '{"topic": "weather"}', null])
+    expect(parseLive(noise)).toEqual([]);
 });

@@ -8,7 +8,10 @@ import { ALL_INSTANCES, backoff_ms, parseLive, type LiveEvent, type LiveProgress
 /** How the page hears of changes: shown to the person, because a slower way looks like a slower box. */
 export type LiveState = "connecting" | "live" | "events" | "polling" | "offline";
 
-export type Listener = { onEvents: (events: readonly LiveEvent[]) => void; onProgress: (progress: LiveProgress) => void };
+export type Listener = {
+  onEvents: (events: readonly LiveEvent[]) => void;
+  onProgress: (progress: LiveProgress) => void;
+};
 
 type Topic = { id: string; after: number; listeners: Set<Listener>; stream: EventSource | null; isPolling: boolean };
 
@@ -251,9 +254,14 @@ export class LiveFeed {
     if (messages.some((message) => message.kind === "moved")) for (const overhear of this.#overhearers) overhear();
     const events = messages.flatMap((message) => (message.kind === "event" ? [message] : []));
     const topic = events[0] && this.#topics.get(events[0].instance);
-    if (topic) this.#tell(topic, events.map((message) => message.event));
+    if (topic)
+      this.#tell(
+        topic,
+        events.map((message) => message.event),
+      );
     for (const message of messages) {
-      if (message.kind === "progress") this.#topics.get(message.instance)?.listeners.forEach((one) => one.onProgress(message.progress));
+      if (message.kind === "progress")
+        this.#topics.get(message.instance)?.listeners.forEach((one) => one.onProgress(message.progress));
       else if (message.kind === "refused" && message.status !== 404) this.#askLater(message.instance);
     }
   }

@@ -185,6 +185,7 @@ const english = {
   "upload.broken_remedy": "Check the connection and drop the file again.",
 
   "media.open": "Open {name} in full size",
+  "media.gone": "“{name}” cannot be shown: it was deleted, or this browser does not know its kind.",
   "media.download": "Download {name}",
 
   "value.empty": "empty",

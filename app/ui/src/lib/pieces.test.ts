@@ -11,7 +11,11 @@ const broken = new Problem({ status: 0, detail: "The upload broke off." });
 
 /** A file of this size without its bytes: only size and slices are asked for. */
 const file = (size: number): File =>
-  ({ name: "film.mov", size, slice: (from: number, to: number) => ({ size: Math.min(to, size) - from }) }) as unknown as File;
+  ({
+    name: "film.mov",
+    size,
+    slice: (from: number, to: number) => ({ size: Math.min(to, size) - from }),
+  }) as unknown as File;
 
 function server() {
   const sent: [number, number][] = [];
@@ -81,5 +85,7 @@ test("a person may stop it while it waits to go on", async () => {
     abort.abort();
     return Promise.resolve();
   };
-  await expect(sendInPieces(file(PIECE), { onProgress: () => undefined, signal: abort.signal }, calls)).rejects.toThrow(TransferCancelled);
+  await expect(sendInPieces(file(PIECE), { onProgress: () => undefined, signal: abort.signal }, calls)).rejects.toThrow(
+    TransferCancelled,
+  );
 });

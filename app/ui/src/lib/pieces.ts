@@ -19,14 +19,21 @@ export type Pieces = {
   start: (file: File) => Promise<{ id: string }>;
   /** Where the next piece begins. */
   received: (id: string) => Promise<number>;
-  send: (id: string, offset: number, piece: Blob, onSent: (bytes: number) => void, signal: AbortSignal) => Promise<number>;
+  send: (
+    id: string,
+    offset: number,
+    piece: Blob,
+    onSent: (bytes: number) => void,
+    signal: AbortSignal,
+  ) => Promise<number>;
   finish: (id: string) => Promise<Asset>;
   giveUp: (id: string) => Promise<unknown>;
   pause: (ms: number) => Promise<void>;
 };
 
 /** Silence, a tired server, or a piece that did not fit: what is here can be asked for, and the rest sent. */
-const isPassing = (error: unknown): error is Problem => error instanceof Problem && [0, 409, 502, 503, 504].includes(error.status);
+const isPassing = (error: unknown): error is Problem =>
+  error instanceof Problem && [0, 409, 502, 503, 504].includes(error.status);
 
 /** Raises TransferCancelled or a Problem; what has arrived is then forgotten by the server. */
 export async function sendInPieces(file: File, { onProgress, signal }: Handlers, calls: Pieces): Promise<Asset> {
@@ -38,7 +45,13 @@ export async function sendInPieces(file: File, { onProgress, signal }: Handlers,
       const begin = offset;
       const piece = file.slice(begin, begin + PIECE_BYTES);
       try {
-        offset = await calls.send(id, begin, piece, (bytes) => onProgress(Math.min(1, (begin + bytes) / file.size)), signal);
+        offset = await calls.send(
+          id,
+          begin,
+          piece,
+          (bytes) => onProgress(Math.min(1, (begin + bytes) / file.size)),
+          signal,
+        );
         failures = 0;
       } catch (error) {
         failures += 1;

@@ -9,7 +9,11 @@ test("problem details become a sentence, a remedy and complaints with their plac
       title: "Invalid",
       detail: "This workflow has mistakes.",
       remedy: "Mend them.",
-      complaints: [{ node: "film", field: "with.title", column: 4, message: "No input “titel”." }, { message: 7 }, null],
+      complaints: [
+        { node: "film", field: "with.title", column: 4, message: "No input “titel”." },
+        { message: 7 },
+        null,
+      ],
     }),
   );
   expect(problem).toMatchObject({ status: 422, message: "This workflow has mistakes.", remedy: "Mend them." });

@@ -11,18 +11,32 @@ const ready = (id: string): AssetEntry => ({ key: id, state: "ready", file: file
 
 test("files go as their ids, in the order of the field", () => {
   const photos = specs({ photos: { type: "image[]" } });
-  expect(toInputs(photos, { photos: [ready("b"), ready("a")] }).inputs).toEqual({ photos: [{ asset: "b" }, { asset: "a" }] });
+  expect(toInputs(photos, { photos: [ready("b"), ready("a")] }).inputs).toEqual({
+    photos: [{ asset: "b" }, { asset: "a" }],
+  });
 });
 
 test("a refused upload is left out and too few files are said at the field", () => {
   const photos = specs({ photos: { type: "image[]", min: 1 } });
-  const failed: AssetEntry = { key: "x", state: "failed", name: "x", problem: new Problem({ status: 422, detail: "no" }) };
+  const failed: AssetEntry = {
+    key: "x",
+    state: "failed",
+    name: "x",
+    problem: new Problem({ status: 422, detail: "no" }),
+  };
   expect(toInputs(photos, { photos: [failed] }).complaints).toEqual({ photos: ["Add at least 1 file."] });
 });
 
 test("an upload under way keeps the form waiting instead of complaining", () => {
   const photos = specs({ photos: { type: "image[]", min: 1 } });
-  const going: AssetEntry = { key: "x", state: "uploading", name: "x", size_bytes: 1, fraction: 0.5, cancel: () => undefined };
+  const going: AssetEntry = {
+    key: "x",
+    state: "uploading",
+    name: "x",
+    size_bytes: 1,
+    fraction: 0.5,
+    cancel: () => undefined,
+  };
   expect(toInputs(photos, { photos: [going] })).toMatchObject({ waiting: 1, complaints: {} });
 });
 

@@ -11,13 +11,15 @@ const FILE_PORTS: ReadonlySet<string> = new Set(["image", "video", "audio", "fil
 
 export const itemType = (spec: InputSpec): string => spec.type.replace(/\[\]$/, "");
 export const isList = (spec: InputSpec): boolean => spec.type.endsWith("[]");
-export const filePort = (spec: InputSpec): FilePort | null => (FILE_PORTS.has(itemType(spec)) ? (itemType(spec) as FilePort) : null);
+export const filePort = (spec: InputSpec): FilePort | null =>
+  FILE_PORTS.has(itemType(spec)) ? (itemType(spec) as FilePort) : null;
 /** Lists of short values with choices are ticked; other lists are written as JSON. */
 export const isTicked = (spec: InputSpec): boolean => isList(spec) && spec.choices.length > 0;
 export const isJson = (spec: InputSpec): boolean =>
   !filePort(spec) && !isTicked(spec) && (isList(spec) || spec.type === "json" || spec.type === "vector");
 
-const isFacts = (value: unknown): value is AssetFacts => typeof value === "object" && value !== null && "asset" in value && "name" in value;
+const isFacts = (value: unknown): value is AssetFacts =>
+  typeof value === "object" && value !== null && "asset" in value && "name" in value;
 
 /** Files named by a default or an earlier run, as entries of the field. */
 export function entriesFrom(value: unknown): AssetEntry[] {

@@ -25,7 +25,8 @@ function send({ method, path, body, headers, onSent, signal }: Transfer): Promis
       if (request.status >= 200 && request.status < 300) resolve(JSON.parse(request.responseText));
       else reject(problemFrom(request.status, request.responseText, request.getResponseHeader("Retry-After")));
     };
-    request.onerror = () => reject(new Problem({ status: 0, detail: t("upload.broken"), remedy: t("upload.broken_remedy") }));
+    request.onerror = () =>
+      reject(new Problem({ status: 0, detail: t("upload.broken"), remedy: t("upload.broken_remedy") }));
     request.onabort = () => reject(new TransferCancelled());
     signal.addEventListener("abort", () => request.abort(), { once: true });
     if (signal.aborted) reject(new TransferCancelled());

@@ -6,5 +6,6 @@ import { api, take } from "@/lib/api";
 export const workflowQuery = (id: string) =>
   queryOptions({
     queryKey: ["workflows", "one", id],
-    queryFn: ({ signal }) => take(api.GET("/api/v1/workflows/{workflow_id}", { params: { path: { workflow_id: id } }, signal })),
+    queryFn: ({ signal }) =>
+      take(api.GET("/api/v1/workflows/{workflow_id}", { params: { path: { workflow_id: id } }, signal })),
   });

@@ -29,8 +29,18 @@ export function AssetsPage() {
     <Page title={t("assets.heading")} subtitle={t("assets.subtitle")} isWide>
       <nav aria-label={t("assets.kinds")} className="mb-4 flex gap-1">
         {ASSET_KINDS.map((name) => (
-          <Button key={name} asChild size="sm" variant="quiet" className="data-[status=active]:bg-idle-soft data-[status=active]:text-foreground">
-            <Link to="/assets" search={name === "file" ? {} : { kind: name }} activeOptions={{ exact: true, includeSearch: true }}>
+          <Button
+            key={name}
+            asChild
+            size="sm"
+            variant="quiet"
+            className="data-[status=active]:bg-idle-soft data-[status=active]:text-foreground"
+          >
+            <Link
+              to="/assets"
+              search={name === "file" ? {} : { kind: name }}
+              activeOptions={{ exact: true, includeSearch: true }}
+            >
               {t(KIND_NAMES[name])}
             </Link>
           </Button>

@@ -48,7 +48,13 @@ export function WorkflowsPage() {
             <QuickRun
               workflow={workflow}
               onStarted={(instanceId) => void navigate({ to: "/instances/$instanceId", params: { instanceId } })}
-              onAsk={() => void navigate({ to: "/workflows/$workflowId", params: { workflowId: workflow.id }, search: { tab: "run" } })}
+              onAsk={() =>
+                void navigate({
+                  to: "/workflows/$workflowId",
+                  params: { workflowId: workflow.id },
+                  search: { tab: "run" },
+                })
+              }
             />
           ) : null
         }
@@ -66,7 +72,9 @@ export function NewWorkflowPage() {
       trail={<Link to="/workflows">{t("workflows.heading")}</Link>}
     >
       <NewWorkflow
-        onCreated={(workflowId) => void navigate({ to: "/workflows/$workflowId", params: { workflowId }, search: { tab: "run" } })}
+        onCreated={(workflowId) =>
+          void navigate({ to: "/workflows/$workflowId", params: { workflowId }, search: { tab: "run" } })
+        }
       />
     </Page>
   );
@@ -101,12 +109,16 @@ export function WorkflowPage() {
       trail={<Link to="/workflows">{t("workflows.heading")}</Link>}
       subtitle={
         <span className="text-[13px]">
-          {t("workflows.version", { number: workflow.version })} · {tn("workflows.steps", readGraph(workflow.definition).nodes.length)}
+          {t("workflows.version", { number: workflow.version })} ·{" "}
+          {tn("workflows.steps", readGraph(workflow.definition).nodes.length)}
           {description === "" ? null : <span className="block max-w-prose text-sm">{description}</span>}
         </span>
       }
     >
-      <Tabs value={tab} onValueChange={(next) => void navigate({ search: { tab: next as WorkflowTab }, replace: true })}>
+      <Tabs
+        value={tab}
+        onValueChange={(next) => void navigate({ search: { tab: next as WorkflowTab }, replace: true })}
+      >
         <TabsList aria-label={t("workflows.tabs")}>
           {WORKFLOW_TABS.map((name) => (
             <Tab key={name} value={name}>

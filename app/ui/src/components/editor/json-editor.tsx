@@ -1,7 +1,14 @@
 /** A JSON editor that marks what the server complains about, at the line and column it means. */
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { json, jsonParseLinter } from "@codemirror/lang-json";
-import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, indentOnInput, syntaxHighlighting } from "@codemirror/language";
+import {
+  bracketMatching,
+  foldGutter,
+  foldKeymap,
+  HighlightStyle,
+  indentOnInput,
+  syntaxHighlighting,
+} from "@codemirror/language";
 import { lintGutter, lintKeymap, setDiagnostics, type Diagnostic } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { Compartment, EditorState } from "@codemirror/state";
@@ -24,7 +31,11 @@ const colours = HighlightStyle.define([
 const look = EditorView.theme({
   "&": { height: "100%", fontSize: "13px", backgroundColor: "transparent", color: "var(--foreground)" },
   "&.cm-focused": { outline: "2px solid var(--accent)", outlineOffset: "-2px", borderRadius: "inherit" },
-  ".cm-scroller": { fontFamily: "'Geist Mono Variable', ui-monospace, monospace", lineHeight: "1.65", overflow: "auto" },
+  ".cm-scroller": {
+    fontFamily: "'Geist Mono Variable', ui-monospace, monospace",
+    lineHeight: "1.65",
+    overflow: "auto",
+  },
   ".cm-content": { padding: "10px 0", caretColor: "var(--foreground)" },
   ".cm-cursor": { borderLeftColor: "var(--foreground)" },
   ".cm-gutters": { backgroundColor: "transparent", color: "var(--faint)", border: "0", paddingLeft: "4px" },
@@ -48,7 +59,9 @@ const look = EditorView.theme({
     backgroundColor: "var(--failed-soft)",
   },
   ".cm-matchingBracket": { backgroundColor: "transparent !important" },
-  "&.cm-focused .cm-matchingBracket": { backgroundColor: "color-mix(in oklch, var(--accent) 22%, transparent) !important" },
+  "&.cm-focused .cm-matchingBracket": {
+    backgroundColor: "color-mix(in oklch, var(--accent) 22%, transparent) !important",
+  },
   ".cm-foldPlaceholder": { backgroundColor: "var(--sunken)", border: "1px solid var(--border)", color: "var(--soft)" },
 });
 
@@ -73,7 +86,15 @@ type EditorProps = {
   className?: string;
 };
 
-export default function JsonEditor({ text, label, complaints = [], isReadOnly = false, onChange, onSave, className }: EditorProps) {
+export default function JsonEditor({
+  text,
+  label,
+  complaints = [],
+  isReadOnly = false,
+  onChange,
+  onSave,
+  className,
+}: EditorProps) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const handlers = useRef({ onChange, onSave });
@@ -152,5 +173,7 @@ export default function JsonEditor({ text, label, complaints = [], isReadOnly = 
     if (editor !== null) editor.dispatch(setDiagnostics(editor.state, diagnose(editor, complaints)));
   }, [complaints, text]);
 
-  return <div ref={host} className={cn("min-h-0 overflow-hidden rounded-xl border border-border bg-surface", className)} />;
+  return (
+    <div ref={host} className={cn("min-h-0 overflow-hidden rounded-xl border border-border bg-surface", className)} />
+  );
 }

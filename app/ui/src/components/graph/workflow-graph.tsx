@@ -1,7 +1,18 @@
 /** A workflow as a picture: read-only, in the document's own layout, with live states where there are any. */
 import "@xyflow/react/dist/style.css";
 
-import { Background, BackgroundVariant, Controls, Handle, MarkerType, Position, ReactFlow, type Edge, type Node, type NodeProps } from "@xyflow/react";
+import {
+  Background,
+  BackgroundVariant,
+  Controls,
+  Handle,
+  MarkerType,
+  Position,
+  ReactFlow,
+  type Edge,
+  type Node,
+  type NodeProps,
+} from "@xyflow/react";
 import { GitFork, Repeat, StickyNote } from "lucide-react";
 import { useMemo } from "react";
 
@@ -33,7 +44,12 @@ function StepCard({ data }: NodeProps<StepNode>) {
         (node.mode === "skip" || status === "skipped") && "border-dashed opacity-60",
       )}
     >
-      <Handle type="target" position={direction === "right" ? Position.Left : Position.Top} isConnectable={false} className="!opacity-0" />
+      <Handle
+        type="target"
+        position={direction === "right" ? Position.Left : Position.Top}
+        isConnectable={false}
+        className="!opacity-0"
+      />
       {status === null ? null : <StatusIcon status={status} isSilent />}
       <div className="min-w-0 flex-1">
         <div className="truncate text-[13px] font-semibold">{node.name ?? node.id}</div>
@@ -44,7 +60,12 @@ function StepCard({ data }: NodeProps<StepNode>) {
         {node.isConditional ? <GitFork className="size-3.5" role="img" aria-label={t("graph.when")} /> : null}
         {node.note ? <StickyNote className="size-3.5" role="img" aria-label={node.note} /> : null}
       </div>
-      <Handle type="source" position={direction === "right" ? Position.Right : Position.Bottom} isConnectable={false} className="!opacity-0" />
+      <Handle
+        type="source"
+        position={direction === "right" ? Position.Right : Position.Bottom}
+        isConnectable={false}
+        className="!opacity-0"
+      />
     </div>
   );
 }
@@ -62,7 +83,14 @@ type GraphProps = {
   className?: string;
 };
 
-export default function WorkflowGraph({ definition, statuses, titles, onOpen, direction = "right", className }: GraphProps) {
+export default function WorkflowGraph({
+  definition,
+  statuses,
+  titles,
+  onOpen,
+  direction = "right",
+  className,
+}: GraphProps) {
   const { isDark } = useTheme();
   const graph = useMemo(() => {
     const { nodes, edges } = readGraph(definition);
@@ -80,19 +108,21 @@ export default function WorkflowGraph({ definition, statuses, titles, onOpen, di
       focusable: true,
     };
   });
-  const edges = graph.edges.map(
-    (edge): Edge => ({
-      id: `${edge.from}→${edge.to}`,
-      source: edge.from,
-      target: edge.to,
-      animated: statuses?.get(edge.to) === "running",
-      style: { stroke: "var(--control)" },
-      markerEnd: { type: MarkerType.ArrowClosed, width: 16, height: 16, color: "var(--control)" },
-      focusable: false,
-    }),
-  );
+  const edges = graph.edges.map((edge): Edge => ({
+    id: `${edge.from}→${edge.to}`,
+    source: edge.from,
+    target: edge.to,
+    animated: statuses?.get(edge.to) === "running",
+    style: { stroke: "var(--control)" },
+    markerEnd: { type: MarkerType.ArrowClosed, width: 16, height: 16, color: "var(--control)" },
+    focusable: false,
+  }));
   return (
-    <div className={cn("h-96 overflow-hidden rounded-xl border border-border bg-sunken", className)} role="group" aria-label={t("graph.label")}>
+    <div
+      className={cn("h-96 overflow-hidden rounded-xl border border-border bg-sunken", className)}
+      role="group"
+      aria-label={t("graph.label")}
+    >
       <ReactFlow<StepNode>
         nodes={nodes}
         edges={edges}
@@ -111,7 +141,9 @@ export default function WorkflowGraph({ definition, statuses, titles, onOpen, di
         proOptions={{ hideAttribution: true }}
       >
         <Background variant={BackgroundVariant.Dots} gap={18} size={1.2} bgColor="transparent" />
-        {direction === "right" ? <Controls showInteractive={false} className="overflow-hidden rounded-md shadow-card" /> : null}
+        {direction === "right" ? (
+          <Controls showInteractive={false} className="overflow-hidden rounded-md shadow-card" />
+        ) : null}
       </ReactFlow>
     </div>
   );

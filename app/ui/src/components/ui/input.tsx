@@ -22,7 +22,10 @@ export function Select({ className, children, ...rest }: ComponentProps<"select"
       <select className={cn(look, "h-9 appearance-none pr-9", className)} {...rest}>
         {children}
       </select>
-      <ChevronDown className="pointer-events-none absolute top-1/2 right-3 size-4 -translate-y-1/2 text-soft" aria-hidden />
+      <ChevronDown
+        className="pointer-events-none absolute top-1/2 right-3 size-4 -translate-y-1/2 text-soft"
+        aria-hidden
+      />
     </div>
   );
 }

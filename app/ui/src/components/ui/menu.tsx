@@ -28,7 +28,11 @@ export function MenuWindow({ className, ...rest }: ComponentProps<typeof Radix.C
   );
 }
 
-export function MenuItem({ className, danger = false, ...rest }: ComponentProps<typeof Radix.Item> & { danger?: boolean }) {
+export function MenuItem({
+  className,
+  danger = false,
+  ...rest
+}: ComponentProps<typeof Radix.Item> & { danger?: boolean }) {
   return <Radix.Item className={cn(ITEM, danger && "text-failed [&_svg]:text-failed", className)} {...rest} />;
 }
 

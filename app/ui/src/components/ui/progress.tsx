@@ -27,7 +27,17 @@ export function Progress({ fraction, label, className }: ProgressProps) {
 }
 
 /** How full something is; it does not say that anything moves. */
-export function Meter({ value, of, label, className }: { value: number; of: number; label: string; className?: string }) {
+export function Meter({
+  value,
+  of,
+  label,
+  className,
+}: {
+  value: number;
+  of: number;
+  label: string;
+  className?: string;
+}) {
   const fraction = of > 0 ? Math.min(1, value / of) : 0;
   return (
     <div

@@ -9,7 +9,10 @@ export const Tabs = Radix.Root;
 export function TabsList({ className, ...rest }: ComponentProps<typeof Radix.List>) {
   return (
     <Radix.List
-      className={cn("flex gap-5 overflow-x-auto border-b border-border [scrollbar-width:none] max-sm:-mx-4 max-sm:px-4", className)}
+      className={cn(
+        "flex gap-5 overflow-x-auto border-b border-border [scrollbar-width:none] max-sm:-mx-4 max-sm:px-4",
+        className,
+      )}
       {...rest}
     />
   );

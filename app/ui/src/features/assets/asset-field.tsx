@@ -15,7 +15,12 @@ import { t, tn } from "@/lib/messages";
 import { AssetPicker } from "./asset-picker";
 import { useUploads } from "./use-uploads";
 
-const ACCEPT: Record<FilePort, string | undefined> = { image: "image/*", video: "video/*", audio: "audio/*", file: undefined };
+const ACCEPT: Record<FilePort, string | undefined> = {
+  image: "image/*",
+  video: "video/*",
+  audio: "audio/*",
+  file: undefined,
+};
 
 function nameOf(entry: AssetEntry): string {
   return entry.state === "ready" ? entry.file.name : entry.name;
@@ -41,7 +46,12 @@ function Tile({ entry, place, count, onRemove, onMove }: TileProps) {
       {entry.state === "ready" ? (
         <Thumbnail file={entry.file} />
       ) : (
-        <div className={cn("grid aspect-square place-items-center px-3", entry.state === "failed" ? "bg-failed-soft" : "bg-sunken")}>
+        <div
+          className={cn(
+            "grid aspect-square place-items-center px-3",
+            entry.state === "failed" ? "bg-failed-soft" : "bg-sunken",
+          )}
+        >
           {entry.state === "uploading" ? (
             <div className="w-full text-center">
               <div className="mb-2 text-[13px] text-soft tabular-nums">{percent(entry.fraction)}</div>
@@ -84,7 +94,17 @@ function Tile({ entry, place, count, onRemove, onMove }: TileProps) {
   );
 }
 
-function TileButton({ label, isOff = false, onClick, children }: { label: string; isOff?: boolean; onClick: () => void; children: ReactNode }) {
+function TileButton({
+  label,
+  isOff = false,
+  onClick,
+  children,
+}: {
+  label: string;
+  isOff?: boolean;
+  onClick: () => void;
+  children: ReactNode;
+}) {
   return (
     <button
       type="button"
@@ -106,7 +126,17 @@ function moved(entries: readonly AssetEntry[], key: string, by: -1 | 1): AssetEn
   return list;
 }
 
-export function AssetField({ label, hint, isOptional, port, isList, max, entries, onChange, complaints }: AssetFieldProps) {
+export function AssetField({
+  label,
+  hint,
+  isOptional,
+  port,
+  isList,
+  max,
+  entries,
+  onChange,
+  complaints,
+}: AssetFieldProps) {
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
   const start = useUploads(onChange, port, max);
@@ -115,7 +145,11 @@ export function AssetField({ label, hint, isOptional, port, isList, max, entries
   const size = entries.reduce((sum, entry) => sum + (entry.state === "ready" ? entry.file.size_bytes : 0), 0);
 
   function pick(files: readonly AssetFacts[]): void {
-    const added = files.map((file): AssetEntry => ({ key: `${file.asset}-${String(Date.now())}`, state: "ready", file }));
+    const added = files.map((file): AssetEntry => ({
+      key: `${file.asset}-${String(Date.now())}`,
+      state: "ready",
+      file,
+    }));
     onChange((before) => (isList ? [...before, ...added] : added.slice(-1)));
   }
 
@@ -138,7 +172,10 @@ export function AssetField({ label, hint, isOptional, port, isList, max, entries
         )}
       >
         {count > 0 ? (
-          <ol className="mb-3 grid grid-cols-[repeat(auto-fill,minmax(8.5rem,1fr))] gap-2.5" aria-label={t("assets.chosen", { label })}>
+          <ol
+            className="mb-3 grid grid-cols-[repeat(auto-fill,minmax(8.5rem,1fr))] gap-2.5"
+            aria-label={t("assets.chosen", { label })}
+          >
             {entries.map((entry, place) => (
               <Tile
                 key={entry.key}
@@ -151,7 +188,12 @@ export function AssetField({ label, hint, isOptional, port, isList, max, entries
             ))}
           </ol>
         ) : null}
-        <div className={cn("flex flex-wrap items-center gap-x-4 gap-y-2", count === 0 && "justify-center py-7 text-center")}>
+        <div
+          className={cn(
+            "flex flex-wrap items-center gap-x-4 gap-y-2",
+            count === 0 && "justify-center py-7 text-center",
+          )}
+        >
           {count === 0 ? (
             <div className="w-full text-soft">
               <CloudUpload className="mx-auto mb-2 size-6 text-faint" aria-hidden />
@@ -192,4 +234,3 @@ export function AssetField({ label, hint, isOptional, port, isList, max, entries
     </div>
   );
 }
-

@@ -66,7 +66,9 @@ function Grid({ port, isList, onPick }: Pick<PickerProps, "port" | "isList" | "o
     <>
       <div className="min-h-64 flex-1 overflow-y-auto px-5 py-1">
         {list.error ? <ProblemNote error={list.error} /> : null}
-        {list.isSuccess && assets.length === 0 ? <p className="py-16 text-center text-soft">{t("assets.pick_empty")}</p> : null}
+        {list.isSuccess && assets.length === 0 ? (
+          <p className="py-16 text-center text-soft">{t("assets.pick_empty")}</p>
+        ) : null}
         <ul className="grid grid-cols-[repeat(auto-fill,minmax(7.5rem,1fr))] gap-3">
           {list.isPending
             ? Array.from({ length: 8 }, (_, index) => (
@@ -100,7 +102,11 @@ function Grid({ port, isList, onPick }: Pick<PickerProps, "port" | "isList" | "o
                 );
               })}
         </ul>
-        <LoadMore hasMore={list.hasNextPage} isLoading={list.isFetchingNextPage} onMore={() => void list.fetchNextPage()} />
+        <LoadMore
+          hasMore={list.hasNextPage}
+          isLoading={list.isFetchingNextPage}
+          onMore={() => void list.fetchNextPage()}
+        />
       </div>
       <footer className="flex items-center justify-between gap-3 border-t border-border px-5 py-3">
         <span className="text-[13px] text-soft" role="status">

@@ -54,7 +54,9 @@ function AssetWindow({ asset, mayDelete }: { asset: Asset; mayDelete: boolean })
           <Thumbnail file={factsOf(asset)} />
           <span className="block truncate px-2.5 pt-2 text-[13px]">{asset.name}</span>
           <span className="block truncate px-2.5 pb-2 text-xs text-soft">
-            {asset.duration_s === null ? bytes(asset.size_bytes) : `${playtime(asset.duration_s)} · ${bytes(asset.size_bytes)}`}
+            {asset.duration_s === null
+              ? bytes(asset.size_bytes)
+              : `${playtime(asset.duration_s)} · ${bytes(asset.size_bytes)}`}
           </span>
         </button>
       </DialogTrigger>
@@ -127,7 +129,10 @@ export function Gallery({ kind }: { kind: FilePort }) {
   ) : undefined;
 
   return (
-    <DropZone onFiles={(files) => (mayUpload ? start(files) : undefined)} overClassName="rounded-xl ring-2 ring-accent ring-offset-8 ring-offset-background">
+    <DropZone
+      onFiles={(files) => (mayUpload ? start(files) : undefined)}
+      overClassName="rounded-xl ring-2 ring-accent ring-offset-8 ring-offset-background"
+    >
       <input
         ref={input}
         type="file"
@@ -153,7 +158,11 @@ export function Gallery({ kind }: { kind: FilePort }) {
               </li>
             ))}
           </ul>
-          <LoadMore hasMore={list.hasNextPage} isLoading={list.isFetchingNextPage} onMore={() => void list.fetchNextPage()} />
+          <LoadMore
+            hasMore={list.hasNextPage}
+            isLoading={list.isFetchingNextPage}
+            onMore={() => void list.fetchNextPage()}
+          />
         </>
       )}
     </DropZone>

@@ -50,23 +50,26 @@ export function useUploads(
       put(key, entryOf(key, asset, port));
       void cache.invalidateQueries({ queryKey: ["assets"] });
     } catch (error) {
-      put(key, error instanceof TransferCancelled ? null : { key, state: "failed", name: file.name, problem: asProblem(error) });
+      put(
+        key,
+        error instanceof TransferCancelled
+          ? null
+          : { key, state: "failed", name: file.name, problem: asProblem(error) },
+      );
     }
   }
 
   return (files) => {
     const started = files.map((file) => ({ key: newKey(), file, abort: new AbortController() }));
     latest.current((entries) => {
-      const added = started.map(
-        ({ key, file, abort }): AssetEntry => ({
-          key,
-          state: "uploading",
-          name: file.name,
-          size_bytes: file.size,
-          fraction: 0,
-          cancel: () => abort.abort(),
-        }),
-      );
+      const added = started.map(({ key, file, abort }): AssetEntry => ({
+        key,
+        state: "uploading",
+        name: file.name,
+        size_bytes: file.size,
+        fraction: 0,
+        cancel: () => abort.abort(),
+      }));
       // A field for one file replaces what it held.
       return max === 1 ? added.slice(-1) : [...entries.filter((entry) => entry.state !== "failed"), ...added];
     });

@@ -21,7 +21,9 @@ function Mark({ status }: { status: HealthStatus }) {
 export function HealthCard({ health }: { health: FullHealth }) {
   return (
     <Card aria-label={t("system.health")}>
-      <CardHeading aside={<span className="text-[13px] text-soft">{t(LOOKS[health.status].word)}</span>}>{t("system.health")}</CardHeading>
+      <CardHeading aside={<span className="text-[13px] text-soft">{t(LOOKS[health.status].word)}</span>}>
+        {t("system.health")}
+      </CardHeading>
       <ul className="divide-y divide-border">
         {Object.entries(health.checks).map(([name, check]) => (
           <li key={name} className="flex items-start gap-2.5 px-4 py-2.5">
@@ -54,15 +56,30 @@ export function StorageCard({ health }: { health: FullHealth }) {
       <div className="space-y-3 p-4">
         <Meter value={storage.used_bytes} of={storage.total_bytes} label={t("system.volume")} />
         <dl className="space-y-1.5 text-[13px]">
-          <Fact name={t("system.free")} value={t("system.free_of", { free: bytes(storage.free_bytes), total: bytes(storage.total_bytes) })} />
-          <Fact name={t("system.files")} value={t("system.files_size", { count: storage.blobs, size: bytes(storage.blobs_bytes) })} />
-          <Fact name={t("system.database")} value={t("system.version_size", { version: database.version.split(" ", 1)[0] ?? "", size: bytes(database.size_bytes) })} />
+          <Fact
+            name={t("system.free")}
+            value={t("system.free_of", { free: bytes(storage.free_bytes), total: bytes(storage.total_bytes) })}
+          />
+          <Fact
+            name={t("system.files")}
+            value={t("system.files_size", { count: storage.blobs, size: bytes(storage.blobs_bytes) })}
+          />
+          <Fact
+            name={t("system.database")}
+            value={t("system.version_size", {
+              version: database.version.split(" ", 1)[0] ?? "",
+              size: bytes(database.size_bytes),
+            })}
+          />
           <Fact
             name={t("system.connections")}
             value={t("system.part_of", { part: database.connections, whole: database.connections_max })}
           />
           {redis ? (
-            <Fact name={t("system.redis")} value={t("system.version_size", { version: redis.version, size: bytes(redis.memory_used_bytes) })} />
+            <Fact
+              name={t("system.redis")}
+              value={t("system.version_size", { version: redis.version, size: bytes(redis.memory_used_bytes) })}
+            />
           ) : null}
           {redis ? <Fact name={t("system.redis_uptime")} value={duration(redis.uptime_s)} /> : null}
         </dl>
@@ -82,7 +99,11 @@ function GpuLine({ gpu }: { gpu: Gpu }) {
         <span className="min-w-0 truncate font-medium">{gpu.name}</span>
         <span className="text-[13px] whitespace-nowrap text-soft tabular-nums">{facts.join(" · ")}</span>
       </div>
-      <Meter value={gpu.memory_used_bytes} of={gpu.memory_total_bytes} label={t("system.memory_label", { name: gpu.name })} />
+      <Meter
+        value={gpu.memory_used_bytes}
+        of={gpu.memory_total_bytes}
+        label={t("system.memory_label", { name: gpu.name })}
+      />
       <p className="mt-1 text-xs text-soft tabular-nums">
         {t("system.memory", { used: bytes(gpu.memory_used_bytes), total: bytes(gpu.memory_total_bytes) })}
       </p>

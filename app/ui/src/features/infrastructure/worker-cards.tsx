@@ -30,7 +30,9 @@ export function LaneCards({ lanes }: { lanes: readonly LaneFacts[] }) {
           <dl className="flex gap-8">
             <Figure value={String(lane.leased)} name={t("status.running")} />
             <Figure value={String(lane.queued)} name={t("status.queued")} />
-            {lane.oldest_wait_s == null ? null : <Figure value={duration(lane.oldest_wait_s)} name={t("system.oldest")} />}
+            {lane.oldest_wait_s == null ? null : (
+              <Figure value={duration(lane.oldest_wait_s)} name={t("system.oldest")} />
+            )}
           </dl>
         </Card>
       ))}
@@ -56,8 +58,8 @@ function WorkerLine({ worker }: { worker: Worker }) {
         ))}
       </div>
       <p className="mt-0.5 pl-5 text-[13px] text-soft">
-        {[worker.host, worker.version, memory, ...worker.resident_models].filter(Boolean).join(" · ")} · {t("system.seen")}{" "}
-        <Ago time={worker.last_seen_at} />
+        {[worker.host, worker.version, memory, ...worker.resident_models].filter(Boolean).join(" · ")} ·{" "}
+        {t("system.seen")} <Ago time={worker.last_seen_at} />
       </p>
       {worker.attempts.length === 0 ? null : (
         <ul className="mt-2 space-y-1 pl-5">

@@ -33,13 +33,16 @@ export const instancesQuery = (workflowId: string | null) =>
     getNextPageParam: (page) => page.next_cursor,
     // While something runs the list looks again; the page of an instance is the live one.
     refetchInterval: (query) =>
-      query.state.data?.pages.some((page) => page.items.some((instance) => !ENDED.has(instance.status))) ? 5_000 : false,
+      query.state.data?.pages.some((page) => page.items.some((instance) => !ENDED.has(instance.status)))
+        ? 5_000
+        : false,
   });
 
 export const instanceQuery = (id: string) =>
   queryOptions({
     queryKey: instanceKey(id),
-    queryFn: ({ signal }) => take(api.GET("/api/v1/instances/{instance_id}", { params: { path: { instance_id: id } }, signal })),
+    queryFn: ({ signal }) =>
+      take(api.GET("/api/v1/instances/{instance_id}", { params: { path: { instance_id: id } }, signal })),
   });
 
 /** The document an instance was started with; a deleted workflow leaves the picture empty, not the page. */
@@ -98,7 +101,9 @@ async function allLines(id: string, stepId: string, signal: AbortSignal): Promis
   do {
     const path = { instance_id: id, step_id: stepId };
     const query = { after: lines.at(-1)?.id ?? 0, limit: LINES_PAGE };
-    page = (await take(api.GET("/api/v1/instances/{instance_id}/steps/{step_id}/logs", { params: { path, query }, signal }))).items;
+    page = (
+      await take(api.GET("/api/v1/instances/{instance_id}/steps/{step_id}/logs", { params: { path, query }, signal }))
+    ).items;
     lines.push(...page);
   } while (page.length === LINES_PAGE);
   return lines;
@@ -125,7 +130,8 @@ export function useStart() {
 export function useCancel(id: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: () => take(api.POST("/api/v1/instances/{instance_id}/cancel", { params: { path: { instance_id: id } } })),
+    mutationFn: () =>
+      take(api.POST("/api/v1/instances/{instance_id}/cancel", { params: { path: { instance_id: id } } })),
     onSettled: () => cache.invalidateQueries({ queryKey: ["instances"] }),
   });
 }

@@ -34,7 +34,9 @@ function Ticks({ spec, value, onChange }: Pick<InputFieldProps, "spec" | "onChan
               type="checkbox"
               className="size-4 accent-accent"
               checked={value.includes(key)}
-              onChange={(event) => onChange(event.target.checked ? [...value, key] : value.filter((entry) => entry !== key))}
+              onChange={(event) =>
+                onChange(event.target.checked ? [...value, key] : value.filter((entry) => entry !== key))
+              }
             />
             {String(choice)}
           </label>
@@ -70,7 +72,12 @@ export function InputField({ spec, value, complaints, onChange }: InputFieldProp
   const text = typeof value === "string" ? value : "";
   if (typeof value === "boolean") return <YesNo spec={spec} isOn={value} complaints={complaints} onChange={onChange} />;
   return (
-    <Field label={spec.label} hint={hint} complaints={complaints} isOptional={!spec.isRequired && spec.default === null}>
+    <Field
+      label={spec.label}
+      hint={hint}
+      complaints={complaints}
+      isOptional={!spec.isRequired && spec.default === null}
+    >
       {(control) => {
         if (isTicked(spec)) {
           return (

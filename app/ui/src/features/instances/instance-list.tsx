@@ -39,9 +39,15 @@ export function InstanceList({ workflowId }: { workflowId: string | null }) {
   }
   return (
     <>
-      <ul aria-label={t("instances.heading")} className="divide-y divide-border overflow-hidden rounded-xl border border-border bg-surface shadow-card">
+      <ul
+        aria-label={t("instances.heading")}
+        className="divide-y divide-border overflow-hidden rounded-xl border border-border bg-surface shadow-card"
+      >
         {instances.map((instance) => (
-          <li key={instance.id} className="relative flex items-center gap-x-4 px-4 py-2.5 transition-colors hover:bg-sunken/60">
+          <li
+            key={instance.id}
+            className="relative flex items-center gap-x-4 px-4 py-2.5 transition-colors hover:bg-sunken/60"
+          >
             <span className="min-w-0 flex-1">
               <Link
                 to="/instances/$instanceId"
@@ -51,7 +57,9 @@ export function InstanceList({ workflowId }: { workflowId: string | null }) {
                 {instance.workflow_name} <span className="font-normal text-soft tabular-nums">#{instance.number}</span>
               </Link>
               {instance.error === null && instance.reason === null ? null : (
-                <span className="block truncate text-[13px] text-soft">{instance.error?.message ?? instance.reason}</span>
+                <span className="block truncate text-[13px] text-soft">
+                  {instance.error?.message ?? instance.reason}
+                </span>
               )}
             </span>
             <span className="w-20 text-right text-[13px] text-soft tabular-nums max-sm:hidden">
@@ -62,7 +70,11 @@ export function InstanceList({ workflowId }: { workflowId: string | null }) {
           </li>
         ))}
       </ul>
-      <LoadMore hasMore={list.hasNextPage} isLoading={list.isFetchingNextPage} onMore={() => void list.fetchNextPage()} />
+      <LoadMore
+        hasMore={list.hasNextPage}
+        isLoading={list.isFetchingNextPage}
+        onMore={() => void list.fetchNextPage()}
+      />
     </>
   );
 }

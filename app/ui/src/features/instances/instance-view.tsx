@@ -57,7 +57,8 @@ function Overall({ steps }: { steps: readonly Step[] }) {
   const done = steps.filter((step) => SETTLED.has(step.status)).length;
   const running = steps.filter((step) => step.status === "running");
   const within = running.reduce(
-    (sum, step) => sum + (step.items && step.items.total > 0 ? step.items.done / step.items.total : (step.progress_fraction ?? 0)),
+    (sum, step) =>
+      sum + (step.items && step.items.total > 0 ? step.items.done / step.items.total : (step.progress_fraction ?? 0)),
     0,
   );
   return (
@@ -65,7 +66,11 @@ function Overall({ steps }: { steps: readonly Step[] }) {
       <div className="mb-2 flex justify-between text-[13px] text-soft">
         <span role="status">{t("instance.steps_done", { done, total: steps.length })}</span>
       </div>
-      <Progress fraction={steps.length === 0 ? null : (done + within) / steps.length} label={t("instance.progress")} className="h-2" />
+      <Progress
+        fraction={steps.length === 0 ? null : (done + within) / steps.length}
+        label={t("instance.progress")}
+        className="h-2"
+      />
     </div>
   );
 }
@@ -86,7 +91,10 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
   const specs = useMemo(() => readInputs(definition), [definition]);
   const labels = new Map(specs.map((spec) => [spec.name, spec.label]));
   // In the order of the form; the database keeps none.
-  const inputs = { ...Object.fromEntries(specs.map(({ name }) => [name, instance.inputs[name] ?? null])), ...instance.inputs };
+  const inputs = {
+    ...Object.fromEntries(specs.map(({ name }) => [name, instance.inputs[name] ?? null])),
+    ...instance.inputs,
+  };
   const names = new Map(graph.nodes.map((node) => [node.id, node.name ?? node.id]));
   const shown = steps.filter((step) => step.parent_id === null);
   const statuses = new Map(shown.map((step) => [step.node_id, step.status]));
@@ -102,7 +110,11 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
             {t("instances.heading")}
           </Link>
           <span aria-hidden>/</span>
-          <Link to="/workflows/$workflowId" params={{ workflowId: instance.workflow_id }} className="rounded hover:text-foreground">
+          <Link
+            to="/workflows/$workflowId"
+            params={{ workflowId: instance.workflow_id }}
+            className="rounded hover:text-foreground"
+          >
             {instance.workflow_name}
           </Link>
         </>
@@ -148,11 +160,7 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
       <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_22rem]">
         <div className="min-w-0 space-y-5">
           {instance.error === null ? null : (
-            <FailureNote
-              heading={instance.error.message}
-              remedy={instance.error.remedy}
-              tag={instance.error.class}
-            />
+            <FailureNote heading={instance.error.message} remedy={instance.error.remedy} tag={instance.error.class} />
           )}
           {instance.status === "completed" && outputs.length > 0 ? (
             <Card aria-label={t("instance.outputs")} className="p-4">
@@ -160,7 +168,9 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
             </Card>
           ) : null}
           <Card aria-label={t("instance.steps")}>
-            <CardHeading aside={<span className="text-xs text-faint">{tn("workflows.steps", shown.length)}</span>}>{t("instance.steps")}</CardHeading>
+            <CardHeading aside={<span className="text-xs text-faint">{tn("workflows.steps", shown.length)}</span>}>
+              {t("instance.steps")}
+            </CardHeading>
             {hasEnded ? null : <Overall steps={shown} />}
             <ol className="divide-y divide-border">
               {shown.map((step) => (
@@ -184,7 +194,9 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
               titles={titles}
               direction="down"
               className="h-80"
-              onOpen={(node) => document.getElementById(`step-${node}`)?.scrollIntoView({ block: "center", behavior: "smooth" })}
+              onOpen={(node) =>
+                document.getElementById(`step-${node}`)?.scrollIntoView({ block: "center", behavior: "smooth" })
+              }
             />
           </Suspense>
           {Object.keys(inputs).length > 0 ? (

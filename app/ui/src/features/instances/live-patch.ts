@@ -14,7 +14,9 @@ const isFailure = (value: unknown): boolean => isRecord(value) && typeof value["
 function itemsOf(value: unknown): Items | null {
   if (!isRecord(value)) return null;
   const { total, done, failed } = value;
-  return typeof total === "number" && typeof done === "number" && typeof failed === "number" ? { total, done, failed } : null;
+  return typeof total === "number" && typeof done === "number" && typeof failed === "number"
+    ? { total, done, failed }
+    : null;
 }
 
 /** The instance after an event about itself; an event about a step only counts on. */
@@ -41,7 +43,11 @@ function patchStep(step: Step, event: LiveEvent): Step {
     ...step,
     status,
     reason: textOf(event.data["reason"]),
-    error: isFailure(event.data["error"]) ? (event.data["error"] as Step["error"]) : status === "failed" ? step.error : null,
+    error: isFailure(event.data["error"])
+      ? (event.data["error"] as Step["error"])
+      : status === "failed"
+        ? step.error
+        : null,
     started_at: step.started_at ?? (STARTS.has(status) ? event.at : null),
     ended_at: SETTLED.has(status) ? event.at : null,
     progress_fraction: isAgain ? null : step.progress_fraction,
@@ -59,7 +65,9 @@ export function patchSteps(steps: readonly Step[], event: LiveEvent): readonly S
     // The end of an instance ends whatever was still open in it.
     const status = textOf(event.data["status"]);
     if (status !== "failed" && status !== "cancelled") return steps;
-    return steps.map((step) => (SETTLED.has(step.status) ? step : { ...step, status: "cancelled", reason: null, ended_at: event.at }));
+    return steps.map((step) =>
+      SETTLED.has(step.status) ? step : { ...step, status: "cancelled", reason: null, ended_at: event.at },
+    );
   }
   return steps.map((step) => {
     if (step.id === event.step_id) return patchStep(step, event);

@@ -17,7 +17,9 @@ const LIST_MS = 1_000;
 
 async function ask(id: string, after: number): Promise<readonly LiveEvent[]> {
   const path = { instance_id: id };
-  const { items } = await take(api.GET("/api/v1/instances/{instance_id}/events", { params: { path, query: { after, limit: PAGE } } }));
+  const { items } = await take(
+    api.GET("/api/v1/instances/{instance_id}/events", { params: { path, query: { after, limit: PAGE } } }),
+  );
   return items.map(readEvent).filter((event) => event !== null);
 }
 

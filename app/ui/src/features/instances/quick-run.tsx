@@ -63,7 +63,12 @@ export function QuickRun({ workflow, onStarted, onAsk }: QuickRunProps) {
     },
   });
   return (
-    <Button size="sm" isBusy={run.isPending} aria-label={t("run.run_named", { name: workflow.name })} onClick={() => run.mutate()}>
+    <Button
+      size="sm"
+      isBusy={run.isPending}
+      aria-label={t("run.run_named", { name: workflow.name })}
+      onClick={() => run.mutate()}
+    >
       {run.isPending ? null : <Play aria-hidden />} {t("run.run")}
     </Button>
   );

@@ -26,7 +26,11 @@ export function StepAttempts({ attempts, known }: { attempts: readonly Attempt[]
     <ol aria-label={t("attempt.list")} className="space-y-1.5 text-[13px]">
       {attempts.map((attempt) => {
         const cause = CAUSES[attempt.cause];
-        const words = [attempt.worker, cause === undefined ? null : t(cause), attempt.error?.message === known ? null : attempt.error?.message].filter(Boolean);
+        const words = [
+          attempt.worker,
+          cause === undefined ? null : t(cause),
+          attempt.error?.message === known ? null : attempt.error?.message,
+        ].filter(Boolean);
         return (
           <li key={attempt.number} className="flex items-start gap-2">
             <StatusIcon status={SEEN_AS[attempt.status]} className="mt-0.5" />

@@ -38,7 +38,12 @@ function Cell({ item, isSmall }: { item: Step; isSmall: boolean }) {
           <StatusIcon status={item.status} isSilent />
         </div>
       ) : (
-        <a href={`/api/v1/assets/${file.asset}/content`} target="_blank" rel="noreferrer" aria-label={t("media.open", { name: file.name })}>
+        <a
+          href={`/api/v1/assets/${file.asset}/content`}
+          target="_blank"
+          rel="noreferrer"
+          aria-label={t("media.open", { name: file.name })}
+        >
           <Thumbnail file={file} />
         </a>
       )}
@@ -80,7 +85,11 @@ export function StepItems({ instanceId, step }: { instanceId: string; step: Step
           ))}
         </ul>
       ) : null}
-      <LoadMore hasMore={list.hasNextPage} isLoading={list.isFetchingNextPage} onMore={() => void list.fetchNextPage()} />
+      <LoadMore
+        hasMore={list.hasNextPage}
+        isLoading={list.isFetchingNextPage}
+        onMore={() => void list.fetchNextPage()}
+      />
     </section>
   );
 }

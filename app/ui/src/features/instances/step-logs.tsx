@@ -12,7 +12,15 @@ import { logsQuery } from "./api";
 const INK: Record<string, string> = { error: "text-failed", warning: "text-waiting", debug: "text-faint" };
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
-export function StepLogs({ instanceId, stepId, isRunning }: { instanceId: string; stepId: string; isRunning: boolean }) {
+export function StepLogs({
+  instanceId,
+  stepId,
+  isRunning,
+}: {
+  instanceId: string;
+  stepId: string;
+  isRunning: boolean;
+}) {
   const logs = useQuery(logsQuery(instanceId, stepId));
   const box = useRef<HTMLDivElement>(null);
   const count = logs.data?.length ?? 0;
@@ -20,7 +28,8 @@ export function StepLogs({ instanceId, stepId, isRunning }: { instanceId: string
   useEffect(() => {
     // Follow the end while it grows, unless somebody reads further up.
     const element = box.current;
-    if (element && isRunning && element.scrollHeight - element.scrollTop - element.clientHeight < 80) element.scrollTop = element.scrollHeight;
+    if (element && isRunning && element.scrollHeight - element.scrollTop - element.clientHeight < 80)
+      element.scrollTop = element.scrollHeight;
   }, [count, isRunning]);
 
   if (logs.error) return <ProblemNote error={logs.error} />;

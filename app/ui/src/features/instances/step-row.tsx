@@ -41,14 +41,18 @@ function summaryOf(step: Step): string {
 
 function Preview({ stepId, label }: { stepId: string; label: string }) {
   const preview = useQuery<string>({ queryKey: previewKey(stepId), enabled: false });
-  return preview.data === undefined ? null : <img src={preview.data} alt={t("step.preview", { step: label })} className="max-h-48 rounded-lg" />;
+  return preview.data === undefined ? null : (
+    <img src={preview.data} alt={t("step.preview", { step: label })} className="max-h-48 rounded-lg" />
+  );
 }
 
 function Details({ instanceId, step, label }: { instanceId: string; step: Step; label: string }) {
   const hasOutputs = step.outputs !== null && Object.keys(step.outputs).length > 0;
   return (
     <div className="space-y-4 pt-1 pb-4 pl-7">
-      {step.error !== null ? <FailureNote heading={step.error.message} remedy={step.error.remedy} tag={step.error.class} /> : null}
+      {step.error !== null ? (
+        <FailureNote heading={step.error.message} remedy={step.error.remedy} tag={step.error.class} />
+      ) : null}
       {step.status === "running" ? <Preview stepId={step.id} label={label} /> : null}
       {step.items === null ? null : <StepItems instanceId={instanceId} step={step} />}
       {hasOutputs && step.items === null ? (
@@ -57,7 +61,9 @@ function Details({ instanceId, step, label }: { instanceId: string; step: Step; 
         </section>
       ) : null}
       {step.attempts.length > 1 ? <StepAttempts attempts={step.attempts} known={step.error?.message ?? null} /> : null}
-      {step.items === null ? <StepLogs instanceId={instanceId} stepId={step.id} isRunning={step.status === "running"} /> : null}
+      {step.items === null ? (
+        <StepLogs instanceId={instanceId} stepId={step.id} isRunning={step.status === "running"} />
+      ) : null}
     </div>
   );
 }
@@ -90,16 +96,25 @@ export function StepRow({ instanceId, step, name, title }: StepRowProps) {
             <span className="sr-only">{statusWord(step.status)}</span>
           </span>
           {summary === "" || (isOpen && step.status === "failed") ? null : (
-            <span className={cn("block truncate text-[13px]", step.status === "failed" ? "text-failed" : "text-soft")}>{summary}</span>
+            <span className={cn("block truncate text-[13px]", step.status === "failed" ? "text-failed" : "text-soft")}>
+              {summary}
+            </span>
           )}
         </span>
-        {isRunning && fraction !== null ? <span className="text-[13px] text-running tabular-nums">{percent(fraction)}</span> : null}
+        {isRunning && fraction !== null ? (
+          <span className="text-[13px] text-running tabular-nums">{percent(fraction)}</span>
+        ) : null}
         <span className="w-16 shrink-0 text-right text-[13px] text-soft tabular-nums">
           {step.started_at === null ? "" : <Elapsed start={step.started_at} end={step.ended_at} />}
         </span>
-        <ChevronRight className={cn("size-4 shrink-0 text-faint transition-transform", isOpen && "rotate-90")} aria-hidden />
+        <ChevronRight
+          className={cn("size-4 shrink-0 text-faint transition-transform", isOpen && "rotate-90")}
+          aria-hidden
+        />
       </button>
-      {isRunning ? <Progress fraction={fraction} label={t("step.progress", { step: name })} className="mb-2.5 ml-7" /> : null}
+      {isRunning ? (
+        <Progress fraction={fraction} label={t("step.progress", { step: name })} className="mb-2.5 ml-7" />
+      ) : null}
       <div id={`${id}-details`} hidden={!isOpen}>
         {isOpen ? <Details instanceId={instanceId} step={step} label={name} /> : null}
       </div>

@@ -65,19 +65,36 @@ export function ValueView({ value, isLarge = false }: { value: unknown; isLarge?
     const files = value.filter(isFile);
     if (files.length > 0 && value.every((entry) => entry === null || isFile(entry))) return <FileSheet files={files} />;
   }
-  if (value === null || value === undefined || value === "") return <span className="text-faint">{t("value.empty")}</span>;
+  if (value === null || value === undefined || value === "")
+    return <span className="text-faint">{t("value.empty")}</span>;
   if (typeof value === "boolean") return <span>{t(value ? "value.yes" : "value.no")}</span>;
   if (typeof value === "string" || typeof value === "number") {
     return <span className="break-words whitespace-pre-wrap tabular-nums">{String(value)}</span>;
   }
   if (Array.isArray(value) && value.length > 0 && value.every(isPlain)) {
-    return <span className="font-mono text-[13px] break-words tabular-nums">{value.map((entry) => JSON.stringify(entry)).join(", ")}</span>;
+    return (
+      <span className="font-mono text-[13px] break-words tabular-nums">
+        {value.map((entry) => JSON.stringify(entry)).join(", ")}
+      </span>
+    );
   }
-  return <pre className="max-h-72 overflow-auto rounded-md bg-sunken p-2.5 font-mono text-xs">{JSON.stringify(value, null, 2)}</pre>;
+  return (
+    <pre className="max-h-72 overflow-auto rounded-md bg-sunken p-2.5 font-mono text-xs">
+      {JSON.stringify(value, null, 2)}
+    </pre>
+  );
 }
 
 /** Named values, one under the other. */
-export function ValueList({ values, labels, isLarge = false }: { values: Record<string, unknown>; labels?: ReadonlyMap<string, string>; isLarge?: boolean }) {
+export function ValueList({
+  values,
+  labels,
+  isLarge = false,
+}: {
+  values: Record<string, unknown>;
+  labels?: ReadonlyMap<string, string>;
+  isLarge?: boolean;
+}) {
   return (
     <dl className="space-y-3.5">
       {Object.entries(values).map(([name, value]) => (

@@ -20,7 +20,13 @@ const LOOK = {
 
 export function SetupForm({ token, onDone }: { token: string | null; onDone: () => void }) {
   const claim = useClaim();
-  const [values, setValues] = useState<Claim>({ token: token ?? "", name: "", organization: "", email: "", password: "" });
+  const [values, setValues] = useState<Claim>({
+    token: token ?? "",
+    name: "",
+    organization: "",
+    email: "",
+    password: "",
+  });
   const problem = claim.error ? asProblem(claim.error) : null;
   const complaintsOf = (field: string): string[] =>
     (problem?.complaints ?? []).filter((entry) => entry.field === field).map((entry) => entry.message);
@@ -32,7 +38,8 @@ export function SetupForm({ token, onDone }: { token: string | null; onDone: () 
 
   function submit(event: SyntheticEvent): void {
     event.preventDefault();
-    if (!claim.isPending) claim.mutate({ ...values, token: values.token.trim(), email: values.email.trim() }, { onSuccess: onDone });
+    if (!claim.isPending)
+      claim.mutate({ ...values, token: values.token.trim(), email: values.email.trim() }, { onSuccess: onDone });
   }
 
   return (

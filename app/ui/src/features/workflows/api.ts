@@ -31,7 +31,8 @@ export const versionsQuery = (id: string) =>
 export const versionQuery = (id: string, number: number) =>
   queryOptions({
     queryKey: ["workflows", "version", id, number],
-    queryFn: ({ signal }) => take(
+    queryFn: ({ signal }) =>
+      take(
         api.GET("/api/v1/workflows/{workflow_id}/versions/{number}", {
           params: { path: { workflow_id: id, number } },
           signal,
@@ -71,7 +72,8 @@ export function useSaveDefinition(id: string) {
 export function useDeleteWorkflow() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (id: string) => take(api.DELETE("/api/v1/workflows/{workflow_id}", { params: { path: { workflow_id: id } } })),
+    mutationFn: (id: string) =>
+      take(api.DELETE("/api/v1/workflows/{workflow_id}", { params: { path: { workflow_id: id } } })),
     onSuccess: (_, id) => {
       cache.removeQueries({ queryKey: ["workflows", "one", id] });
       return cache.invalidateQueries({ queryKey: LIST });

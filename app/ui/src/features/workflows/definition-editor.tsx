@@ -88,16 +88,19 @@ export function DefinitionEditor({ text, onChange, onSave, refusal, className }:
     retry: false,
   });
   const refused = useMemo(() => (refusal ? asProblem(refusal).complaints : []), [refusal]);
-  const complaints: readonly Complaint[] = useDeferredValue(refused.length > 0 ? refused : parsed === null ? [] : (check.data ?? []));
-  const state: CheckState = parsed === null
-    ? "broken"
-    : complaints.length > 0
-      ? "faulty"
-      : settled !== text || check.isFetching
-        ? "checking"
-        : check.isSuccess
-          ? "fine"
-          : "unknown";
+  const complaints: readonly Complaint[] = useDeferredValue(
+    refused.length > 0 ? refused : parsed === null ? [] : (check.data ?? []),
+  );
+  const state: CheckState =
+    parsed === null
+      ? "broken"
+      : complaints.length > 0
+        ? "faulty"
+        : settled !== text || check.isFetching
+          ? "checking"
+          : check.isSuccess
+            ? "fine"
+            : "unknown";
 
   return (
     <div className={className}>

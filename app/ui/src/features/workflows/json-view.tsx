@@ -48,7 +48,9 @@ export function JsonView({ workflow }: { workflow: Workflow }) {
   return (
     <div>
       <DefinitionEditor text={text} onChange={change} onSave={submit} refusal={save.error} />
-      {save.error && asProblem(save.error).complaints.length === 0 ? <ProblemNote error={save.error} className="mt-4" /> : null}
+      {save.error && asProblem(save.error).complaints.length === 0 ? (
+        <ProblemNote error={save.error} className="mt-4" />
+      ) : null}
       <div className="mt-5 flex items-center gap-2">
         <Button variant="primary" isBusy={save.isPending} disabled={!isChanged} onClick={submit}>
           {t("workflows.save")}

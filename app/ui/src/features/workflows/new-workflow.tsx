@@ -49,7 +49,9 @@ export function NewWorkflow({ onCreated }: { onCreated: (id: string) => void }) 
   return (
     <DropZone onFiles={(files) => void read(files[0])}>
       <DefinitionEditor text={text} onChange={change} onSave={save} refusal={create.error} />
-      {create.error && asProblem(create.error).complaints.length === 0 ? <ProblemNote error={create.error} className="mt-4" /> : null}
+      {create.error && asProblem(create.error).complaints.length === 0 ? (
+        <ProblemNote error={create.error} className="mt-4" />
+      ) : null}
       <div className="mt-5 flex flex-wrap items-center gap-2">
         <Button variant="primary" isBusy={create.isPending} disabled={definition === null} onClick={save}>
           {t("workflows.create")}

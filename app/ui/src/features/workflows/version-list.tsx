@@ -21,7 +21,12 @@ function Document({ workflowId, number, label }: { workflowId: string; number: n
   if (version.isPending) return <Skeleton className="h-[60dvh] rounded-xl" />;
   return (
     <Suspense fallback={<Skeleton className="h-[60dvh] rounded-xl" />}>
-      <JsonEditor text={JSON.stringify(version.data.definition, null, 2)} label={label} isReadOnly className="h-[60dvh]" />
+      <JsonEditor
+        text={JSON.stringify(version.data.definition, null, 2)}
+        label={label}
+        isReadOnly
+        className="h-[60dvh]"
+      />
     </Suspense>
   );
 }
@@ -49,14 +54,19 @@ export function VersionList({ workflowId, latest }: { workflowId: string; latest
   const list = useSuspenseInfiniteQuery(versionsQuery(workflowId));
   return (
     <>
-      <ul aria-label={t("workflows.versions")} className="divide-y divide-border overflow-hidden rounded-xl border border-border bg-surface shadow-card">
+      <ul
+        aria-label={t("workflows.versions")}
+        className="divide-y divide-border overflow-hidden rounded-xl border border-border bg-surface shadow-card"
+      >
         {list.data.pages
           .flatMap((page) => page.items)
           .map((version) => (
             <li key={version.id} className="flex items-center gap-3 px-4 py-2.5">
               <span className="w-10 font-mono text-[13px] tabular-nums">{version.number}</span>
               {version.number === latest ? (
-                <span className="rounded-full bg-completed-soft px-2 py-px text-[11px] font-medium text-completed">{t("workflows.current")}</span>
+                <span className="rounded-full bg-completed-soft px-2 py-px text-[11px] font-medium text-completed">
+                  {t("workflows.current")}
+                </span>
               ) : null}
               <span className="min-w-0 flex-1 truncate text-soft">{version.note}</span>
               <Ago time={version.created_at} className="text-[13px] text-soft" />
@@ -64,7 +74,11 @@ export function VersionList({ workflowId, latest }: { workflowId: string; latest
             </li>
           ))}
       </ul>
-      <LoadMore hasMore={list.hasNextPage} isLoading={list.isFetchingNextPage} onMore={() => void list.fetchNextPage()} />
+      <LoadMore
+        hasMore={list.hasNextPage}
+        isLoading={list.isFetchingNextPage}
+        onMore={() => void list.fetchNextPage()}
+      />
     </>
   );
 }

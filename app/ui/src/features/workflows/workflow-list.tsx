@@ -25,7 +25,12 @@ function RowMenu({ workflow }: { workflow: WorkflowSummary }) {
     <>
       <Menu>
         <MenuTrigger asChild>
-          <Button variant="quiet" size="icon-sm" aria-label={t("workflows.more", { name: workflow.name })} isBusy={remove.isPending}>
+          <Button
+            variant="quiet"
+            size="icon-sm"
+            aria-label={t("workflows.more", { name: workflow.name })}
+            isBusy={remove.isPending}
+          >
             {remove.isPending ? null : <Ellipsis aria-hidden />}
           </Button>
         </MenuTrigger>
@@ -83,9 +88,15 @@ export function WorkflowList({ renderRun }: ListProps) {
   }
   return (
     <>
-      <ul aria-label={t("workflows.heading")} className="divide-y divide-border overflow-hidden rounded-xl border border-border bg-surface shadow-card">
+      <ul
+        aria-label={t("workflows.heading")}
+        className="divide-y divide-border overflow-hidden rounded-xl border border-border bg-surface shadow-card"
+      >
         {workflows.map((workflow) => (
-          <li key={workflow.id} className="relative flex items-center gap-3 px-4 py-3 transition-colors hover:bg-sunken/60 sm:gap-4">
+          <li
+            key={workflow.id}
+            className="relative flex items-center gap-3 px-4 py-3 transition-colors hover:bg-sunken/60 sm:gap-4"
+          >
             <div className="grid size-9 shrink-0 place-items-center rounded-lg bg-accent-soft text-accent max-sm:hidden">
               <WorkflowIcon className="size-4.5" aria-hidden />
             </div>
@@ -99,11 +110,15 @@ export function WorkflowList({ renderRun }: ListProps) {
                   {workflow.name}
                 </Link>
                 {workflow.is_sample ? (
-                  <span className="shrink-0 rounded-full bg-accent-soft px-2 py-px text-[11px] font-medium text-accent">{t("workflows.sample")}</span>
+                  <span className="shrink-0 rounded-full bg-accent-soft px-2 py-px text-[11px] font-medium text-accent">
+                    {t("workflows.sample")}
+                  </span>
                 ) : null}
               </div>
               <p className="truncate text-[13px] text-soft">
-                {workflow.description === "" ? t("workflows.version", { number: workflow.version }) : workflow.description}
+                {workflow.description === ""
+                  ? t("workflows.version", { number: workflow.version })
+                  : workflow.description}
               </p>
             </div>
             <Ago time={workflow.updated_at} className="w-24 shrink-0 text-right text-[13px] text-soft max-md:hidden" />
@@ -114,7 +129,11 @@ export function WorkflowList({ renderRun }: ListProps) {
           </li>
         ))}
       </ul>
-      <LoadMore hasMore={list.hasNextPage} isLoading={list.isFetchingNextPage} onMore={() => void list.fetchNextPage()} />
+      <LoadMore
+        hasMore={list.hasNextPage}
+        isLoading={list.isFetchingNextPage}
+        onMore={() => void list.fetchNextPage()}
+      />
     </>
   );
 }
