@@ -16,6 +16,7 @@ import msgspec
 import psycopg
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
+from sqlalchemy.exc import DBAPIError
 
 from app.engine.announce import organization_channel
 from app.flow.messages import live_channel
@@ -30,7 +31,10 @@ LOOK_AGAIN_S: Final = 5.0  # a message that Redis lost is noticed by then
 PATIENCE_S: Final = 1.0  # between two looks while a server is away
 PAGE: Final = 500  # events read at once
 # Redis or Postgres is being restarted: the view outlives it and misses nothing.
-AWAY: Final = (RedisError, DatabaseUnavailable, psycopg.OperationalError, psycopg.InterfaceError, OSError)
+AWAY: Final = (
+    *(RedisError, DatabaseUnavailable, OSError),
+    *(psycopg.OperationalError, psycopg.InterfaceError, DBAPIError),  # a commit fails as SQLAlchemy's own
+)
 
 
 class News(msgspec.Struct, frozen=True, kw_only=True):
