@@ -57,6 +57,8 @@ async def settle(parts: Parts, held: Held, outcome: Completed | Failed | Cancell
     match outcome:
         case Completed():
             await _completed(parts, held, outcome)
+        case Failed(error=error) if error.error_class is ErrorClass.lost:
+            await lost(parts, held, error)
         case Failed(error=error):
             await failed(parts, held, error)
         case Cancelled() | GivenBack():
@@ -122,29 +124,37 @@ async def failed(parts: Parts, held: Held, error: StepError) -> None:
     )
 
 
-async def lost(parts: Parts, held: Held) -> None:
-    """The lease ran out: another worker tries, unless this step seems to end every worker it meets."""
+async def lost(parts: Parts, held: Held, told: StepError | None = None) -> None:
+    """Nobody's fault: it is tried again, unless this step seems to end every worker it meets.
+
+    The lease ran out; or the worker is there to tell that the process which ran the step was killed (`told`).
+    """
     step = held.board.note(held.step, times_lost=held.step.times_lost + 1)
     held = replace(held, step=step)
     error = plan.poison(step.times_lost)
     if error is None:
-        requeue(held, cause="lost")
+        requeue(held, cause="lost", told=told)
         return
+    error = told or error
     held.board.end_attempt(held.attempt, AttemptStatus.lost, error)
     await Walk(parts, held.board).fail(step, error)
 
 
-def requeue(held: Held, *, cause: str) -> None:
+def requeue(held: Held, *, cause: str, told: StepError | None = None) -> None:
     """A new attempt at once, in place of one that is nobody's fault."""
     board, step = held.board, held.step
-    board.end_attempt(held.attempt, AttemptStatus.lost)
+    board.end_attempt(held.attempt, AttemptStatus.lost, told)
     node = board.program.nodes[step.node_id]
     board.queue_attempt(step, node, number=held.attempt.number + 1, cause=cause)
-    reason = "Its worker went silent" if cause == "lost" else "Its worker left"
+    reason = "Its worker went silent; another takes over."
+    if cause == "given_back":
+        reason = "Its worker left; another takes over."
+    elif told is not None:
+        reason = f"Trying again after: {told.message}"
     board.move_step(
         step,
         StepStatus.queued,
         event="step.requeued",
         data={"cause": cause},
-        reason=f"{reason}; another takes over.",
+        reason=reason,
     )

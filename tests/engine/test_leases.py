@@ -4,7 +4,7 @@ import asyncio
 
 from app.engine.engine import Engine
 from app.flow.catalog import Catalog
-from app.flow.messages import Completed, LogLine
+from app.flow.messages import Completed, ErrorClass, LogLine
 from app.flow.plan import POISON_AFTER
 from app.kit.ids import new_id
 from app.steps.discovery import catalog
@@ -125,6 +125,20 @@ async def test_a_step_that_ends_every_worker_is_poison_and_says_so(world: World)
     assert row["error"]["class"] == "lost"
     assert "5 workers" in row["error"]["message"]
     assert await world.worker().claim() is None
+
+
+async def test_a_killed_process_costs_the_step_no_retry_but_counts_as_poison(world: World) -> None:
+    instance = await world.start(node("a"))
+    hand = world.worker()
+    for number in range(1, POISON_AFTER):
+        await hand.fail(await hand.must_claim(), ErrorClass.lost, "The model process was ended from outside.")
+        step = (await world.steps(instance))["a"]
+        assert (step["status"], step["times_lost"], step["attempts_used"]) == ("queued", number, 0)
+        assert step["reason"] == "Trying again after: The model process was ended from outside."
+    await hand.fail(await hand.must_claim(), ErrorClass.lost, "The model process was ended from outside.")
+    row = await world.instance(instance)
+    assert (row["status"], row["error"]["class"]) == ("failed", "lost")
+    await world.events(instance)
 
 
 async def test_a_worker_that_leaves_gives_back_everything_and_that_is_not_poison(world: World) -> None:
