@@ -52,7 +52,6 @@ _CONNECTION_FAULTS = (
     psycopg.InterfaceError,
     OperationalError,
     InterfaceError,
-    PoolTimeout,
     OSError,
 )
 # Statements are prepared once per connection, perhaps while a table is still empty: a plan that scans it
@@ -153,6 +152,14 @@ class Transaction:
             row = await cursor.fetchone()
             return None if row is None else row[0]
 
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """What raises inside is undone, and the transaction can go on; two round trips."""
+        await self.flush()
+        async with self._raw.transaction():
+            yield
+            await self.flush()
+
     def after_commit(self, action: Callable[[], Awaitable[Any]]) -> None:
         """Do this once the transaction is durable: ring bells, publish events. Dropped on rollback."""
         self._after.append(action)
@@ -180,7 +187,15 @@ class Transaction:
 class Database:
     """A pool of connections as the application role."""
 
-    def __init__(self, url: str, *, role: str | None, pool_size: int, application: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        role: str | None,
+        pool_size: int,
+        application: str,
+        pool_timeout_s: float = 10.0,  # how long a transaction waits for a connection of a full pool
+    ) -> None:
         options = f"{_PLANS} -c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000"
         if role is not None:
             # The operator's own database: the login may be the owner, the work is done as this role.
@@ -189,7 +204,7 @@ class Database:
             url.replace("postgresql://", "postgresql+psycopg://", 1),
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_timeout=10.0,
+            pool_timeout=pool_timeout_s,
             pool_pre_ping=False,  # a round trip each; a broken connection is replaced once instead
             json_serializer=encode_text,
             json_deserializer=decode_any,
@@ -232,12 +247,15 @@ class Database:
         """A connection with its scope set. A pooled connection that a database restart broke is replaced."""
         try:
             return await self._checkout(scope)
+        except PoolTimeout as exc:
+            # Every connection is busy, none is broken: a second pool beside it would only crowd Postgres.
+            raise DatabaseUnavailable from exc
         except _CONNECTION_FAULTS:
             # Every pooled connection of a restarted server is broken; start afresh rather than one by one.
             await self._engine.dispose()
         try:
             return await self._checkout(scope)
-        except _CONNECTION_FAULTS as exc:
+        except (PoolTimeout, *_CONNECTION_FAULTS) as exc:
             raise DatabaseUnavailable from exc
 
     async def _checkout(self, scope: Scope) -> tuple[SqlConnection, psycopg.AsyncConnection[Any]]:

@@ -3,7 +3,8 @@
 import pytest
 
 from app.kit.ids import new_id
-from app.store.database import Database, Scope, Transaction, jsonb
+from app.kit.settings import Settings
+from app.store.database import Database, DatabaseUnavailable, Scope, Transaction, jsonb
 
 
 async def test_the_scope_ends_with_its_transaction(database: Database) -> None:
@@ -57,6 +58,24 @@ async def test_a_connection_the_server_closed_is_replaced(database: Database) ->
     for _ in range(10):
         async with database.transaction(Scope.nobody()) as tx:
             assert await tx.fetch_value("SELECT 1") == 1
+
+
+async def test_a_full_pool_is_told_at_once_and_never_replaced(settings: Settings) -> None:
+    role = None if settings.database.embedded else "studio_app"
+    small = Database(
+        settings.database.app_url, role=role, pool_size=1, application="small pool", pool_timeout_s=0.05
+    )
+    ask = "SELECT pg_backend_pid()"
+    try:
+        async with small.transaction(Scope.nobody()) as one, small.transaction(Scope.nobody()) as two:
+            held = {await one.fetch_value(ask), await two.fetch_value(ask)}
+            with pytest.raises(DatabaseUnavailable):
+                async with small.transaction(Scope.nobody()):
+                    pytest.fail("a third connection of a pool of one and one to spare")
+        async with small.transaction(Scope.nobody()) as tx:
+            assert await tx.fetch_value(ask) in held
+    finally:
+        await small.close()
 
 
 async def test_the_application_role_owns_nothing_and_cannot_bypass_policies(database: Database) -> None:
