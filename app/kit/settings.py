@@ -36,7 +36,6 @@ KNOWN_STUDIO_NAMES = frozenset(
         "STUDIO_CPU_SLOTS",
         "STUDIO_GPU_SLOTS",
         "STUDIO_MODEL_IDLE_S",
-        "STUDIO_IMAGE_VERSION",
     }
 )
 
@@ -108,7 +107,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Every setting of the box, checked."""
 
     env: Literal["development", "production"]
-    debug: bool
+    debug: bool  # an unexpected error's answer names its kind
     host: str
     port: int
     workspace: Path

@@ -83,6 +83,7 @@ def answer(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
                 status=500,
                 detail="Something went wrong inside Studio. The log tells more under this request id.",
             )
+            extra = _kind(request, exc)
     problem.request_id = request_id
     if problem.status == 401:
         headers = {"WWW-Authenticate": 'Bearer realm="studio"', **headers}
@@ -98,6 +99,11 @@ def answer(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
         )
     content = {**to_plain(problem), **to_plain(extra)}
     return Response(content, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _kind(request: Request[Any, Any, Any], exc: Exception) -> Mapping[str, Any]:
+    """Under DEBUG the kind of an unexpected error; never its text, which may hold a secret."""
+    return {"exception": type(exc).__name__} if request.app.state.settings.debug else {}
 
 
 def _type(code: str) -> str:

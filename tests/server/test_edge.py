@@ -1,6 +1,7 @@
 """What every answer carries, whoever made it: ids, headers, problem details; and what HEAD and CORS get."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -42,8 +43,8 @@ async def kettle() -> None:
     )
 
 
-@pytest_asyncio.fixture
-async def faulty(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+@asynccontextmanager
+async def calling(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that only has faults."""
     api = Litestar(
         [bug, kettle],
@@ -58,11 +59,21 @@ async def faulty(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_a_bug_tells_the_person_an_id_and_nothing_else(faulty: httpx.AsyncClient) -> None:
-    response = await faulty.get("/api/bug")
+@pytest_asyncio.fixture
+async def faulty(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    async with calling(settings) as client:
+        yield client
+
+
+@pytest.mark.parametrize(("debug", "kind"), [(False, None), (True, "ZeroDivisionError")])
+async def test_a_bug_tells_the_person_an_id_and_under_debug_its_kind(
+    settings: Settings, debug: bool, kind: str | None
+) -> None:
+    async with calling(msgspec.structs.replace(settings, debug=debug)) as faulty:
+        response = await faulty.get("/api/bug")
     found = problem(response, 500)
     assert "1234" not in response.text
-    assert "Zero" not in response.text
+    assert found.get("exception") == kind
     assert found["request_id"] == response.headers["x-request-id"]
 
 
