@@ -60,15 +60,9 @@ class Clockwork:
     async def _sweep(self) -> float:
         """One sweep; how long the next one may wait."""
         swept = await self._parts.engine.sweep(bells_are_lost=await self._bells_are_lost())
+        if swept.lost or swept.overrun:
+            log.info("sweep mended", action="swept", lost=swept.lost, overrun=swept.overrun)
         if swept.found:
-            log.info(
-                "sweep found work",
-                action="swept",
-                lost=swept.lost,
-                overrun=swept.overrun,
-                woken=swept.woken,
-                rung=swept.rung,
-            )
             return 0.0  # there may be more than one sweep takes at once
         return TICK_S if swept.next_due_s is None else min(TICK_S, swept.next_due_s)
 

@@ -1,6 +1,6 @@
 """The move that ends an attempt: its outputs, what follows from them and the events, in one commit."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -26,6 +26,11 @@ from app.flow.states import AttemptStatus, StepStatus
 from app.kit.errors import StudioError
 from app.kit.ids import AttemptId, WorkerId
 from app.store.database import Scope
+
+REQUEUED: Final = {
+    "lost": "Its worker went silent; another takes over.",
+    "given_back": "Its worker left; another takes over.",
+}
 
 
 async def finish(parts: Parts, worker_id: WorkerId, end: Finish) -> Finished:
@@ -64,7 +69,7 @@ async def settle(parts: Parts, held: Held, outcome: Completed | Failed | Cancell
         case Cancelled() | GivenBack():
             # The engine marks what it cancels itself; an attempt still leased was stopped for the worker's
             # own reasons, and another may have it.
-            requeue(held, cause="given_back")
+            await given_back(parts, held)
 
 
 async def _completed(parts: Parts, held: Held, done: Completed) -> None:
@@ -129,32 +134,33 @@ async def lost(parts: Parts, held: Held, told: StepError | None = None) -> None:
 
     The lease ran out; or the worker is there to tell that the process which ran the step was killed (`told`).
     """
-    step = held.board.note(held.step, times_lost=held.step.times_lost + 1)
-    held = replace(held, step=step)
-    error = plan.poison(step.times_lost)
-    if error is None:
-        requeue(held, cause="lost", told=told)
+    times_lost = held.step.times_lost + 1
+    held = replace(held, step=held.board.note(held.step, times_lost=times_lost))
+    poison = plan.poison(times_lost)
+    await _try_elsewhere(parts, held, cause="lost", told=told, end=poison and (told or poison))
+
+
+async def given_back(parts: Parts, held: Held) -> None:
+    """The worker left or stopped for reasons of its own: another tries, and no retry is used up."""
+    await _try_elsewhere(parts, held, cause="given_back", told=None, end=None)
+
+
+async def _try_elsewhere(
+    parts: Parts, held: Held, *, cause: str, told: StepError | None, end: StepError | None
+) -> None:
+    """A new attempt at once, in place of one that is nobody's fault; `end`: why there is none any more."""
+    board, step, attempt = held.board, held.step, held.attempt
+    end = end or plan.worn_out(attempt.number)
+    board.end_attempt(attempt, AttemptStatus.lost, end or told)
+    if end is not None:
+        await Walk(parts, board).fail(step, end)
         return
-    error = told or error
-    held.board.end_attempt(held.attempt, AttemptStatus.lost, error)
-    await Walk(parts, held.board).fail(step, error)
-
-
-def requeue(held: Held, *, cause: str, told: StepError | None = None) -> None:
-    """A new attempt at once, in place of one that is nobody's fault."""
-    board, step = held.board, held.step
-    board.end_attempt(held.attempt, AttemptStatus.lost, told)
     node = board.program.nodes[step.node_id]
-    board.queue_attempt(step, node, number=held.attempt.number + 1, cause=cause)
-    reason = "Its worker went silent; another takes over."
-    if cause == "given_back":
-        reason = "Its worker left; another takes over."
-    elif told is not None:
-        reason = f"Trying again after: {told.message}"
+    board.queue_attempt(step, node, number=attempt.number + 1, cause=cause)
     board.move_step(
         step,
         StepStatus.queued,
         event="step.requeued",
         data={"cause": cause},
-        reason=reason,
+        reason=f"Trying again after: {told.message}" if told else REQUEUED[cause],
     )

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from app.engine import announce
-from app.engine.finish import requeue
+from app.engine import announce, finish
 from app.engine.held import hold
 from app.engine.parts import Parts
 from app.flow.messages import LEASE_S, Beat, Lease
@@ -64,7 +63,7 @@ async def give_back(parts: Parts, worker_id: WorkerId) -> int:
             held = await hold(parts, tx, row["id"])
             if held is None or not held.is_held_by(worker_id, row["fence"]):
                 continue
-            requeue(held, cause="given_back")
+            await finish.given_back(parts, held)
             await held.board.save()
             announce.announce(parts, tx, held.board)
             given_back += 1

@@ -17,6 +17,7 @@ from app.store.database import Row, Scope
 
 MAX_LOG_LINES: Final = 5_000  # of one attempt; a step that says more than this is not read by people
 MAX_MESSAGE_CHARS: Final = 4_000
+MAX_PREVIEW_CHARS: Final = 400_000  # about 300 kB of picture; a larger one is no preview and is dropped
 
 _PROGRESS: Final = """
 UPDATE steps s
@@ -89,7 +90,7 @@ def _progress_message(step: Row, lines: list[Row], preview: str | None) -> dict[
     }
     if lines:
         message["data"]["logs"] = lines
-    if preview is not None:
+    if preview is not None and len(preview) <= MAX_PREVIEW_CHARS:
         message["data"]["preview"] = preview
     return message
 

@@ -94,7 +94,7 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask for work of a lane: this attempt if it still waits, else the most urgent one."""
+    """Ask for the most urgent work of a lane. `attempt_id`: of the bell that woke the worker, for its log."""
 
     lane: Lane
     attempt_id: UUID | None = None

@@ -21,6 +21,7 @@ from app.flow.program import ExpressionFailed, Program, ProgramNode
 from app.flow.templates import expressions_in
 
 POISON_AFTER: Final = 5  # lost attempts: a step that kills five workers will kill the sixth
+MOST_ATTEMPTS: Final = 100  # of one step, whoever gave them up: nothing goes round for ever
 BACKOFF_CAP_S: Final = 3600.0
 WINDOW_DEFAULT: Final = 32  # items of a fan-out open at once; enough to keep several workers busy
 ITEMS_PER_PAGE: Final = 200  # item rows are made in pages, so that the list is read n/200 times, not n
@@ -123,6 +124,17 @@ def poison(times_lost: int) -> StepError | None:
         error_class=ErrorClass.lost,
         message=f"{times_lost} workers went silent while they ran this step, so it is not tried again.",
         remedy="Look at the workers' log: a step that ends its worker usually runs out of memory.",
+    )
+
+
+def worn_out(attempts: int) -> StepError | None:
+    """The end of a step that worker after worker hands back, or None while it may go on."""
+    if attempts < MOST_ATTEMPTS:
+        return None
+    return StepError(
+        error_class=ErrorClass.lost,
+        message=f"This step was handed on {attempts} times and never finished, so it is not tried again.",
+        remedy="Look at the workers' log for why they give it back.",
     )
 
 

@@ -5,7 +5,7 @@ import asyncio
 from app.engine.engine import Engine
 from app.flow.catalog import Catalog
 from app.flow.messages import Completed, ErrorClass, LogLine
-from app.flow.plan import POISON_AFTER
+from app.flow.plan import MOST_ATTEMPTS, POISON_AFTER
 from app.kit.ids import new_id
 from app.steps.discovery import catalog
 from app.store.bus import Bus
@@ -150,6 +150,17 @@ async def test_a_worker_that_leaves_gives_back_everything_and_that_is_not_poison
         assert await world.engine.give_back(leaving.id) == 2
     assert await world.drain() == 2
     assert await world.status(instance) == "completed"
+
+
+async def test_a_step_that_everybody_hands_back_ends_some_time(world: World) -> None:
+    instance = await world.start(node("a"))
+    hand = world.worker()
+    await world.execute("UPDATE attempts SET number = %(most)s", most=MOST_ATTEMPTS - 1)
+    await hand.give_back(await hand.must_claim())
+    await hand.give_back(await hand.must_claim())
+    row = await world.instance(instance)
+    assert (row["status"], row["error"]["class"]) == ("failed", "lost")
+    assert "100 times" in row["error"]["message"]
 
 
 async def test_one_attempt_can_be_given_back_alone(world: World) -> None:
