@@ -30,6 +30,11 @@ class BlobTooLarge(Exception):
     """The bytes go on past the limit; what was written is gone again."""
 
 
+def is_hash(name: str) -> bool:
+    """Whether this can be the name of a blob."""
+    return _SHA256.fullmatch(name) is not None
+
+
 class BlobFolder:
     """The content-addressed folder of a volume. Safe for several processes at once."""
 
@@ -39,7 +44,7 @@ class BlobFolder:
 
     def path(self, sha256: str) -> Path:
         """Where these bytes are or would be. Raises ValueError: a hash never comes from a path."""
-        if not _SHA256.fullmatch(sha256):
+        if not is_hash(sha256):
             raise ValueError("a blob is named by 64 lower-case hex digits")
         return self.root / sha256[:2] / sha256
 
@@ -107,7 +112,13 @@ class BlobFolder:
     def _place(self, scratch: Path, blob: Blob) -> Blob:
         target = self.path(blob.sha256)
         if target.exists() and target.stat().st_size == blob.size_bytes:
-            return blob
+            try:
+                os.utime(target)  # stored again is young again: the collector leaves young files alone
+            except FileNotFoundError:
+                pass  # collected in this very moment, so it is moved in as if it had never been here
+            else:
+                return blob
+        os.utime(scratch)  # an upload in pieces may have rested for a day before it was finished
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch.chmod(0o440)
         scratch.replace(target)

@@ -1,6 +1,8 @@
 """Blobs: a name that exists holds exactly the bytes it says."""
 
 import hashlib
+import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -49,6 +51,19 @@ def test_a_finished_file_is_adopted_and_gone_from_where_it_was(folder: BlobFolde
     made.write_bytes(b"film")
     blob = folder.adopt(made)
     assert folder.has(blob.sha256) and not made.exists()
+
+
+def test_bytes_stored_again_are_young_again(folder: BlobFolder, tmp_path: Path) -> None:
+    made = tmp_path / "film.mp4"
+    for is_here in (False, True):
+        made.write_bytes(b"film")
+        os.utime(made, (1, 1))
+        target = folder.path(hashlib.sha256(b"film").hexdigest())
+        assert target.exists() is is_here
+        if is_here:
+            os.utime(target, (1, 1))
+        folder.adopt(made)
+        assert target.stat().st_mtime > time.time() - 60
 
 
 def test_a_truncated_blob_is_replaced_by_the_whole_one(folder: BlobFolder, tmp_path: Path) -> None:

@@ -215,6 +215,19 @@ async def take_unused_blobs(tx: Transaction, idle_hours: int, limit: int) -> lis
     return [row["sha256"] for row in rows]
 
 
+async def note_old_blobs(tx: Transaction, blobs: Collection[Blob], idle_hours: int) -> None:
+    """Give files without a row one that is old enough to be collected; a row that is there stays as it is."""
+    await tx.execute_many(
+        "INSERT INTO blobs (sha256, size_bytes, created_at) "
+        "VALUES (%(sha256)s, %(size_bytes)s, now() - make_interval(hours => %(hours)s)) "
+        "ON CONFLICT (sha256) DO NOTHING",
+        [
+            {"sha256": blob.sha256, "size_bytes": blob.size_bytes, "hours": idle_hours + 1}
+            for blob in sorted(blobs, key=lambda blob: blob.sha256)
+        ],
+    )
+
+
 async def known_blobs(tx: Transaction, hashes: Collection[str]) -> set[str]:
     """Those of these hashes that have a row."""
     rows = await tx.fetch_all(

@@ -2,17 +2,20 @@
 
 import os
 import time
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from app.kit.blobs import Blob
 from app.kit.settings import Settings
 from app.resources.accounts.roles import Role
+from app.resources.assets import model
 from app.resources.assets.jobs import collect_blobs, remove_stale_uploads
 from app.resources.periodic import Parts
 from app.server.edge import Edge
-from app.store.database import Database, Scope
+from app.store.database import Database, Scope, Transaction
 from tests.people import People, Person, problem
 
 YESTERDAY = timedelta(hours=30)
@@ -89,6 +92,45 @@ async def test_bytes_that_no_row_knows_go_too(parts: Parts, settings: Settings) 
     os.utime(stray, (then, then))
     await collect_blobs(parts)
     assert not stray.exists()
+
+
+async def test_bytes_stored_again_stay_until_whoever_stored_them_is_done(
+    person: Person, parts: Parts, database: Database, settings: Settings
+) -> None:
+    asset = await put(person, b"made a second time")
+    path = await grow_old(database, settings, asset["sha256"])
+    await person.client.delete(f"/api/v1/assets/{asset['id']}")
+    made = settings.tmp_dir / "made-again"
+    made.write_bytes(b"made a second time")
+    parts.blobs.adopt(made)
+    await collect_blobs(parts)
+    assert path.exists()
+    await grow_old(database, settings, asset["sha256"])
+    await collect_blobs(parts)
+    assert not path.exists()
+
+
+async def test_a_file_that_gets_its_row_while_it_is_judged_stays(
+    parts: Parts, settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256 = "cd" * 32
+    file = settings.blobs_dir / "cd" / sha256
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"in a hurry")
+    then = time.time() - YESTERDAY.total_seconds()
+    os.utime(file, (then, then))
+    look_up = model.known_blobs
+
+    async def slow_look_up(tx: Transaction, hashes: Collection[str]) -> set[str]:
+        known = await look_up(tx, hashes)
+        async with database.transaction(Scope.system()) as other:
+            await model.note_blob(other, Blob(sha256, 10))
+        return known
+
+    monkeypatch.setattr(model, "known_blobs", slow_look_up)
+    await collect_blobs(parts)
+    assert file.exists()
+    file.unlink()
 
 
 async def test_an_upload_nobody_continued_is_given_up(
