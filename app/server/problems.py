@@ -144,7 +144,10 @@ def _complaint(entry: Mapping[str, Any]) -> Complaint:
         return Complaint(field=".".join([*parts, missing[1]]), message="is required")
     if unknown:
         return Complaint(field=".".join([*parts, unknown[1]]), message="is not a field of this call")
-    return Complaint(field=".".join(parts) or None, message=path or message)
+    message = path or message
+    if "matching regex" in message:  # the pattern is for programs
+        message = "is not of the right form"
+    return Complaint(field=".".join(parts) or None, message=message)
 
 
 def _of_http(exc: HTTPException) -> Problem:
