@@ -33,7 +33,7 @@ export function AccountMenu({ isSmall = false }: { isSmall?: boolean }) {
   return (
     <Menu>
       <MenuTrigger
-        aria-label={t("account.menu", { name: user.name })}
+        aria-label={isSmall ? t("account.menu", { name: user.name }) : undefined}
         className={cn(
           "flex items-center gap-2.5 rounded-md text-left transition-colors hover:bg-sunken data-[state=open]:bg-sunken dark:hover:bg-raised dark:data-[state=open]:bg-raised",
           isSmall ? "p-1" : "w-full px-2 py-1.5",
@@ -48,7 +48,10 @@ export function AccountMenu({ isSmall = false }: { isSmall?: boolean }) {
         {isSmall ? null : (
           <>
             <span className="min-w-0 flex-1">
-              <span className="block truncate text-[13px] font-medium">{user.name}</span>
+              <span className="block truncate text-[13px] font-medium">
+                <span className="sr-only">{t("account.of")} </span>
+                {user.name}
+              </span>
               <span className="block truncate text-xs text-soft">{roleName}</span>
             </span>
             <ChevronsUpDown className="size-4 text-faint" aria-hidden />

@@ -10,7 +10,7 @@ import { t } from "@/lib/messages";
 export const contentUrl = (id: string): string => `/api/v1/assets/${id}/content`;
 export const downloadUrl = (id: string): string => `${contentUrl(id)}?download=true`;
 
-export function kindOf(mime: string): "image" | "video" | "audio" | "file" {
+function kindOf(mime: string): "image" | "video" | "audio" | "file" {
   const family = mime.split("/", 1)[0];
   return family === "image" || family === "video" || family === "audio" ? family : "file";
 }
@@ -22,8 +22,11 @@ export function KindIcon({ mime, className }: { mime: string; className?: string
   return <Icon className={cn("size-5 text-soft", className)} aria-hidden />;
 }
 
+/** `isDecorative`: the name stands beside it already. */
+type ThumbnailProps = { file: AssetFacts; className?: string; isDecorative?: boolean };
+
 /** A small square view; for anything without a picture, and for what was deleted since, its kind. */
-export function Thumbnail({ file, className }: { file: AssetFacts; className?: string }) {
+export function Thumbnail({ file, className, isDecorative = false }: ThumbnailProps) {
   const [isGone, setGone] = useState(false);
   const kind = isGone ? "file" : kindOf(file.mime);
   return (
@@ -31,7 +34,7 @@ export function Thumbnail({ file, className }: { file: AssetFacts; className?: s
       {kind === "image" ? (
         <img
           src={contentUrl(file.asset)}
-          alt={file.name}
+          alt={isDecorative ? "" : file.name}
           loading="lazy"
           decoding="async"
           onError={() => setGone(true)}
@@ -44,7 +47,8 @@ export function Thumbnail({ file, className }: { file: AssetFacts; className?: s
           muted
           playsInline
           tabIndex={-1}
-          aria-label={file.name}
+          aria-label={isDecorative ? undefined : file.name}
+          aria-hidden={isDecorative}
           onError={() => setGone(true)}
           className="size-full object-cover"
         />

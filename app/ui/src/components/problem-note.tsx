@@ -24,7 +24,7 @@ export function FailureNote({ heading, remedy, tag, children, className }: NoteP
         <p className="font-medium">
           {heading}
           {tag ? (
-            <code className="ml-2 rounded bg-failed/10 px-1.5 py-0.5 text-xs font-normal whitespace-nowrap text-failed">
+            <code className="ml-2 rounded bg-surface/70 px-1.5 py-0.5 text-xs font-normal whitespace-nowrap text-failed">
               {tag}
             </code>
           ) : null}

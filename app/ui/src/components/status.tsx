@@ -42,7 +42,6 @@ const LOOKS: Record<string, Look> = {
 const lookOf = (status: string): Look => LOOKS[status] ?? UNKNOWN;
 
 export const statusWord = (status: string): string => (status in LOOKS ? t(lookOf(status).word) : status);
-export const statusInk = (status: string): string => lookOf(status).ink;
 
 /** The icon alone carries the word for screen readers unless `isSilent`. */
 export function StatusIcon({

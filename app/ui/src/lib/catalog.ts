@@ -4,7 +4,7 @@ import { queryOptions, useQuery } from "@tanstack/react-query";
 import { api, take } from "@/lib/api";
 import type { StepType } from "@/lib/types";
 
-export const catalogQuery = queryOptions({
+const catalogQuery = queryOptions({
   queryKey: ["catalog"],
   queryFn: ({ signal }) => take(api.GET("/api/v1/catalog", { signal })),
   staleTime: 600_000,

@@ -42,6 +42,7 @@ const english = {
   "nav.assets": "Assets",
   "nav.system": "System",
 
+  "account.of": "Account of",
   "account.menu": "Account of {name}",
   "account.theme": "Theme",
   "account.light": "Light",

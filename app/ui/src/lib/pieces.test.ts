@@ -69,6 +69,38 @@ test("a line that stays broken ends the upload, and the server may forget it", a
   expect(calls.giveUp).toHaveBeenCalledWith("u");
 });
 
+test.each([0, 502, 503, 504, 524])("a finish whose answer is lost (%i) is asked for again", async (status) => {
+  const { sent, calls } = server();
+  const finish = vi.fn(calls.finish).mockRejectedValueOnce(new Problem({ status, detail: "Lost." }));
+  // The server has finished, so it no longer knows the upload.
+  const received = () => Promise.reject(new Problem({ status: 404, detail: "Finished." }));
+  expect(await sendInPieces(file(PIECE), handlers(), { ...calls, finish, received })).toBe(asset);
+  expect(finish).toHaveBeenCalledTimes(2);
+  expect(sent).toEqual([[0, PIECE]]);
+  expect(calls.giveUp).not.toHaveBeenCalled();
+});
+
+test("a finish that finds bytes missing sends them and finishes", async () => {
+  const { sent, calls } = server();
+  const finish = vi.fn(calls.finish).mockRejectedValueOnce(new Problem({ status: 409, detail: "Missing." }));
+  const received = () => Promise.resolve(10);
+  expect(await sendInPieces(file(PIECE), handlers(), { ...calls, finish, received })).toBe(asset);
+  expect(sent).toEqual([
+    [0, PIECE],
+    [10, PIECE - 10],
+  ]);
+});
+
+test("a finish that stays lost or is refused ends the upload", async () => {
+  const { calls } = server();
+  const refusal = new Problem({ status: 422, detail: "Damaged." });
+  const refused = vi.fn(() => Promise.reject(refusal));
+  await expect(sendInPieces(file(PIECE), handlers(), { ...calls, finish: refused })).rejects.toBe(refusal);
+  expect(refused).toHaveBeenCalledTimes(1);
+  const lost = () => Promise.reject(broken);
+  await expect(sendInPieces(file(PIECE), handlers(), { ...calls, finish: lost })).rejects.toBe(broken);
+});
+
 test("a refusal is final at once", async () => {
   const { calls } = server();
   const refusal = new Problem({ status: 413, detail: "Too large." });

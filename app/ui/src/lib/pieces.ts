@@ -11,7 +11,7 @@ export type Handlers = { onProgress: (fraction: number) => void; signal: AbortSi
 
 /** Far below what proxies refuse (100 MB), and little to send again. */
 const PIECE_BYTES = 24_000_000;
-/** A piece that fails this often in a row, without a byte arriving, ends the upload. */
+/** What fails this often in a row, without a byte arriving, ends the upload: a piece or the finish. */
 const PATIENCE = 8;
 
 /** The calls of an upload in pieces. */
@@ -33,7 +33,7 @@ export type Pieces = {
 
 /** Silence, a tired server, or a piece that did not fit: what is here can be asked for, and the rest sent. */
 const isPassing = (error: unknown): error is Problem =>
-  error instanceof Problem && [0, 409, 502, 503, 504].includes(error.status);
+  error instanceof Problem && [0, 409, 502, 503, 504, 524].includes(error.status);
 
 /** Raises TransferCancelled or a Problem; what has arrived is then forgotten by the server. */
 export async function sendInPieces(file: File, { onProgress, signal }: Handlers, calls: Pieces): Promise<Asset> {
@@ -41,10 +41,12 @@ export async function sendInPieces(file: File, { onProgress, signal }: Handlers,
   try {
     let offset = 0;
     let failures = 0;
-    while (offset < file.size) {
+    for (;;) {
       const begin = offset;
       const piece = file.slice(begin, begin + PIECE_BYTES);
       try {
+        // Finishing hashes the whole file and may outlast a proxy; asked again, it gives the same asset.
+        if (begin >= file.size) return await calls.finish(id);
         offset = await calls.send(
           id,
           begin,
@@ -62,7 +64,6 @@ export async function sendInPieces(file: File, { onProgress, signal }: Handlers,
         if (offset > begin) failures = 0;
       }
     }
-    return await calls.finish(id);
   } catch (error) {
     void calls.giveUp(id).catch(() => undefined);
     throw error;

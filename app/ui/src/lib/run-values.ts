@@ -9,7 +9,7 @@ export type FieldValues = Readonly<Record<string, FieldValue>>;
 
 const FILE_PORTS: ReadonlySet<string> = new Set(["image", "video", "audio", "file"]);
 
-export const itemType = (spec: InputSpec): string => spec.type.replace(/\[\]$/, "");
+const itemType = (spec: InputSpec): string => spec.type.replace(/\[\]$/, "");
 export const isList = (spec: InputSpec): boolean => spec.type.endsWith("[]");
 export const filePort = (spec: InputSpec): FilePort | null =>
   FILE_PORTS.has(itemType(spec)) ? (itemType(spec) as FilePort) : null;
@@ -22,7 +22,7 @@ const isFacts = (value: unknown): value is AssetFacts =>
   typeof value === "object" && value !== null && "asset" in value && "name" in value;
 
 /** Files named by a default or an earlier run, as entries of the field. */
-export function entriesFrom(value: unknown): AssetEntry[] {
+function entriesFrom(value: unknown): AssetEntry[] {
   const list: unknown[] = Array.isArray(value) ? value : [value];
   return list.filter(isFacts).map((file) => ({ key: file.asset, state: "ready", file }));
 }

@@ -81,7 +81,7 @@ export function NewWorkflowPage() {
 }
 
 export const WORKFLOW_TABS = ["run", "graph", "json", "versions", "instances"] as const;
-export type WorkflowTab = (typeof WORKFLOW_TABS)[number];
+type WorkflowTab = (typeof WORKFLOW_TABS)[number];
 
 const TAB_NAMES: Record<WorkflowTab, PlainKey> = {
   run: "workflows.tab_run",

@@ -83,17 +83,19 @@ function Grid({ port, isList, onPick }: Pick<PickerProps, "port" | "isList" | "o
                     <button
                       type="button"
                       aria-pressed={place >= 0}
-                      aria-label={asset.name}
                       onClick={() => toggle(asset.id)}
                       className={cn(
                         "relative block w-full overflow-hidden rounded-lg border border-border text-left hover:border-control",
                         place >= 0 && "border-accent ring-2 ring-accent",
                       )}
                     >
-                      <Thumbnail file={factsOf(asset)} />
+                      <Thumbnail file={factsOf(asset)} isDecorative />
                       <span className="block truncate px-2 py-1.5 text-xs">{asset.name}</span>
                       {place >= 0 ? (
-                        <span className="absolute top-1.5 right-1.5 grid size-5.5 place-items-center rounded-full bg-accent text-[11px] font-semibold text-white dark:text-background">
+                        <span
+                          aria-hidden
+                          className="absolute top-1.5 right-1.5 grid size-5.5 place-items-center rounded-full bg-accent text-[11px] font-semibold text-white dark:text-background"
+                        >
                           {isList ? place + 1 : <Check className="size-3.5" aria-hidden />}
                         </span>
                       ) : null}

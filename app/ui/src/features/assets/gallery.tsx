@@ -48,10 +48,9 @@ function AssetWindow({ asset, mayDelete }: { asset: Asset; mayDelete: boolean })
       <DialogTrigger asChild>
         <button
           type="button"
-          aria-label={asset.name}
           className="block w-full overflow-hidden rounded-lg border border-border bg-surface text-left shadow-card transition-colors hover:border-control"
         >
-          <Thumbnail file={factsOf(asset)} />
+          <Thumbnail file={factsOf(asset)} isDecorative />
           <span className="block truncate px-2.5 pt-2 text-[13px]">{asset.name}</span>
           <span className="block truncate px-2.5 pb-2 text-xs text-soft">
             {asset.duration_s === null

@@ -2,7 +2,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 
 import { LoadMore } from "@/components/load-more";
-import { Thumbnail } from "@/components/media";
+import { contentUrl, Thumbnail } from "@/components/media";
 import { ProblemNote } from "@/components/problem-note";
 import { StatusIcon, statusWord } from "@/components/status";
 import { Skeleton } from "@/components/ui/skeleton";
@@ -39,7 +39,7 @@ function Cell({ item, isSmall }: { item: Step; isSmall: boolean }) {
         </div>
       ) : (
         <a
-          href={`/api/v1/assets/${file.asset}/content`}
+          href={contentUrl(file.asset)}
           target="_blank"
           rel="noreferrer"
           aria-label={t("media.open", { name: file.name })}

@@ -1,7 +1,7 @@
 /** A value of an input or output as people see it: files as what they are, the rest as text. */
 import { Download } from "lucide-react";
 
-import { downloadUrl, KindIcon, Thumbnail, Viewer } from "@/components/media";
+import { contentUrl, downloadUrl, KindIcon, Thumbnail, Viewer } from "@/components/media";
 import { Button } from "@/components/ui/button";
 import type { AssetFacts } from "@/lib/asset-entry";
 import { titled } from "@/lib/definition";
@@ -39,13 +39,13 @@ function FileView({ file }: { file: AssetFacts }) {
 }
 
 /** Many files: a sheet of thumbnails, each a way to the whole. */
-export function FileSheet({ files }: { files: readonly AssetFacts[] }) {
+function FileSheet({ files }: { files: readonly AssetFacts[] }) {
   return (
     <ul className="grid grid-cols-[repeat(auto-fill,minmax(5.5rem,1fr))] gap-2">
       {files.map((file, index) => (
         <li key={`${file.asset}-${String(index)}`}>
           <a
-            href={`/api/v1/assets/${file.asset}/content`}
+            href={contentUrl(file.asset)}
             target="_blank"
             rel="noreferrer"
             aria-label={t("media.open", { name: file.name })}
@@ -59,7 +59,7 @@ export function FileSheet({ files }: { files: readonly AssetFacts[] }) {
   );
 }
 
-export function ValueView({ value, isLarge = false }: { value: unknown; isLarge?: boolean }) {
+function ValueView({ value, isLarge = false }: { value: unknown; isLarge?: boolean }) {
   if (isFile(value)) return isLarge ? <FileView file={value} /> : <FileSheet files={[value]} />;
   if (Array.isArray(value) && value.length > 0) {
     const files = value.filter(isFile);
