@@ -94,12 +94,14 @@ async def store_file(
     name: str,
     source: str,
     created_by: UUID | None,
+    asset_id: UUID | None = None,
 ) -> Asset:
     """Make an asset of bytes that are stored."""
     asset = await model.add_asset(
         tx,
         blob,
         facts,
+        asset_id=asset_id,
         organization_id=tx.organization_id,
         name=clean_name(name),
         source=source,

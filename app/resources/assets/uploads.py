@@ -108,27 +108,53 @@ async def receive_piece(
 async def finish(
     database: Database, scope: Scope, blobs: BlobFolder, upload_id: UUID, created_by: UUID
 ) -> Asset:
-    """Make an asset of a complete upload. Raises UploadNotFound, UploadIncomplete, PictureDamaged, …"""
+    """Make an asset of a complete upload. It keeps the id of the upload, so that who never heard the answer
+    asks again and gets the same asset. Raises UploadNotFound, UploadIncomplete, PieceUnderWay,
+    PictureDamaged, …
+    """
     path = scratch_of(blobs, upload_id)
     async with database.transaction(scope) as tx:
-        await get(tx, upload_id)
+        if await model.find_upload(tx, upload_id) is None:
+            return await _made_of(tx, upload_id)
     with _only_writer(path) as file:
+        async with database.transaction(scope) as tx:
+            upload = await model.find_upload(tx, upload_id)
+            if upload is None:  # another call finished it meanwhile; the empty file is what we just made
+                path.unlink(missing_ok=True)
+                return await _made_of(tx, upload_id)
         upload = await _what_is_here(database, scope, file, upload_id)
         if upload.received_bytes != upload.size_bytes:
             raise UploadIncomplete(
                 f"{upload.size_bytes - upload.received_bytes} bytes are still missing.",
                 received_bytes=upload.received_bytes,
             )
-        blob: Blob = await asyncio.to_thread(blobs.adopt, path)
+        # A file that is refused stays an upload, so that a repeat hears the same; it goes after a day.
+        facts = await asyncio.to_thread(look, path, upload.name)
+        try:
+            blob: Blob = await asyncio.to_thread(blobs.adopt, path)
+        except OSError as exc:
+            raise full_or(exc) from exc
         async with database.transaction(scope) as tx:
-            await model.remove_upload(tx, upload_id)
-            await model.note_blob(tx, blob)
-        # A refusal from here on is final: the same bytes would be refused again.
-        facts = await asyncio.to_thread(look, blobs.path(blob.sha256), upload.name)
-        async with database.transaction(scope) as tx:
+            # Whoever else holds the lock of a newer file of this name loses here.
+            if not await model.remove_upload(tx, upload_id):
+                return await _made_of(tx, upload_id)
             return await store_file(
-                tx, blobs, blob, facts, name=upload.name, source="upload", created_by=created_by
+                tx,
+                blobs,
+                blob,
+                facts,
+                name=upload.name,
+                source="upload",
+                created_by=created_by,
+                asset_id=upload_id,
             )
+
+
+async def _made_of(tx: Transaction, upload_id: UUID) -> Asset:
+    asset = await model.find_asset(tx, upload_id)
+    if asset is None or asset.source != "upload":
+        raise UploadNotFound
+    return asset
 
 
 async def give_up(tx: Transaction, blobs: BlobFolder, upload_id: UUID) -> None:

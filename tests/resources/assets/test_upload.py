@@ -17,7 +17,7 @@ from app.kit.settings import Settings
 from app.resources.accounts.roles import Role
 from app.resources.assets.uploads import CHUNK_MAX_BYTES
 from app.server.application import create_app
-from app.store.database import Database, Scope
+from app.store.database import Database, DatabaseUnavailable, Scope
 from tests.lifespan import running
 from tests.people import People, Person, gathering, problem
 
@@ -254,7 +254,54 @@ async def test_pieces_make_a_file_and_a_broken_line_goes_on_where_it_stood(uploa
     content = await client.get(f"/api/v1/assets/{asset['id']}/content")
     assert content.content == data
     problem(await client.get(path), 404)
-    problem(await client.post(f"{path}/finish"), 404)
+
+
+async def test_a_finish_whose_answer_was_lost_gives_the_same_asset_again(
+    upload: Uploader, people: People, settings: Settings
+) -> None:
+    client = upload.client
+    started = (await client.post("/api/v1/assets/uploads", json={"name": "a.txt", "size_bytes": 4})).json()
+    path = f"/api/v1/assets/uploads/{started['id']}"
+    await client.patch(path, content=b"full", headers={"upload-offset": "0"})
+    first = await client.post(f"{path}/finish")
+    again = await client.post(f"{path}/finish")
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    assert not list(settings.tmp_dir.glob(f"upload-{started['id']}"))
+    other = await people.member(Role.owner)
+    problem(await other.client.post(f"{path}/finish"), 404)
+
+
+async def test_a_finish_that_fails_at_the_end_leaves_the_upload_to_go_on_with(
+    upload: Uploader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = upload.client
+    started = (await client.post("/api/v1/assets/uploads", json={"name": "a.txt", "size_bytes": 4})).json()
+    path = f"/api/v1/assets/uploads/{started['id']}"
+    await client.patch(path, content=b"full", headers={"upload-offset": "0"})
+
+    async def lost(*_: object, **__: object) -> None:
+        raise DatabaseUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr("app.resources.assets.uploads.store_file", lost)
+        problem(await client.post(f"{path}/finish"), 503)
+    assert problem(await client.post(f"{path}/finish"), 409)["received_bytes"] == 0
+    await client.patch(path, content=b"full", headers={"upload-offset": "0"})
+    assert (await client.post(f"{path}/finish")).status_code == 201
+
+
+async def test_a_damaged_picture_in_pieces_is_refused_each_time_in_the_same_words(upload: Uploader) -> None:
+    client, data = upload.client, picture()[:60]
+    started = (
+        await client.post("/api/v1/assets/uploads", json={"name": "broken.png", "size_bytes": len(data)})
+    ).json()
+    path = f"/api/v1/assets/uploads/{started['id']}"
+    await client.patch(path, content=data, headers={"upload-offset": "0"})
+    first = problem(await client.post(f"{path}/finish"), 422)
+    assert "broken.png" in first["detail"]
+    assert problem(await client.post(f"{path}/finish"), 422)["detail"] == first["detail"]
+    assert (await client.delete(path)).status_code == 204
 
 
 async def test_an_upload_whose_scratch_file_is_lost_starts_again(
