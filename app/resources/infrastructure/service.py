@@ -1,5 +1,8 @@
 """From facts to a judgement: healthy, degraded or unhealthy, each with a sentence."""
 
+import asyncio
+
+from psycopg.errors import UndefinedTable
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -117,9 +120,11 @@ async def _database_check(database: Database) -> Check:
 
 async def _migrations_check(database: Database) -> Check:
     try:
-        async with database.transaction(Scope.nobody()) as tx:
+        async with asyncio.timeout(facts.PROBE_TIMEOUT_S), database.transaction(Scope.nobody()) as tx:
             return _schema_check(await facts.schema_present(tx), facts.schema_wanted())
-    except StudioError:
+    except UndefinedTable:  # nobody has migrated this database yet
+        return _schema_check(None, facts.schema_wanted())
+    except (StudioError, TimeoutError):
         return Check(status="unhealthy", detail="The database does not answer.")
 
 

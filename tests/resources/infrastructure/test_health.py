@@ -2,12 +2,14 @@
 
 import httpx
 import msgspec
+import pytest
 
 from app.kit.settings import Settings
 from app.resources.accounts.roles import Role
+from app.resources.infrastructure import facts
 from app.resources.infrastructure.facts import schema_wanted
 from app.server.application import create_app
-from app.store.database import Database, Scope
+from app.store.database import Database, Scope, Transaction
 from tests.lifespan import running
 from tests.people import People, gathering, problem
 
@@ -47,6 +49,29 @@ async def test_without_its_database_the_box_is_alive_but_not_ready(
         assert found["checks"]["redis"]["status"] == "healthy"
         login = {"email": "a@example.org", "password": "x"}
         problem(await client.post("/api/v1/auth/login", json=login), 503)
+
+
+async def test_a_database_nobody_migrated_is_not_ready_and_says_why(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def asks_what_is_not_there(tx: Transaction) -> None:
+        await tx.fetch_value("SELECT version_num FROM alembic_version_of_another_box")
+
+    monkeypatch.setattr(facts, "schema_present", asks_what_is_not_there)
+    check = problem(await client.get("/readyz"), 503)["checks"]["migrations"]
+    assert check["status"] == "unhealthy" and "missing" in check["detail"]
+
+
+async def test_a_schema_that_does_not_answer_in_time_is_not_ready(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def asks_for_ever(tx: Transaction) -> None:
+        await tx.fetch_value("SELECT pg_sleep(30)")
+
+    monkeypatch.setattr(facts, "schema_present", asks_for_ever)
+    monkeypatch.setattr(facts, "PROBE_TIMEOUT_S", 0.5)
+    found = problem(await client.get("/readyz"), 503)
+    assert found["checks"]["migrations"]["status"] == "unhealthy"
 
 
 async def test_without_redis_the_box_stays_open_and_says_so(settings: Settings, database: Database) -> None:
