@@ -87,6 +87,8 @@ class Parcels:
             return None
         if response.status == 308:
             return _next_byte(response)
+        if response.status == 409:  # an earlier part still arrives, or more has arrived than we heard of
+            raise ApiAway("it stands elsewhere in this file")
         raise fault_of(response.status, response.content)
 
     async def _request(

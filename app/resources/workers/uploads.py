@@ -5,6 +5,8 @@ hashed, and only bytes that are what their name says enter the folder.
 """
 
 import asyncio
+import fcntl
+import os
 import re
 import time
 from collections.abc import AsyncIterator
@@ -27,6 +29,10 @@ class PartUnreadable(Malformed):
 
 class PartOutOfOrder(Conflict):
     """This part does not continue what is here; ask with HEAD where to go on."""
+
+
+class PartUnderWay(Conflict):
+    """Another part of this file is being received; ask with HEAD where to go on."""
 
 
 class ContentDiffers(Invalid):
@@ -68,15 +74,23 @@ class WorkerUploads:
     async def take(
         self, worker_id: UUID, sha256: str, part: Part, chunks: AsyncIterator[bytes]
     ) -> Blob | None:
-        """Append one part; the blob when it was the last. Raises PartOutOfOrder, ContentDiffers, TooLarge."""
+        """Append one part; the blob when it was the last. Raises PartOutOfOrder, PartUnderWay,
+        ContentDiffers, TooLarge.
+        """
         if part.size_bytes > self._max_bytes:
             raise TooLarge(f"A file may have {self._max_bytes:,} bytes at most.")
         path = self._path(worker_id, sha256)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if self.held(worker_id, sha256) != part.start:
-            raise PartOutOfOrder
         position = part.start
         with path.open("ab") as file:
+            # A part whose sender gave up may still be arriving; two that interleave would spoil the file.
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise PartUnderWay from None
+            # Another may have adopted the file between our open and our lock: then it is a blob already.
+            if not _is_at(path, file.fileno()) or self.held(worker_id, sha256) != part.start:
+                raise PartOutOfOrder
             async for chunk in chunks:
                 position += len(chunk)
                 if position > part.end:
@@ -84,9 +98,10 @@ class WorkerUploads:
                     file.truncate(part.start)
                     raise PartUnreadable
                 await asyncio.to_thread(file.write, chunk)
-        if position < part.size_bytes:
-            return None
-        blob = await asyncio.to_thread(self._blobs.adopt, path)
+            file.flush()
+            if position < part.size_bytes:
+                return None
+            blob = await asyncio.to_thread(self._blobs.adopt, path)
         if blob.sha256 != sha256:
             # What it really is may lie in the folder; nothing names it, and the collector takes it.
             raise ContentDiffers
@@ -104,3 +119,10 @@ class WorkerUploads:
     def _path(self, worker_id: UUID, sha256: str) -> Path:
         self._blobs.path(sha256)  # a name that is no hash raises here
         return self._blobs.scratch / f"worker-upload-{worker_id}-{sha256}"
+
+
+def _is_at(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
