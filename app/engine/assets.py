@@ -1,21 +1,21 @@
-"""What the engine needs from the room of assets, one floor up: make the files of a finished step visible.
+"""What the engine needs from the room of assets, one floor up: files of a finished step, facts for the next.
 
 The engine knows no asset table. Whoever builds an Engine hands in an AssetKeeper, and the engine calls it
-inside the transaction that finishes the step, so that files and outputs appear together or not at all.
+inside its own transaction, so that files and outputs appear together or not at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
 from app.flow.messages import NewBlob
 from app.flow.ports import Asset
-from app.kit.ids import OrganizationId
+from app.kit.ids import AssetId, OrganizationId
 from app.store.database import Transaction
 
 
 class AssetKeeper(Protocol):
-    """Turns the files a step made into assets of its organization."""
+    """Turns the files a step made into assets of its organization, and knows the assets it has."""
 
     async def keep(
         self,
@@ -26,8 +26,14 @@ class AssetKeeper(Protocol):
         instance_id: UUID,
         step_id: UUID,
     ) -> Sequence[Asset]:
-        """Write the asset rows (source `step`, id `NewBlob.asset`), in the order given.
+        """Write the asset rows (source `step`, id `NewBlob.asset`), in the order given: all or none.
 
         The transaction runs under the system's scope: name the organization in every row. Raises NotFound
-        when the bytes of a blob are not in the folder; the engine then fails the step as a bug.
+        when the bytes of a blob are not in the folder, with nothing written; the engine then fails the step
+        as a bug and commits.
         """
+
+    async def facts(
+        self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId
+    ) -> Mapping[AssetId, Asset]:
+        """Those of these assets the organization has, in one statement; the scope may be the system's."""

@@ -78,6 +78,7 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, items: list
     board = walk.board
     scope = await board.scope(node.reads)
     first = parent.items_made
+    ready: list[StepRow] = []
     for ordinal in range(first, min(first + plan.ITEMS_PER_PAGE, len(items))):
         step = StepRow(
             id=StepId(new_id()),
@@ -95,10 +96,22 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, items: list
             case plan.Run() if board.is_too_heavy:  # the instance ends here, its values need not be written
                 board.make(step)
             case plan.Run(inputs):
-                board.make(replace(step, inputs=inputs))
+                ready.append(board.make(replace(step, inputs=inputs)))
             case plan.Broken(error):
                 board.make(replace(step, error=error))
+    if node.lane != Lane.inline and not board.is_too_heavy:
+        await _resolve_files(walk, node, ready)
     return board.note(parent, items_made=min(first + plan.ITEMS_PER_PAGE, len(items)))
+
+
+async def _resolve_files(walk: Walk, node: ProgramNode, items: list[StepRow]) -> None:
+    """Give a page of new items the facts of their files; an item without its file fails in its turn."""
+    given = [item.inputs or {} for item in items]
+    for item, inputs, resolved in zip(items, given, await walk.files.resolve(node, given), strict=True):
+        if isinstance(resolved, StepError):
+            walk.board.note(item, error=resolved)
+        elif resolved != inputs:
+            walk.board.note(item, inputs=resolved)
 
 
 def _open(walk: Walk, item: StepRow, node: ProgramNode) -> StepRow:
@@ -106,7 +119,7 @@ def _open(walk: Walk, item: StepRow, node: ProgramNode) -> StepRow:
     if item.error is not None:
         return walk.board.move_step(item, StepStatus.failed, error=item.error)
     if node.lane == Lane.inline:
-        return walk.run(item, node, item.inputs or {})
+        return walk.evaluate(item, item.inputs or {})
     return walk.queue(item, node)
 
 

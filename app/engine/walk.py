@@ -12,6 +12,7 @@ import msgspec
 
 from app.engine import fanout
 from app.engine.board import Board
+from app.engine.files import Files
 from app.engine.parts import Parts
 from app.engine.rows import InstanceError, StepRow
 from app.flow import plan
@@ -29,6 +30,7 @@ class Walk:
     def __init__(self, parts: Parts, board: Board) -> None:
         self.parts = parts
         self.board = board
+        self.files = Files(parts.assets, board)
         self._opened = 0
 
     async def begin(self) -> None:
@@ -126,13 +128,16 @@ class Walk:
             case plan.Spread(items):
                 return await self._up(await fanout.begin(self, step, node, items))
             case plan.Run(inputs):
-                return await self._up(self.run(step, node, inputs))
+                return await self._up(await self._run(step, node, inputs))
 
-    def run(self, step: StepRow, node: ProgramNode, inputs: dict[str, Any]) -> StepRow:
-        """Let a step (or an item) whose inputs are known run: here if it is inline, else by a worker."""
+    async def _run(self, step: StepRow, node: ProgramNode, inputs: dict[str, Any]) -> StepRow:
+        """Let a step whose inputs are known run: here if it is inline, else by a worker."""
         if node.lane == Lane.inline:
-            return self._evaluate(step, inputs)
-        return self.queue(step, node, inputs)
+            return self.evaluate(step, inputs)
+        (resolved,) = await self.files.resolve(node, [inputs])
+        if isinstance(resolved, StepError):
+            return self.board.move_step(step, StepStatus.failed, inputs=inputs, error=resolved)
+        return self.queue(step, node, resolved)
 
     def queue(self, step: StepRow, node: ProgramNode, inputs: dict[str, Any] | None = None) -> StepRow:
         """Let a worker run a step; None: its inputs are written already, as an item's are."""
@@ -140,7 +145,8 @@ class Walk:
         changes: dict[str, Any] = {} if inputs is None else {"inputs": inputs}
         return self.board.move_step(step, StepStatus.queued, silent=step.parent_id is not None, **changes)
 
-    def _evaluate(self, step: StepRow, inputs: dict[str, Any]) -> StepRow:
+    def evaluate(self, step: StepRow, inputs: dict[str, Any]) -> StepRow:
+        """Run an inline step, or an item of one, here and now."""
         silent = step.parent_id is not None  # a fan-out over 10,000 inline items is one fact, not 10,000
         try:
             done = self._inline(step.kind, inputs)

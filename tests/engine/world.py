@@ -1,6 +1,6 @@
 """A small world for tests of the engine: an organization, its workflows, and workers that act by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -22,15 +22,26 @@ from app.flow.messages import (
     StepError,
 )
 from app.flow.ports import Asset
-from app.kit.ids import InstanceId, OrganizationId, VersionId, WorkerId, new_id
+from app.kit.codec import to_plain
+from app.kit.ids import AssetId, InstanceId, OrganizationId, VersionId, WorkerId, new_id
 from app.store.database import Database, Row, Scope, Transaction, jsonb
 
 
 class Shelf:
-    """An AssetKeeper that only remembers what it was given."""
+    """An AssetKeeper that only remembers what it was given, and how often it was asked."""
 
     def __init__(self) -> None:
         self.kept: list[NewBlob] = []
+        self.looked_up: list[set[UUID]] = []
+        self._files: dict[tuple[OrganizationId, UUID], Asset] = {}
+
+    def stock(self, organization_id: OrganizationId, mime: str = "image/png") -> dict[str, Any]:
+        """A file this organization has, as a value."""
+        asset_id = new_id()
+        asset = Asset(asset=str(asset_id), name="a file", mime=mime, size_bytes=1, sha256=asset_id.hex * 2)
+        self._files[organization_id, asset_id] = asset
+        value: dict[str, Any] = to_plain(asset)
+        return value
 
     async def keep(
         self,
@@ -42,7 +53,7 @@ class Shelf:
         step_id: UUID,
     ) -> Sequence[Asset]:
         self.kept.extend(blobs)
-        return [
+        made = [
             Asset(
                 asset=str(one.asset),
                 name=one.name,
@@ -52,6 +63,19 @@ class Shelf:
             )
             for one in blobs
         ]
+        for asset in made:
+            self._files[organization_id, UUID(asset.asset)] = asset
+        return made
+
+    async def facts(
+        self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId
+    ) -> Mapping[AssetId, Asset]:
+        self.looked_up.append(set(asset_ids))
+        return {
+            AssetId(one): self._files[organization_id, one]
+            for one in asset_ids
+            if (organization_id, one) in self._files
+        }
 
 
 def node(node_id: str, kind: str = "debug.work", **fields: Any) -> dict[str, Any]:

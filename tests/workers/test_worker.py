@@ -13,10 +13,14 @@ import psutil
 import pytest
 
 from app.flow.messages import Lane, LaneSlots, Register
-from app.kit.codec import encode
-from app.kit.ids import new_id
+from app.kit.blobs import BlobFolder
+from app.kit.codec import encode, to_plain
 from app.kit.log import configure
 from app.kit.settings import LogSettings
+from app.resources.assets.model import add_asset
+from app.resources.assets.service import as_value
+from app.steps.tools.sniff import look
+from app.store.database import Scope
 from tests.engine.world import node
 from tests.steps.bench import draw_photo
 from tests.workers.conftest import Yard, eventually
@@ -25,20 +29,23 @@ LONG = {"seconds": 600, "value": 1}
 
 
 async def photo(yard: Yard, folder: Path) -> dict[str, Any]:
-    """A photo in the box's store, as an input."""
-    from app.kit.blobs import BlobFolder
-
+    """A photo among the organization's files, as an input."""
     path = folder / "photo.jpg"
     draw_photo(path)
+    facts = await asyncio.to_thread(look, path, path.name)
     settings = yard.box.settings
     blob = BlobFolder(settings.blobs_dir, settings.tmp_dir).adopt(path)
-    return {
-        "asset": str(new_id()),
-        "name": "photo.jpg",
-        "mime": "image/jpeg",
-        "size_bytes": blob.size_bytes,
-        "sha256": blob.sha256,
-    }
+    async with yard.database.transaction(Scope.system()) as tx:
+        asset = await add_asset(
+            tx,
+            blob,
+            facts,
+            organization_id=yard.organization_id,
+            name=path.name,
+            source="upload",
+        )
+    value: dict[str, Any] = to_plain(as_value(asset))
+    return value
 
 
 async def test_a_step_runs_and_its_value_comes_back(yard: Yard) -> None:
@@ -310,6 +317,9 @@ async def test_bytes_are_only_for_workers_whose_attempt_names_them(yard: Yard, t
         other = hashlib.sha256(b"other").hexdigest()
         assert (await client.get(f"/internal/v1/blobs/{other}")).status_code == 403
         assert job["node_id"] == "small"
+        # A hash in the inputs is a claim, not a right: the organization has to have the file.
+        await yard.execute("DELETE FROM assets WHERE id = %(id)s", id=picture["asset"])
+        assert (await client.get(url)).status_code == 403
 
 
 async def test_an_upload_goes_on_where_it_stopped_and_is_checked(yard: Yard, tmp_path: Path) -> None:

@@ -98,16 +98,18 @@ async def add_asset(
 
 async def find_asset(tx: Transaction, asset_id: UUID) -> Asset | None:
     """One asset of the transaction's organization."""
-    found = await find_assets(tx, [asset_id])
+    found = await find_assets(tx, [asset_id], tx.organization_id)
     return found.get(AssetId(asset_id))
 
 
-async def find_assets(tx: Transaction, asset_ids: Collection[UUID]) -> dict[AssetId, Asset]:
-    """Those of the transaction's organization, by id."""
+async def find_assets(
+    tx: Transaction, asset_ids: Collection[UUID], organization_id: UUID
+) -> dict[AssetId, Asset]:
+    """Those of an organization, by id."""
     rows = await tx.fetch_all(
         f"SELECT {_ASSET} FROM assets "  # noqa: S608  a constant column list
         "WHERE organization_id = %(organization_id)s AND id = ANY(%(ids)s)",
-        {"organization_id": tx.organization_id, "ids": list(asset_ids)},
+        {"organization_id": organization_id, "ids": list(asset_ids)},
     )
     return {asset.id: asset for asset in (msgspec.convert(row, Asset) for row in rows)}
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -129,7 +129,8 @@ async def delete(tx: Transaction, asset_id: UUID) -> None:
 
 async def values_of(tx: Transaction, asset_ids: Collection[UUID]) -> dict[AssetId, AssetValue]:
     """Assets as they travel in inputs, those of this organization alone; for the room of instances."""
-    return {key: as_value(asset) for key, asset in (await model.find_assets(tx, asset_ids)).items()}
+    found = await model.find_assets(tx, asset_ids, tx.organization_id)
+    return {key: as_value(asset) for key, asset in found.items()}
 
 
 def as_value(asset: Asset) -> AssetValue:
@@ -167,15 +168,26 @@ class StepFiles:
         instance_id: UUID,
         step_id: UUID,
     ) -> Sequence[AssetValue]:
-        """Write the asset rows in the order given. Raises BytesMissing when a blob is not in the folder."""
-        return [
-            as_value(
-                await self._keep_one(
-                    tx, new, organization_id=organization_id, instance_id=instance_id, step_id=step_id
+        """Write the asset rows in the order given, all or none. Raises AssetNotFound when a blob is not in
+        the folder.
+        """
+        # The engine commits the failure of the step: the files before the missing one must not stay.
+        async with tx.savepoint():
+            return [
+                as_value(
+                    await self._keep_one(
+                        tx, new, organization_id=organization_id, instance_id=instance_id, step_id=step_id
+                    )
                 )
-            )
-            for new in blobs
-        ]
+                for new in blobs
+            ]
+
+    async def facts(
+        self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId
+    ) -> Mapping[AssetId, AssetValue]:
+        """Those of these assets that the organization has."""
+        found = await model.find_assets(tx, asset_ids, organization_id)
+        return {key: as_value(asset) for key, asset in found.items()}
 
     async def _keep_one(
         self, tx: Transaction, new: NewBlob, *, organization_id: UUID, instance_id: UUID, step_id: UUID

@@ -144,13 +144,15 @@ async def served_lanes(tx: Transaction) -> set[Lane]:
 
 
 async def may_read(tx: Transaction, worker_id: WorkerId, sha256: str) -> bool:
-    """Whether an attempt this worker holds now names these bytes in its inputs."""
+    """Whether an attempt this worker holds names these bytes in its inputs, and its organization has them."""
     return bool(
         await tx.fetch_value(
             "SELECT EXISTS (SELECT FROM attempts a JOIN steps s ON s.id = a.step_id "
             "WHERE a.worker_id = %(worker)s AND a.status = 'leased' "
-            "AND jsonb_path_exists(s.inputs, '$.**.sha256 ? (@ == $sha256)', %(names)s))",
-            {"worker": worker_id, "names": jsonb({"sha256": sha256})},
+            "AND jsonb_path_exists(s.inputs, '$.**.sha256 ? (@ == $sha256)', %(names)s) "
+            "AND EXISTS (SELECT FROM assets f "
+            "WHERE f.sha256 = %(sha256)s AND f.organization_id = s.organization_id))",
+            {"worker": worker_id, "sha256": sha256, "names": jsonb({"sha256": sha256})},
         )
     )
 

@@ -1,11 +1,13 @@
 """Instances over HTTP: started on checked inputs, listed, looked into, cancelled, and nobody else's."""
 
+import io
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 from app.engine.engine import Engine
 from app.flow.messages import ErrorClass, LogLine
@@ -133,6 +135,80 @@ async def test_an_asset_is_named_by_its_id_and_must_be_of_the_organization(
     body = {"workflow_id": workflow, "inputs": {"file": {"asset": foreign["id"]}}}
     found = problem(await client.post("/api/v1/instances", json=body), 422)
     assert foreign["id"] in found["complaints"][0]["message"]
+
+
+SHRINK = node("small", "image.transform", with_={"image": "{{ inputs.data }}", "width": 8})
+FORGERIES = {
+    "json input": [SHRINK],
+    "core.set": [
+        node("kept", "core.set", with_={"value": "{{ inputs.data }}"}),
+        node("small", "image.transform", with_={"image": "{{ steps.kept.outputs.value }}", "width": 8}),
+    ],
+    "map in an expression": [
+        node(
+            "small",
+            "image.transform",
+            with_={
+                "image": "{{ {'asset': inputs.data.asset, 'name': 'x', 'mime': 'image/png', "
+                "'size_bytes': 1, 'sha256': inputs.data.sha256} }}",
+                "width": 8,
+            },
+        )
+    ],
+    "fan-out": [
+        node(
+            "small",
+            "image.transform",
+            each="{{ [inputs.data] }}",
+            with_={"image": "{{ item }}", "width": 8},
+        )
+    ],
+}
+
+
+@pytest.mark.parametrize("nodes", FORGERIES.values(), ids=FORGERIES.keys())
+@pytest.mark.parametrize("names", ["nothing", "the foreign file"])
+async def test_a_file_value_of_ones_own_making_opens_no_foreign_bytes(
+    client: httpx.AsyncClient, people: People, theirs: World, nodes: list[dict[str, Any]], names: str
+) -> None:
+    stranger = (await people.member(Role.owner)).client
+    foreign = await upload_picture(stranger)
+    forged = {
+        "asset": "x" if names == "nothing" else foreign["id"],
+        "name": "x",
+        "mime": "image/png",
+        "size_bytes": 1,
+        "sha256": foreign["sha256"],
+    }
+    workflow = await save(client, document(*nodes, inputs={"data": {"type": "json"}}))
+    made = await start(client, workflow, inputs={"data": forged})
+    assert (made["status"], made["error"]["class"]) == ("failed", "bad_input")
+    assert "there is no file with the id" in made["error"]["message"]
+    assert await theirs.worker().claim() is None
+
+
+async def test_a_file_value_is_what_its_asset_is_whatever_else_it_claims(
+    client: httpx.AsyncClient, people: People, theirs: World
+) -> None:
+    own, foreign = await upload_picture(client), await upload_picture((await people.member()).client, "red")
+    claimed = {"asset": own["id"], "mime": "image/png", "sha256": foreign["sha256"]}
+    workflow = await save(client, document(SHRINK, inputs={"data": {"type": "json"}}))
+    await start(client, workflow, inputs={"data": claimed})
+    job = await theirs.worker().must_claim()
+    assert job.inputs["image"] == {
+        "asset": own["id"],
+        **{name: own[name] for name in ("name", "mime", "size_bytes", "sha256")},
+    }
+
+
+async def upload_picture(client: httpx.AsyncClient, colour: str = "blue") -> dict[str, Any]:
+    """A small picture among somebody's files."""
+    content = io.BytesIO()
+    Image.new("RGB", (16, 16), colour).save(content, "PNG")
+    answer = await client.post("/api/v1/assets", files={"file": ("a.png", content.getvalue(), "image/png")})
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 async def test_lists_page_and_narrow(client: httpx.AsyncClient, theirs: World) -> None:
