@@ -28,6 +28,7 @@ from app.flow.states import (
     is_settled,
     move,
 )
+from app.kit.codec import to_plain
 from app.kit.ids import AttemptId, InstanceId, StepId, UserId, new_id
 from app.store.database import Row, Transaction
 
@@ -56,7 +57,7 @@ class Board:
         self._made: set[StepId] = set()
         self._changed: set[StepId] = set()
         self._ended_attempts: list[EndedAttempt] = []
-        self._outputs: dict[str, Mapping[str, Any]] = {}
+        self._facts: dict[str, dict[str, Any]] = {}  # what expressions read of a step, by node
         self._inputs = instance.inputs
         self._stalled: str | None = None
         self._weight = 0
@@ -135,28 +136,36 @@ class Board:
     async def scope(self, nodes: Iterable[str]) -> dict[str, Any]:
         """What expressions may read: inputs, the outputs of these nodes, instance and organization."""
         wanted = list(nodes)
-        await self._load_outputs(wanted)
+        await self._load_facts(wanted)
         if self._inputs is None:
             self._inputs = await self.tx.fetch_value(statements.LOAD_INPUTS, {"id": self.instance.id}) or {}
         instance = self.instance
         return {
             "inputs": self._inputs,
-            "steps": {node: {"outputs": self._outputs[node]} for node in wanted},
+            "steps": {node: self._facts[node] for node in wanted},
             "instance": {"id": str(instance.id), "number": instance.number},
             "organization": {"id": str(instance.organization_id), "name": instance.organization_name},
         }
 
-    async def _load_outputs(self, nodes: list[str]) -> None:
-        missing = [node for node in nodes if node not in self._outputs]
+    async def outputs(self, node: str) -> Mapping[str, Any]:
+        """What a settled step gave; every output is null where it gave nothing."""
+        await self._load_facts([node])
+        outputs: Mapping[str, Any] = self._facts[node]["outputs"]
+        return outputs
+
+    async def _load_facts(self, nodes: list[str]) -> None:
+        missing = [node for node in nodes if node not in self._facts]
         if not missing:
             return
         rows = await self.tx.fetch_all(
-            statements.LOAD_OUTPUTS, {"instance": self.instance.id, "nodes": missing}
+            statements.LOAD_FACTS, {"instance": self.instance.id, "nodes": missing}
         )
-        found = {row["node_id"]: row["outputs"] for row in rows}
+        found = {row["node_id"]: row for row in rows}
         for node in missing:
-            # Skipped, or failed and tolerated: every output reads as null.
-            self._outputs[node] = found.get(node) or blank(self.program.nodes[node])
+            row = found.get(node, {"outputs": None, "error": None})  # none: made by this very move
+            # A timer's outputs were written when it was set; its row on the board knows better how it stands.
+            status = self.node(node).status if self.has(node) else StepStatus(row["status"])
+            self._facts[node] = _facts(self.program.nodes[node], status, row["outputs"], row["error"])
 
     # Changing --------------------------------------------------------------------------------------------
 
@@ -190,6 +199,7 @@ class Board:
         move(STEP_MOVES, step.status, status)
         settled = is_settled(STEP_MOVES, status)
         changes.setdefault("reason", None)
+        changes.setdefault("wait_kind", None)
         if settled:
             changes["ended_at"] = self.now
             changes["due_at"] = None
@@ -237,7 +247,7 @@ class Board:
         self._ended_attempts.append(EndedAttempt(id=attempt.id, status=status, error=error))
 
     def complete(self, outputs: dict[str, Any]) -> None:
-        """Every step has settled: the instance has its outputs."""
+        """The instance has its outputs; what is still open, because a step ended it early, is cancelled."""
         self._end(InstanceStatus.completed, outputs=outputs)
 
     def fail(self, error: InstanceError) -> None:
@@ -275,6 +285,8 @@ class Board:
             about["path"] = step.path
         if step.reason:
             about["reason"] = step.reason
+        if step.status is StepStatus.waiting:
+            about["wait"] = step.wait_kind
         if step.error and step.status is not StepStatus.completed:
             about["error"] = step.error
         if step.items_total is not None:
@@ -289,7 +301,9 @@ class Board:
         """Write everything that changed, in one statement; close what an early end left open."""
         await self._settle_status()
         instance = self.instance
-        closed_early = self.has_ended and instance.status is not InstanceStatus.completed
+        closed_early = self.has_ended and (
+            instance.status is not InstanceStatus.completed or instance.open_steps > 0
+        )
         if closed_early:
             self.new_attempts.clear()
             self.instance = instance = replace(instance, open_steps=0, busy_steps=0)
@@ -384,10 +398,19 @@ class Board:
 
     def _remember(self, step: StepRow) -> None:
         """What expressions will read of a step that has just settled, so that nobody has to ask for it."""
-        if step.status is not StepStatus.completed:
-            self._outputs[step.node_id] = blank(self.program.nodes[step.node_id])
-        elif step.outputs is not None:  # else written before, when a timer began; read if somebody asks
-            self._outputs[step.node_id] = step.outputs
+        if step.status is not StepStatus.completed or step.outputs is not None:
+            # Else written before, when a timer began; read if somebody asks.
+            node = self.program.nodes[step.node_id]
+            self._facts[step.node_id] = _facts(node, step.status, step.outputs, step.error)
+
+
+def _facts(node: ProgramNode, status: StepStatus, outputs: Any, error: Any) -> dict[str, Any]:
+    """A step as expressions see it. Skipped, failed or not settled yet: every output reads as null."""
+    if status is not StepStatus.completed or outputs is None:
+        outputs = blank(node)
+    if isinstance(error, StepError):
+        error = to_plain(error)
+    return {"outputs": outputs, "status": str(status), "error": error}
 
 
 def items_of(step: StepRow) -> dict[str, int]:

@@ -12,7 +12,7 @@ from an attempt (a claim, a heartbeat, the bells) locks nothing it would have to
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from app.engine import cancel, claim, finish, leases, report, start, sweep
+from app.engine import cancel, claim, finish, leases, report, start, sweep, waiting
 from app.engine.assets import AssetKeeper
 from app.engine.parts import Parts
 from app.engine.programs import Programs
@@ -21,8 +21,9 @@ from app.engine.sweep import Swept
 from app.flow.catalog import Catalog
 from app.flow.definition import Definition
 from app.flow.messages import Beat, Finish, Finished, Job, Lane, Lease, Report
-from app.flow.states import InstanceStatus
-from app.kit.ids import AttemptId, InstanceId, UserId, VersionId, WorkerId
+from app.flow.states import InstanceStatus, StepStatus
+from app.flow.waits import Answer, WaitKind
+from app.kit.ids import AttemptId, InstanceId, StepId, UserId, VersionId, WorkerId
 from app.steps.base import Declaration
 from app.steps.discovery import step_types
 from app.store.bus import Bus
@@ -71,6 +72,20 @@ class Engine:
         Cancelling twice is harmless. Raises InstanceNotFound, InstanceAlreadyFinished.
         """
         return await cancel.cancel(self._parts, tx, instance_id, by=by)
+
+    async def answer(
+        self, tx: Transaction, instance_id: InstanceId, step_id: StepId, given: Answer, *, kind: WaitKind
+    ) -> StepStatus:
+        """Give a waiting step what it waits for, inside the caller's transaction; how it stands then.
+
+        Raises StepNotFound, InstanceAlreadyFinished, StepNotWaiting, and whatever the step type refuses the
+        answer with (Forbidden, Invalid).
+        """
+        return await waiting.answer(self._parts, tx, instance_id, step_id, given, kind=kind)
+
+    async def start_step(self, tx: Transaction, instance_id: InstanceId, step_id: StepId) -> StepStatus:
+        """Let a step begin before which its instance stopped. Raises as `answer` does."""
+        return await waiting.start(self._parts, tx, instance_id, step_id)
 
     async def claim(self, worker_id: WorkerId, lane: Lane, attempt_id: AttemptId | None = None) -> Job | None:
         """Lease the most urgent attempt of a lane to this worker for 20 s, or None when none is due.

@@ -11,5 +11,13 @@ class InstanceAlreadyFinished(Conflict):
     """This instance has finished; start a new one to try again."""
 
 
+class StepNotFound(NotFound):
+    """This instance has no such step."""
+
+
+class StepNotWaiting(Conflict):
+    """This step does not wait for that; look at the instance again, somebody may have been faster."""
+
+
 class VersionNotFound(NotFound):
     """There is no such version of a workflow here."""

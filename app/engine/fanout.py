@@ -57,7 +57,7 @@ async def _fill(walk: Walk, parent: StepRow, node: ProgramNode, items: list[Any]
             if items is None:
                 items = await walk.board.tx.fetch_value(statements.LOAD_LIST, {"id": parent.id})
             parent = await _make_page(walk, parent, node, items)
-        if walk.board.is_too_heavy:  # the walk ends the instance
+        if walk.board.is_too_heavy or walk.is_over or walk.board.has_ended:  # the walk ends the instance
             return parent
         item = await walk.board.item(parent, parent.items_started)
         parent = walk.board.note(

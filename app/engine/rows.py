@@ -1,7 +1,7 @@
 """Rows of the engine's tables as a move sees them: frozen, changed by replacing.
 
-A row carries only what deciding needs. `inputs`, `outputs` and `item` are None when they are not to be
-written: what is in the database then stays as it is, and large values are not read to be written back.
+A row carries only what deciding needs. `inputs`, `outputs`, `item` and `wait` are None when they are not
+to be written: what is in the database then stays as it is, and large values are not read to be written back.
 """
 
 from datetime import datetime
@@ -12,6 +12,7 @@ import msgspec
 
 from app.flow.messages import StepError
 from app.flow.states import AttemptStatus, InstanceStatus, StepStatus
+from app.flow.waits import Waiting, WaitKind
 from app.kit.ids import AttemptId, InstanceId, OrganizationId, StepId, UserId, VersionId, WorkerId, WorkflowId
 
 
@@ -61,6 +62,7 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     lane: str
     status: StepStatus
     waits_for: int
+    led_here: int = 0
     reason: str | None = None
     inputs: dict[str, Any] | None = None
     outputs: dict[str, Any] | None = None
@@ -74,6 +76,8 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     attempts_used: int = 0
     times_lost: int = 0
     due_at: datetime | None = None
+    wait_kind: WaitKind | None = None
+    wait: Waiting | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
 

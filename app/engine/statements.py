@@ -5,20 +5,21 @@ jsonb_to_recordset, so that a move of any size is the same prepared statement an
 """
 
 _STEP_COLUMNS = """
-    status text, reason text, waits_for integer, inputs jsonb, outputs jsonb, error jsonb, item jsonb,
-    items_total integer, items_made integer, items_started integer, items_open integer,
-    items_failed integer, attempts_used integer, times_lost integer, due_at timestamptz,
-    started_at timestamptz, ended_at timestamptz
+    status text, reason text, waits_for integer, led_here integer, inputs jsonb, outputs jsonb,
+    error jsonb, item jsonb, items_total integer, items_made integer, items_started integer,
+    items_open integer, items_failed integer, attempts_used integer, times_lost integer, due_at timestamptz,
+    wait_kind text, wait jsonb, started_at timestamptz, ended_at timestamptz
 """
 _STEP_NAMES = """
-    status, reason, waits_for, inputs, outputs, error, item, items_total, items_made, items_started,
-    items_open, items_failed, attempts_used, times_lost, due_at, started_at, ended_at
+    status, reason, waits_for, led_here, inputs, outputs, error, item, items_total, items_made,
+    items_started, items_open, items_failed, attempts_used, times_lost, due_at, wait_kind, wait,
+    started_at, ended_at
 """
 # What a move reads of a step: everything but its values, which may be large.
 _STEP_READ = """
-    s.id, s.node_id, s.path, s.parent_id, s.ordinal, s.kind, s.lane, s.status, s.waits_for, s.reason,
-    s.error, s.items_total, s.items_made, s.items_started, s.items_open, s.items_failed,
-    s.attempts_used, s.times_lost, s.due_at, s.started_at, s.ended_at
+    s.id, s.node_id, s.path, s.parent_id, s.ordinal, s.kind, s.lane, s.status, s.waits_for, s.led_here,
+    s.reason, s.wait_kind, s.error, s.items_total, s.items_made, s.items_started, s.items_open,
+    s.items_failed, s.attempts_used, s.times_lost, s.due_at, s.started_at, s.ended_at
 """
 # Inputs up to 8 kB come with the lock; larger ones are read only when an expression asks for them, so that
 # an item of a fan-out over a list of 10,000 does not pay for the list.
@@ -121,12 +122,14 @@ SELECT {_STEP_READ}, CASE WHEN s.lane = 'inline' THEN s.inputs END AS inputs
 
 # No status is asked for: a step that gave nothing has no outputs, and one whose time has just come still
 # waits in the database, with the outputs it was put to sleep with.
-LOAD_OUTPUTS = """
-SELECT node_id, outputs FROM steps
+LOAD_FACTS = """
+SELECT node_id, outputs, status, error FROM steps
  WHERE instance_id = %(instance)s AND parent_id IS NULL AND node_id = ANY(%(nodes)s)
 """
 
 LOAD_INPUTS = "SELECT inputs FROM instances WHERE id = %(id)s"
+
+LOAD_WAIT = "SELECT kind, inputs, wait FROM steps WHERE id = %(id)s"
 
 LOAD_LIST = "SELECT item FROM steps WHERE id = %(id)s"
 
@@ -156,7 +159,8 @@ WITH made_steps AS (
            error = r.error, item = coalesce(r.item, s.item), items_total = r.items_total,
            items_made = r.items_made, items_started = r.items_started, items_open = r.items_open,
            items_failed = r.items_failed, attempts_used = r.attempts_used, times_lost = r.times_lost,
-           due_at = r.due_at, started_at = r.started_at, ended_at = r.ended_at,
+           due_at = r.due_at, led_here = r.led_here, wait_kind = r.wait_kind,
+           wait = coalesce(r.wait, s.wait), started_at = r.started_at, ended_at = r.ended_at,
            progress_fraction = CASE WHEN r.status = 'queued' THEN NULL ELSE s.progress_fraction END,
            progress_message = CASE WHEN r.status = 'queued' THEN NULL ELSE s.progress_message END
       FROM jsonb_to_recordset(%(changed_steps)s::jsonb) AS r(id uuid, {_STEP_COLUMNS})

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.engine import announce
+from app.engine import announce, waiting
 from app.engine.board import Board
 from app.engine.finish import failed, lost
 from app.engine.held import DEADLINE_GRACE_S, hold, hold_step
@@ -21,6 +21,7 @@ from app.engine.walk import Walk
 from app.flow import plan
 from app.flow.messages import Lane
 from app.flow.states import StepStatus
+from app.flow.waits import WaitKind
 from app.kit.ids import AttemptId, StepId
 from app.kit.log import get_logger
 from app.store.database import Scope, Transaction
@@ -159,7 +160,10 @@ async def _wake(parts: Parts, step_id: StepId) -> bool:
             or step.due_at > board.now
         ):
             return False
-        await Walk(parts, board).complete(step, None)
+        if step.wait_kind is WaitKind.time:
+            await Walk(parts, board).complete(step, None)
+        else:
+            await waiting.expire(parts, board, step)
         await _save(parts, tx, board)
     return True
 

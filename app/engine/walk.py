@@ -8,9 +8,7 @@ of the instance: rows are read when the walk comes to them, outputs only when an
 import asyncio
 from typing import Any
 
-import msgspec
-
-from app.engine import fanout
+from app.engine import fanout, inline
 from app.engine.board import Board
 from app.engine.files import Files
 from app.engine.parts import Parts
@@ -18,8 +16,9 @@ from app.engine.rows import InstanceError, StepRow
 from app.flow import plan
 from app.flow.messages import ErrorClass, Lane, StepError
 from app.flow.program import ExpressionFailed, ProgramNode
-from app.flow.states import STEP_MOVES, StepStatus, is_settled
-from app.steps.base import InlineStepType, Pause, StepFailed
+from app.flow.states import STEP_MOVES, InstanceStatus, StepStatus, is_settled
+from app.flow.waits import Waiting, WaitKind
+from app.steps.base import Pause, StepFailed, Stop, Wait
 
 _BREATH = 50  # steps opened between two turns for the rest of the process
 
@@ -31,11 +30,16 @@ class Walk:
         self.parts = parts
         self.board = board
         self.files = Files(parts.assets, board)
+        self.is_over = False  # a step has ended the instance early
         self._opened = 0
 
     async def begin(self) -> None:
         """Open the roots of a new instance and go on from there."""
         await self._go_on([self.board.node(node_id) for node_id in self.board.program.roots])
+
+    async def start(self, step: StepRow) -> None:
+        """A person lets a step begin before which its instance stopped."""
+        await self._go_on([step])
 
     async def settle(self, step: StepRow) -> None:
         """Go on from a step that the caller has just moved to its end."""
@@ -63,26 +67,34 @@ class Walk:
                 settled += await self._open(step)
                 self._refuse_too_much(step)
             ready = await self._unlock(settled)
-        if not self.board.has_ended and self.board.instance.open_steps == 0:
+        if not self.board.has_ended and (self.is_over or self.board.instance.open_steps == 0):
             await self._complete_instance()
 
     async def _unlock(self, settled: list[StepRow]) -> list[StepRow]:
-        """Count these steps off at their successors; the ones that now wait for nothing."""
+        """Count these steps off at their successors; the ones that open by it."""
         program, board = self.board.program, self.board
-        if not settled or board.has_ended:
+        if not settled or board.has_ended or self.is_over:
             return []
         if not all(
             board.has(node_id) for step in settled for node_id in program.nodes[step.node_id].successors
         ):
             await board.load_nodes(plan.reach(program, (step.node_id for step in settled)))
-        ready: list[StepRow] = []
+        ready: dict[str, StepRow] = {}
         for step in settled:
-            for node_id in program.nodes[step.node_id].successors:
-                successor = board.node(node_id)
-                successor = board.note(successor, waits_for=successor.waits_for - 1)
-                if successor.waits_for == 0:
-                    ready.append(successor)
-        return ready
+            before = program.nodes[step.node_id]
+            for node_id in before.successors:
+                after, successor = program.nodes[node_id], board.node(node_id)
+                outputs = await board.outputs(before.id) if after.edges.get(before.id) else {}
+                successor = board.note(
+                    successor,
+                    waits_for=successor.waits_for - 1,
+                    led_here=successor.led_here + plan.leads_on(before, after, step.status, outputs),
+                )
+                if successor.status is StepStatus.pending and plan.may_open(
+                    after, waits_for=successor.waits_for, led_here=successor.led_here
+                ):
+                    ready[node_id] = successor
+        return list(ready.values())
 
     async def _complete_instance(self) -> None:
         board = self.board
@@ -114,15 +126,20 @@ class Walk:
 
     async def _open(self, step: StepRow) -> list[StepRow]:
         """Let a step begin; the steps that settled by it. Nothing begins once the instance has ended."""
-        if self.board.has_ended:
+        if self.board.has_ended or self.is_over:
             return []
         self._opened += 1
         if self._opened % _BREATH == 0:
             await asyncio.sleep(0)
         node = self.board.program.nodes[step.node_id]
-        match plan.open_node(node, await self.board.scope(node.reads)):
+        scope = await self.board.scope(node.reads)
+        is_started = step.status is StepStatus.waiting
+        match plan.open_node(node, scope, led_here=step.led_here, is_started=is_started):
             case plan.Skip(reason):
                 return [self.board.move_step(step, StepStatus.skipped, reason=reason)]
+            case plan.Hold(reason):
+                self.board.move_step(step, StepStatus.waiting, reason=reason, wait_kind=WaitKind.start)
+                return []
             case plan.Broken(error):
                 return await self._up(self.board.move_step(step, StepStatus.failed, error=error))
             case plan.Spread(items):
@@ -149,45 +166,48 @@ class Walk:
         """Run an inline step, or an item of one, here and now."""
         silent = step.parent_id is not None  # a fan-out over 10,000 inline items is one fact, not 10,000
         try:
-            done = self._inline(step.kind, inputs)
+            done = inline.evaluate(self.parts.steps, step.kind, inputs, self.board.now)
         except StepFailed as exc:
             error = StepError(error_class=exc.error_class, message=exc.message, remedy=exc.remedy)
             return self.board.move_step(step, StepStatus.failed, inputs=inputs, error=error)
-        if isinstance(done, Pause):
-            return self.board.move_step(
-                step,
-                StepStatus.waiting,
-                inputs=inputs,
-                outputs=done.outputs,
-                due_at=done.until,
-                reason=done.reason,
-                silent=silent,
-            )
-        return self.board.move_step(step, StepStatus.completed, inputs=inputs, outputs=done, silent=silent)
+        match done:
+            case Pause() | Wait():
+                return self._put_to_wait(step, done, inputs, silent=silent)
+            case Stop():
+                return self._stop(step, done, inputs)
+            case _:
+                return self.board.move_step(
+                    step, StepStatus.completed, inputs=inputs, outputs=done, silent=silent
+                )
 
-    def _inline(self, kind: str, inputs: dict[str, Any]) -> dict[str, Any] | Pause:
-        """Run an inline step. Raises StepFailed and nothing else."""
-        step_type = self.parts.steps.get(kind)
-        if step_type is None or not issubclass(step_type, InlineStepType):
-            raise StepFailed(
-                ErrorClass.bug,
-                f"The step type {kind} is not installed on this box any more.",
-                remedy="Install it again, or replace the step in a new version of the workflow.",
-            )
-        try:
-            given = msgspec.convert(inputs, step_type.Inputs)
-        except msgspec.ValidationError as exc:
-            raise StepFailed(ErrorClass.bad_input, f"The inputs do not fit {kind}: {exc}") from exc
-        try:
-            done = step_type().evaluate(given, self.board.now)
-        except StepFailed:
-            raise
-        except Exception as exc:
-            raise StepFailed(ErrorClass.bug, f"{kind} failed unexpectedly: {type(exc).__name__}.") from exc
-        if isinstance(done, Pause):
-            return done
-        outputs: dict[str, Any] = msgspec.to_builtins(done, str_keys=True)
-        return outputs
+    def _put_to_wait(
+        self, step: StepRow, wish: Pause | Wait, inputs: dict[str, Any], *, silent: bool
+    ) -> StepRow:
+        """Let a step stand until what it waits for has come."""
+        changes: dict[str, Any]
+        if isinstance(wish, Pause):
+            changes = {"outputs": wish.outputs, "wait_kind": WaitKind.time}
+        else:
+            changes = {"wait": Waiting(request=wish.request), "wait_kind": wish.on}
+        return self.board.move_step(
+            step,
+            StepStatus.waiting,
+            inputs=inputs,
+            due_at=wish.until,
+            reason=wish.reason,
+            silent=silent and isinstance(wish, Pause),
+            **changes,
+        )
+
+    def _stop(self, step: StepRow, wish: Stop, inputs: dict[str, Any]) -> StepRow:
+        """Let a step end the instance; one that completes needs its outputs first (`_go_on`)."""
+        step = self.board.move_step(step, StepStatus.completed, inputs=inputs, outputs=wish.outputs)
+        if wish.status is InstanceStatus.completed:
+            self.is_over = True
+        else:
+            error = InstanceError(error_class=ErrorClass.refused, message=wish.message, step=step.node_id)
+            self.board.fail(error)
+        return step
 
     async def _up(self, step: StepRow) -> list[StepRow]:
         """What a change of this step settles one level up: itself, or the fan-out it is an item of."""

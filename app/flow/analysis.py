@@ -11,9 +11,9 @@ import msgspec
 
 from app.flow.catalog import StepSpec
 from app.flow.complaints import About, Complaints
-from app.flow.definition import Definition, Node
+from app.flow.definition import Definition, Go, Node
 from app.flow.document import Reading
-from app.flow.graph import Circles, Graph, build_graph
+from app.flow.graph import Circles, Edge, Graph, build_graph
 from app.flow.names import Names
 from app.flow.placed import Expression
 from app.flow.port_rules import item_of, list_of
@@ -34,6 +34,7 @@ class NodeParts(msgspec.Struct, kw_only=True):
     each: Template | None
     item: str | None = None  # the type of `item`, where the node has each
     reads: frozenset[str] = frozenset()
+    edges: dict[str, Edge] = {}  # by the node that leads here; the rest follow plain references
 
     def rule_expressions(self) -> Iterator[Expression]:
         """The expressions of `when` and `each`, which know no item."""
@@ -178,8 +179,8 @@ class Analysis:
                 parts.item = "json"
 
     def _connect(self) -> None:
-        """The graph from references and `needs`. Complains about what is not there and about circles."""
-        dependencies: dict[str, frozenset[str]] = {}
+        """The graph from references, `needs` and `on_error`; complains about circles too."""
+        dependencies: dict[str, set[str]] = {}
         for name, parts in self.nodes.items():
             complain = self._complainer(name)
             expressions = (*parts.rule_expressions(), *parts.value_expressions())
@@ -189,14 +190,12 @@ class Analysis:
                 complain(
                     None, None, f"Step “{name}” reads its own outputs; they are known only when it is done."
                 )
-            for index, needed in enumerate(parts.node.needs):
-                if needed == name:
-                    complain(f"needs[{index}]", None, f"Step “{name}” cannot wait for itself.")
-                elif needed not in self._names.steps:
-                    hint = suggestion(needed, self._names.steps)
-                    complain(f"needs[{index}]", None, f"There is no step “{needed}”.{hint}")
-            needs = {node for node in parts.node.needs if node in self.nodes}
-            dependencies[name] = (parts.reads | needs) - {name}
+            dependencies[name] = {*parts.reads, *self._needs_of(name, parts)} - {name}
+        for name, parts in self.nodes.items():
+            if isinstance(parts.node.on_error, Go):
+                target = self._target_of(name, parts.node.on_error.go)
+                if target is not None:
+                    dependencies[target].add(name)
         try:
             self.graph = build_graph(dependencies)
         except Circles as found:
@@ -204,6 +203,54 @@ class Analysis:
                 trail = " → ".join(circle)
                 message = f"These steps wait for one another in a circle: {trail}. Take one reference out."
                 self._complainer(circle[0])(None, None, message)
+
+    def _needs_of(self, name: str, parts: NodeParts) -> set[str]:
+        """The nodes that `needs` names; `route.large` names one way out of a node."""
+        complain = self._complainer(name)
+        needed: set[str] = set()
+        ways: dict[str, set[str]] = {}
+        for index, need in enumerate(parts.node.needs):
+            field = f"needs[{index}]"
+            node, dot, way = need.partition(".")
+            if node == name:
+                complain(field, None, f"Step “{name}” cannot wait for itself.")
+            elif node not in self._names.steps:
+                complain(field, None, f"There is no step “{node}”.{suggestion(node, self._names.steps)}")
+            elif node in self.nodes:
+                needed.add(node)
+                if dot and self._has_way(node, way, field, complain):
+                    ways.setdefault(node, set()).add(way)
+        parts.edges |= {node: Edge(ways=frozenset(names)) for node, names in ways.items()}
+        return needed
+
+    def _has_way(self, node: str, way: str, field: str, complain: About) -> bool:
+        """Whether `way` may lead out of a node, as far as the document tells."""
+        parts = self.nodes[node]
+        if parts.spec is None:
+            return True
+        branches = parts.spec.branches
+        if branches is None or parts.node.each is not None:
+            why = "runs once an item" if branches else f"is of type {parts.spec.kind}"
+            complain(field, None, f"“{node}” {why}: only one way leads on from it. Write “{node}” alone.")
+            return False
+        known = branches.among(parts.node.with_)
+        if known is None or way in known:
+            return True
+        complain(field, None, f"No way “{way}” leads on from “{node}”.{suggestion(way, known)}")
+        return False
+
+    def _target_of(self, name: str, target: str) -> str | None:
+        """The node that `on_error` goes to, if there is one."""
+        complain = self._complainer(name)
+        if target == name:
+            complain("on_error", None, "A step cannot go to itself on an error; “retry” tries it again.")
+        elif target not in self._names.steps:
+            hint = suggestion(target, self._names.steps)
+            complain("on_error", None, f"There is no step “{target}” to go to.{hint}")
+        elif target in self.nodes:
+            self.nodes[target].edges[name] = Edge(on_failure=True)
+            return target
+        return None
 
     def _complainer(self, node: str | None) -> About:
         return About(self._complaints, node)

@@ -44,6 +44,27 @@ class PortSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.type.removesuffix("[]")
 
 
+class Branches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The ways that lead on from a step: `needs: ["route.large"]` goes on only where “large” was taken."""
+
+    output: str  # the output whose text names the way taken
+    names: tuple[str, ...] = ()  # ways there always are
+    listed_in: str = ""  # the input whose items bring more, each with its `name`
+
+    def among(self, values: Mapping[str, Any]) -> tuple[str, ...] | None:
+        """The ways of a step with these values; None where an expression hides some of them."""
+        listed = values.get(self.listed_in, []) if self.listed_in else []
+        if not isinstance(listed, list):
+            return None
+        names: list[str] = []
+        for item in listed:
+            name = item.get("name") if isinstance(item, dict) else None
+            if not isinstance(name, str) or "{{" in name:
+                return None
+            names.append(name)
+        return (*names, *self.names)
+
+
 class StepSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step type as the language sees it."""
 
@@ -60,6 +81,7 @@ class StepSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     output_schema: dict[str, Any]
     examples: tuple[Any, ...] = ()
     timeout_s: float | None = None
+    branches: Branches | None = None
 
     def input(self, name: str) -> PortSpec | None:
         """The input port of this name."""
@@ -99,6 +121,7 @@ def spec_of(
     outputs_type: type[msgspec.Struct],
     examples: Sequence[Any] = (),
     timeout_s: float | None = None,
+    branches: Branches | None = None,
 ) -> StepSpec:
     """The spec of a step type: ports and JSON Schemas derived from its msgspec structs and their Meta.
 
@@ -118,6 +141,7 @@ def spec_of(
         output_schema=_schema_of(outputs_type),
         examples=tuple(msgspec.to_builtins(list(examples))),
         timeout_s=timeout_s,
+        branches=branches,
     )
 
 

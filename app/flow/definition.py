@@ -31,11 +31,29 @@ class OnError(StrEnum):
     continue_ = "continue"
 
 
+class Go(msgspec.Struct, frozen=True):
+    """A failed step does not end the instance: this node runs, which is skipped when the step succeeds."""
+
+    go: str
+
+
+class Join(StrEnum):
+    """When a node opens that several others lead to.
+
+    A node that no branch led to is skipped: all before it were skipped, or went another way.
+    """
+
+    all = "all"  # when every one has settled, if at least one led here
+    any = "any"  # as soon as one led here; what the others give later is not waited for
+    always = "always"  # when every one has settled, whatever became of them
+
+
 class Mode(StrEnum):
-    """Whether a node takes part: `skip` treats it as if its `when` were false."""
+    """Whether a node takes part."""
 
     enabled = "enabled"
-    skip = "skip"
+    skip = "skip"  # as if its `when` were false
+    stop = "stop"  # the instance stops before it until a person starts it
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -85,7 +103,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_parallel: int | None = None
     timeout_s: float | None = None
     retry: Retry | None = None
-    on_error: OnError = OnError.fail
+    join: Join = Join.all
+    on_error: OnError | Go = OnError.fail
     priority: int = 0  # more is sooner
     cache: str | None = None
     mode: Mode = Mode.enabled

@@ -16,7 +16,9 @@ from app.flow.definition import (
     MAX_OUTPUTS,
     SCHEMA,
     Definition,
+    Go,
     Input,
+    Join,
     Mode,
     Node,
     OnError,
@@ -32,7 +34,9 @@ from app.kit.errors import Invalid
 
 __all__ = [
     "Definition",
+    "Go",
     "Input",
+    "Join",
     "Mode",
     "Node",
     "OnError",

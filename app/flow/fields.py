@@ -103,7 +103,7 @@ class Fields:
         value = self.take(field)
         if value is None:
             return default
-        if isinstance(value, str) and value in choices:
+        if isinstance(value, str) and value in tuple(choices):  # 3.11 takes only members on the left
             return choices(value)
         words = listing(choice.value for choice in choices)
         self.complain(field, f"“{field}” must be one of {words}, not {say_value(value)}.")

@@ -1,12 +1,20 @@
 """The graph of a workflow: what waits for what, in which order, and the circle if there is one.
 
-A dependency comes from a reference in an expression or from `needs`; both are edges alike.
+A dependency comes from a reference in an expression, from `needs` or from `on_error`. All of them order the
+nodes alike; which of them lead on, once the node before has settled, an `Edge` says.
 """
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 import msgspec
+
+
+class Edge(msgspec.Struct, frozen=True):
+    """How one node leads to another. Without `ways` and `on_failure`: whenever it was not skipped."""
+
+    ways: frozenset[str] = frozenset()  # leads on only where the node before took one of these
+    on_failure: bool = False  # leads on only where the node before failed
 
 
 class Graph(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from app.flow.port_rules import FILE_FIELDS, is_file, item_of
 from app.flow.scanner import Path
 from app.flow.wording import say_type, suggestion
 
+_STEP_FACTS: Final = {"status": "text", "error": "json"}  # what became of a step, beside its outputs
 _FACTS: Final = {
     "instance": {"id": "text", "number": "integer"},
     "organization": {"id": "text", "name": "text"},
@@ -83,7 +84,11 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
         node = _name_at(path, 1, "steps", "the id of a step", self.steps)
         if node not in self.steps:
             raise Fault(path.starts[1], f"There is no step “{node}”.{suggestion(node, self.steps)}")
-        if len(path.parts) < 3 or path.parts[2] != "outputs":
+        asked = path.parts[2] if len(path.parts) > 2 else None
+        if asked in _STEP_FACTS:
+            fact = ("steps", node, str(asked))
+            return Variable(".".join(fact), fact, _STEP_FACTS[str(asked)]), path.parts[3:]
+        if asked != "outputs":
             place = path.starts[min(2, len(path.starts) - 1)]
             raise Fault(place, f"What a step gives is read as steps.{node}.outputs.<name>.")
         outputs = self.steps[node]

@@ -2,10 +2,10 @@
 
 The engine reads rows, asks these functions what they mean, and writes the answer down.
 
-What depends on a step goes on when the step has settled in one of these ways:
-completed; skipped (its `when` was false, or it is switched off); failed with `on_error: continue`. The
-outputs of the last two read as null in every expression. So a branch that was not taken never blocks a
-merge, and a step that cannot work with null says so as `bad_input`.
+Every edge of a settled step either leads on or does not (`leads_on`). A step opens when all its edges are
+decided, or with `join: any` as soon as one led there; when none did, it is skipped in its turn. So a branch
+that was not taken is skipped down to where it merges, and never blocks the merge: what it would have given
+reads as null there, and a step that cannot work with null says so as `bad_input`.
 """
 
 import hashlib
@@ -15,9 +15,10 @@ from uuid import UUID
 
 import msgspec
 
-from app.flow.definition import Mode, OnError, Retry
+from app.flow.definition import Go, Join, Mode, OnError, Retry
 from app.flow.messages import ErrorClass, Lane, StepError
 from app.flow.program import ExpressionFailed, Program, ProgramNode
+from app.flow.states import StepStatus
 from app.flow.templates import expressions_in
 
 POISON_AFTER: Final = 5  # lost attempts: a step that kills five workers will kill the sixth
@@ -52,17 +53,47 @@ class Broken(msgspec.Struct, frozen=True):
     error: StepError
 
 
-Opening = Skip | Run | Spread | Broken
+class Hold(msgspec.Struct, frozen=True):
+    """The step waits until a person starts it."""
+
+    reason: str
+
+
+Opening = Skip | Run | Spread | Broken | Hold
 Scope = Mapping[str, Any]
 
 
-def open_node(node: ProgramNode, scope: Scope) -> Opening:
-    """What becomes of a node whose dependencies have all settled."""
+def leads_on(before: ProgramNode, after: ProgramNode, status: StepStatus, outputs: Mapping[str, Any]) -> bool:
+    """Whether a settled step leads to one that depends on it. `outputs`: asked only where it has ways."""
+    edge = after.edges.get(before.id)
+    has_failed = status in {StepStatus.failed, StepStatus.cancelled}
+    if edge is not None and edge.on_failure:
+        return has_failed
+    if has_failed:
+        return before.on_error is OnError.continue_
+    if status is not StepStatus.completed:
+        return False
+    if edge is None or not edge.ways or before.spec.branches is None:
+        return True
+    return outputs.get(before.spec.branches.output) in edge.ways
+
+
+def may_open(node: ProgramNode, *, waits_for: int, led_here: int) -> bool:
+    """Whether a pending node opens now that this many of its edges are open and this many led to it."""
+    return waits_for == 0 or (node.join is Join.any and led_here > 0)
+
+
+def open_node(node: ProgramNode, scope: Scope, *, led_here: int, is_started: bool = False) -> Opening:
+    """What becomes of a node that opens. `is_started`: a person has said that it may go on."""
     if node.mode is Mode.skip:
         return Skip("This step is switched off.")
+    if node.dependencies and not led_here and node.join is not Join.always:
+        return Skip("No branch led here.")
     try:
         if not node.evaluate_when(scope):
             return Skip("Its condition (when) was false.")
+        if node.mode is Mode.stop and not is_started:
+            return Hold("Stopped before this step until somebody starts it.")
         if node.has_each:
             return _spread(node.evaluate_each(scope))
         return Run(node.render(scope))
@@ -102,7 +133,7 @@ def window(node: ProgramNode) -> int:
 
 def goes_on(node: ProgramNode) -> bool:
     """Whether the instance survives a failure of this step."""
-    return node.on_error is OnError.continue_
+    return node.on_error is OnError.continue_ or isinstance(node.on_error, Go)
 
 
 def retry_delay(retry: Retry | None, error: StepError, failures: int) -> float | None:

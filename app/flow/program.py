@@ -1,7 +1,7 @@
 """A workflow ready to run: compiled once for each version and kept, asked by the engine at every move.
 
-A scope is a plain dict: {"inputs": {…}, "steps": {id: {"outputs": {…}}}, "item": …, "index": …,
-"instance": {"id", "number"}, "organization": {"id", "name"}}. What is missing in it reads as null.
+A scope is a plain dict: {"inputs": {…}, "steps": {id: {"outputs": {…}, "status", "error"}}, "item": …,
+"index": …, "instance": {"id", "number"}, "organization": {"id", "name"}}. What is missing reads as null.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ import msgspec
 from app.flow.analysis import Analysis, NodeParts
 from app.flow.catalog import StepSpec
 from app.flow.complaints import Complaints, Enough
-from app.flow.definition import Definition, Mode, OnError, Retry
+from app.flow.definition import Definition, Go, Join, Mode, OnError, Retry
 from app.flow.document import Reading
-from app.flow.graph import Graph
+from app.flow.graph import Edge, Graph
 from app.flow.messages import Lane
 from app.flow.placed import ExpressionFailed, Scope
 from app.flow.templates import Template
@@ -36,12 +36,14 @@ class ProgramNode(msgspec.Struct, frozen=True, kw_only=True):
     spec: StepSpec
     ports: tuple[str, ...]  # the names of its outputs
     dependencies: frozenset[str]
+    edges: Mapping[str, Edge]  # of those dependencies that lead here only in some cases
     successors: tuple[str, ...]
     reads: frozenset[str]  # the nodes whose outputs its expressions read
     timeout_s: float | None
     retry: Retry | None
     max_parallel: int | None
-    on_error: OnError
+    join: Join
+    on_error: OnError | Go
     priority: int
     mode: Mode
     when: Template | None
@@ -138,11 +140,13 @@ def _node_of(parts: NodeParts, spec: StepSpec, graph: Graph) -> ProgramNode:
         spec=spec,
         ports=tuple(port.name for port in spec.outputs),
         dependencies=graph.dependencies[node.id],
+        edges=parts.edges,
         successors=graph.successors[node.id],
         reads=parts.reads,
         timeout_s=spec.timeout_s if node.timeout_s is None else node.timeout_s,
         retry=node.retry,
         max_parallel=node.max_parallel,
+        join=node.join,
         on_error=node.on_error,
         priority=node.priority,
         mode=node.mode,

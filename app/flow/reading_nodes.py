@@ -16,6 +16,8 @@ from app.flow.definition import (
     MAX_RETRIES,
     MAX_TIMEOUT_S,
     MIN_PRIORITY,
+    Go,
+    Join,
     Mode,
     Node,
     OnError,
@@ -86,10 +88,11 @@ def _read_node(node_id: str, raw: dict[str, Any], complaints: Complaints) -> Nod
         max_parallel=fields.whole("max_parallel", None, 1, MAX_PARALLEL),
         timeout_s=fields.bounded("timeout_s", None, 0.001, MAX_TIMEOUT_S, " seconds"),
         retry=_read_retry(fields, node_id, complaints),
+        join=fields.one_of("join", Join, Join.all),
         on_error=_read_on_error(fields),
         priority=fields.whole("priority", 0, MIN_PRIORITY, MAX_PRIORITY) or 0,
         cache=_read_cache(fields),
-        mode=_read_mode(fields),
+        mode=fields.one_of("mode", Mode, Mode.enabled),
         name=fields.text("name", limit=200),
         note=fields.text("note", limit=20_000),
     )
@@ -165,33 +168,21 @@ def _read_retry(parent: Fields, node_id: str, complaints: Complaints) -> Retry |
     return retry
 
 
-def _read_on_error(fields: Fields) -> OnError:
+def _read_on_error(fields: Fields) -> OnError | Go:
     value = fields.take("on_error")
-    if value is None:
-        return OnError.fail
-    if isinstance(value, str) and value in tuple(OnError):
-        return OnError(value)
-    if isinstance(value, dict) and "go" in value:
-        fields.complain(
-            "on_error",
-            "Going to another node on an error is not available in this version; use “fail” or “continue”.",
-        )
-    else:
-        fields.complain("on_error", f"“on_error” must be “fail” or “continue”, not {say_value(value)}.")
-    return OnError.fail
-
-
-def _read_mode(fields: Fields) -> Mode:
-    value = fields.take("mode")
-    if value is None:
-        return Mode.enabled
-    if isinstance(value, str) and value in tuple(Mode):
-        return Mode(value)
-    if value == "stop":
-        fields.complain("mode", "The mode “stop” is not available in this version; use “enabled” or “skip”.")
-    else:
-        fields.complain("mode", f"“mode” must be “enabled” or “skip”, not {say_value(value)}.")
-    return Mode.enabled
+    match value:
+        case None:
+            return OnError.fail
+        case str() if value in tuple(OnError):
+            return OnError(value)
+        case {"go": str(target)} if len(value) == 1 and target:
+            return Go(target)
+        case _:
+            fields.complain(
+                "on_error",
+                '“on_error” is “fail”, “continue” or {"go": "<node>"}, not ' + f"{say_value(value)}.",
+            )
+            return OnError.fail
 
 
 def _read_cache(fields: Fields) -> str | None:

@@ -13,8 +13,11 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 
+from app.flow.catalog import Branches
 from app.flow.messages import ErrorClass, Lane
 from app.flow.ports import Asset
+from app.flow.states import InstanceStatus
+from app.flow.waits import Answer, WaitKind
 
 I = TypeVar("I", bound=msgspec.Struct)  # noqa: E741  the inputs struct of a step type
 O = TypeVar("O", bound=msgspec.Struct)  # noqa: E741  the outputs struct of a step type
@@ -135,6 +138,23 @@ class Pause(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """An inline step's wish to go on when somebody has answered; its `answer` judges what comes."""
+
+    on: WaitKind
+    reason: str  # for whoever looks at the instance
+    request: dict[str, Any] = {}  # what is asked, for whoever answers
+    until: datetime | None = None  # then `expire` decides; None: as long as it takes
+
+
+class Stop(msgspec.Struct, frozen=True, kw_only=True):
+    """An inline step's wish to end the whole instance, now and in this way."""
+
+    status: InstanceStatus  # completed or failed
+    message: str  # the error of an instance that fails
+    outputs: dict[str, Any]
+
+
 class Example(msgspec.Struct, frozen=True, kw_only=True):
     """Inputs that a reader can try; the walk-all test runs those marked `runs_offline`.
 
@@ -157,6 +177,7 @@ class Declaration(Generic[I, O]):
     category: ClassVar[str]  # palette group: Flow, Web, Images, Video, AI, Debug
     hidden: ClassVar[bool] = False  # not offered in the palette
     timeout_s: ClassVar[float | None] = None  # default when the node names none
+    branches: ClassVar[Branches | None] = None  # the ways that lead on, where not all do
     Inputs: type[I]
     Outputs: type[O]
     examples: ClassVar[tuple[Example, ...]] = ()
@@ -175,6 +196,22 @@ class InlineStepType(Declaration[I, O]):
 
     lane: ClassVar[Lane] = Lane.inline
 
-    def evaluate(self, inputs: I, now: datetime) -> O | Pause:
-        """The outputs, or a Pause. `now` is the database's time. Raises StepFailed."""
+    def evaluate(self, inputs: I, now: datetime) -> O | Pause | Wait | Stop:
+        """The outputs, or what the step wishes instead. `now` is the database's time. Raises StepFailed."""
         raise NotImplementedError
+
+    def answer(self, inputs: I, answers: Sequence[Answer], now: datetime) -> O | Wait | None:
+        """What a waiting step makes of its answers, the newest last; None: it goes on waiting.
+
+        Raises StepFailed to fail the step; Forbidden or Invalid to refuse the newest answer.
+        """
+        raise NotImplementedError
+
+    def expire(self, inputs: I, answers: Sequence[Answer], now: datetime) -> O | Wait:
+        """What comes of a wait whose time is over. Raises StepFailed, as it does by default."""
+        del inputs, answers, now
+        raise StepFailed(
+            ErrorClass.timeout,
+            "Nobody answered in time.",
+            remedy="Run the workflow again, or give the step more time.",
+        )

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from app.flow.catalog import Catalog, spec_of
+from app.flow.catalog import Catalog, StepSpec, spec_of
 from app.steps.base import Declaration
 
 PACKAGE = "app.steps"
@@ -39,21 +39,24 @@ def step_types() -> dict[str, AnyStepType]:
 @cache
 def catalog() -> Catalog:
     """What the language, the palette and the forms know about them."""
-    return Catalog(
-        spec_of(
-            kind=kind,
-            version=step_type.version,
-            lane=step_type.lane,
-            title=step_type.title,
-            summary=step_type.summary,
-            category=step_type.category,
-            hidden=step_type.hidden,
-            inputs_type=step_type.Inputs,
-            outputs_type=step_type.Outputs,
-            examples=step_type.examples,
-            timeout_s=step_type.timeout_s,
-        )
-        for kind, step_type in step_types().items()
+    return Catalog(map(spec, step_types().values()))
+
+
+def spec(step_type: AnyStepType) -> StepSpec:
+    """What the language knows about one step type."""
+    return spec_of(
+        kind=step_type.kind,
+        version=step_type.version,
+        lane=step_type.lane,
+        title=step_type.title,
+        summary=step_type.summary,
+        category=step_type.category,
+        hidden=step_type.hidden,
+        inputs_type=step_type.Inputs,
+        outputs_type=step_type.Outputs,
+        examples=step_type.examples,
+        timeout_s=step_type.timeout_s,
+        branches=step_type.branches,
     )
 
 

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from app.engine.engine import Engine
+from app.flow.catalog import Catalog
 from app.kit.ids import OrganizationId, new_id
 from app.kit.settings import Settings
-from app.steps.discovery import catalog
+from app.steps.discovery import AnyStepType, spec, step_types
 from app.store.bus import Bus
 from app.store.database import Database, Scope
 from app.store.queue import Bells
@@ -26,13 +27,26 @@ async def bus(settings: Settings) -> AsyncIterator[Bus]:
 @pytest_asyncio.fixture
 async def world(database: Database, bus: Bus) -> World:
     """A fresh organization on a box without instances: a claim sees the whole box's queue."""
-    organization = OrganizationId(new_id())
+    return await make_world(database, bus)
+
+
+async def make_world(database: Database, bus: Bus, *more: AnyStepType) -> World:
+    """The same, on a box that has some step types more."""
     async with database.transaction(Scope.system()) as tx:
         await tx.execute("DELETE FROM instances")
+    types = {**step_types(), **{one.kind: one for one in more}}
+    known = Catalog(map(spec, types.values()))
+    shelf = Shelf()
+    engine = Engine(database, known, Bells(bus.redis), bus, assets=shelf, steps=types)
+    return World(database, engine, await new_organization(database), shelf)
+
+
+async def new_organization(database: Database) -> OrganizationId:
+    """An organization with nothing in it."""
+    organization = OrganizationId(new_id())
+    async with database.transaction(Scope.system()) as tx:
         await tx.execute(
             "INSERT INTO organizations (id, name, slug) VALUES (%(id)s, 'Test', %(slug)s)",
             {"id": organization, "slug": str(organization)},
         )
-    shelf = Shelf()
-    engine = Engine(database, catalog(), Bells(bus.redis), bus, assets=shelf)
-    return World(database, engine, organization, shelf)
+    return organization

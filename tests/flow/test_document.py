@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.flow.definition import MAX_NODES, Definition, Input, Mode, Node, OnError, Retry
+from app.flow.definition import MAX_NODES, Definition, Go, Input, Join, Mode, Node, OnError, Retry
 from app.flow.document import parse, to_document
 from app.flow.messages import ErrorClass
 from app.flow.ports import PORT_TYPES
@@ -46,7 +46,8 @@ NODES = st.builds(
     max_parallel=st.none() | st.integers(1, 1000),
     timeout_s=st.none() | st.floats(0.001, 600_000),
     retry=st.none() | RETRIES,
-    on_error=st.sampled_from(OnError),
+    on_error=st.sampled_from(OnError) | st.just(Go("other")),
+    join=st.sampled_from(Join),
     priority=st.integers(-100, 100),
     cache=st.sampled_from([None, "off"]),
     mode=st.sampled_from(Mode),
@@ -228,17 +229,13 @@ NODE_FAULTS: list[tuple[dict[str, Any], str, str]] = [
         ),
     ),
     (
-        {"on_error": {"go": "a"}},
+        {"on_error": {"go": 3}},
         "on_error",
-        "Going to another node on an error is not available in this version; use “fail” or “continue”.",
+        '“on_error” is “fail”, “continue” or {"go": "<node>"}, not an object.',
     ),
-    ({"on_error": "retry"}, "on_error", "“on_error” must be “fail” or “continue”, not “retry”."),
-    (
-        {"mode": "stop"},
-        "mode",
-        "The mode “stop” is not available in this version; use “enabled” or “skip”.",
-    ),
-    ({"mode": "off"}, "mode", "“mode” must be “enabled” or “skip”, not “off”."),
+    ({"on_error": "retry"}, "on_error", '“on_error” is “fail”, “continue” or {"go": "<node>"}, not “retry”.'),
+    ({"join": "some"}, "join", "“join” must be one of “all”, “any” and “always”, not “some”."),
+    ({"mode": "off"}, "mode", "“mode” must be one of “enabled”, “skip” and “stop”, not “off”."),
     (
         {"cache": "on"},
         "cache",
@@ -279,7 +276,7 @@ def test_every_fault_is_said_at_once() -> None:
     raw = {
         "schema": 3,
         "inputs": {"x": {"type": "tekst", "min": "a"}},
-        "nodes": [{**node("a"), "mode": "stop", "typ": "b"}, 5],
+        "nodes": [{**node("a"), "mode": "never", "typ": "b"}, 5],
     }
     assert [field for _, field, _, _ in complaints_of(raw)] == [
         "schema",

@@ -28,7 +28,7 @@ def value(node_id: str, text: Any, **fields: Any) -> dict[str, Any]:
 def opened(node: dict[str, Any], inputs: dict[str, Any], **fields: Any) -> plan.Opening:
     """What becomes of one node on these inputs."""
     compiled = program(node, inputs={name: {"type": "json"} for name in inputs}, **fields)
-    return plan.open_node(compiled.nodes[node["id"]], {"inputs": inputs, "steps": {}})
+    return plan.open_node(compiled.nodes[node["id"]], {"inputs": inputs, "steps": {}}, led_here=0)
 
 
 def test_a_step_opens_by_its_rules() -> None:

@@ -1,0 +1,105 @@
+"""The moves of steps that wait: answered, started by hand, expired.
+
+A wait is one row's columns: who brings it on (`wait_kind`), what is asked and was answered (`wait`), until
+when (`due_at`). What an answer means is the step type's to say, as a pure function of its inputs and all
+answers so far; the engine keeps them and makes the move.
+"""
+
+from typing import Any
+
+import msgspec
+
+from app.engine import announce, inline, statements
+from app.engine.board import Board
+from app.engine.errors import InstanceAlreadyFinished, StepNotFound, StepNotWaiting
+from app.engine.held import hold_step
+from app.engine.parts import Parts
+from app.engine.rows import StepRow
+from app.engine.walk import Walk
+from app.flow.messages import ErrorClass, StepError
+from app.flow.states import StepStatus
+from app.flow.waits import Answer, Waiting, WaitKind
+from app.kit.errors import StudioError
+from app.kit.ids import InstanceId, StepId
+from app.steps.base import StepFailed, Wait
+from app.store.database import Transaction
+
+
+async def answer(
+    parts: Parts, tx: Transaction, instance_id: InstanceId, step_id: StepId, given: Answer, *, kind: WaitKind
+) -> StepStatus:
+    """Take an answer to a waiting step and go on if that was what it waited for.
+
+    Raises StepNotFound, InstanceAlreadyFinished, StepNotWaiting, and what the step refuses the answer with.
+    """
+    board, step = await _waiting(parts, tx, instance_id, step_id, kind)
+    row = await tx.fetch_one(statements.LOAD_WAIT, {"id": step_id}) or {}
+    waiting = msgspec.convert(row["wait"] or {}, Waiting)
+    waiting = msgspec.structs.replace(waiting, answers=[*waiting.answers, given])
+    step = board.note(step, wait=waiting)
+    board.tell("step.answered", step, {"by": given.by, "name": given.name, "value": given.value})
+    try:
+        said = inline.answer(parts.steps, step.kind, row["inputs"] or {}, waiting.answers, board.now)
+    except StepFailed as exc:
+        await _fail(parts, board, step, exc)
+    else:
+        await _go_on(parts, board, step, waiting, said)
+    await board.save()
+    announce.announce(parts, tx, board)
+    return board.step(step_id).status
+
+
+async def start(parts: Parts, tx: Transaction, instance_id: InstanceId, step_id: StepId) -> StepStatus:
+    """Let a step begin before which its instance stopped. Raises as `answer` does."""
+    board, step = await _waiting(parts, tx, instance_id, step_id, WaitKind.start)
+    await Walk(parts, board).start(step)
+    await board.save()
+    announce.announce(parts, tx, board)
+    return board.step(step_id).status
+
+
+async def expire(parts: Parts, board: Board, step: StepRow) -> None:
+    """The time of a wait is over; the caller has made sure of it and saves."""
+    row = await board.tx.fetch_one(statements.LOAD_WAIT, {"id": step.id}) or {}
+    waiting = msgspec.convert(row["wait"] or {}, Waiting)
+    try:
+        said = inline.expire(parts.steps, step.kind, row["inputs"] or {}, waiting.answers, board.now)
+    except StepFailed as exc:
+        await _fail(parts, board, step, exc)
+    except StudioError as exc:  # there is nobody to refuse an answer to
+        await Walk(parts, board).fail(step, StepError(error_class=ErrorClass.bug, message=exc.detail))
+    else:
+        await _go_on(parts, board, step, waiting, said)
+
+
+async def _waiting(
+    parts: Parts, tx: Transaction, instance_id: InstanceId, step_id: StepId, kind: WaitKind
+) -> tuple[Board, StepRow]:
+    """A step that waits for this, on its board."""
+    found = await hold_step(parts, tx, step_id)
+    if found is None or found[0].instance.id != instance_id:
+        raise StepNotFound
+    board, step = found
+    if board.has_ended:
+        raise InstanceAlreadyFinished
+    if step.status is not StepStatus.waiting or step.wait_kind is not kind:
+        raise StepNotWaiting
+    return board, step
+
+
+async def _go_on(
+    parts: Parts, board: Board, step: StepRow, waiting: Waiting, said: dict[str, Any] | Wait | None
+) -> None:
+    match said:
+        case None:
+            return
+        case Wait():
+            asked = msgspec.structs.replace(waiting, request=said.request)
+            board.note(step, wait=asked, wait_kind=said.on, reason=said.reason, due_at=said.until)
+        case outputs:
+            await Walk(parts, board).complete(step, outputs)
+
+
+async def _fail(parts: Parts, board: Board, step: StepRow, exc: StepFailed) -> None:
+    error = StepError(error_class=exc.error_class, message=exc.message, remedy=exc.remedy)
+    await Walk(parts, board).fail(step, error)
