@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.kit.crypto import derive
+from app.kit.crypto import key_id
 from app.kit.settings import Settings
 from appliance.files import write_atomically
 from appliance.refusal import Refusal
@@ -57,11 +57,11 @@ def stamp(settings: Settings, found: Passport | None) -> tuple[Passport, str | N
     when the encryption key is not the one this volume was made with: what it sealed could not be opened,
     and new things would be sealed with another key beside it.
     """
-    key_id = derive(settings.keys.require("encryption_key"), "key id")[:12]
+    key = key_id(settings.keys.require("encryption_key"))
     if found is None:
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         found = Passport(box_id=str(uuid.uuid4()), layout=LAYOUT, version=studio_version(), created_at=now)
-    if found.encryption_key_id not in (None, key_id):
+    if found.encryption_key_id not in (None, key):
         raise Refusal(
             "The encryption key is not the one this volume was made with, so nothing sealed could be opened. "
             "Set ENCRYPTION_KEY (or keys/encryption_key) back to the former key."
@@ -69,7 +69,7 @@ def stamp(settings: Settings, found: Passport | None) -> tuple[Passport, str | N
     warning = None
     if version_key(found.version) > version_key(studio_version()):
         warning = f"the volume was last used by Studio {found.version}, newer than this {studio_version()}"
-    today = msgspec.structs.replace(found, version=studio_version(), layout=LAYOUT, encryption_key_id=key_id)
+    today = msgspec.structs.replace(found, version=studio_version(), layout=LAYOUT, encryption_key_id=key)
     if today != found or not path_of(settings).exists():
         write_atomically(path_of(settings), msgspec.json.format(msgspec.json.encode(today)) + b"\n")
     return today, warning

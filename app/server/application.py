@@ -23,6 +23,7 @@ from app.steps.discovery import catalog
 from app.store.bus import Bus
 from app.store.database import Database
 from app.store.queue import Bells
+from app.store.vault import Vault
 
 UI_FOLDER = Path(__file__).parents[1] / "ui" / "dist"
 
@@ -62,6 +63,7 @@ def _parts(settings: Settings) -> dict[str, object]:
         "blobs": blobs,
         "engine": engine,
         "catalog": catalog(),
+        "vault": Vault(settings.keys),
         # Set when the server begins to stop: answers that never end by themselves end then.
         "closing": asyncio.Event(),
     }
