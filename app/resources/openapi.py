@@ -14,7 +14,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.routes import HTTPRoute
 
 from app.kit.codec import encode
-from app.resources.accounts.guards import Guard, Public, Requires, SuperAdmin
+from app.resources.accounts.guards import Guard, Hook, Public, Requires, SuperAdmin
 from app.resources.accounts.tokens import ACCESS_COOKIE
 from app.resources.discovery import route_handlers
 from app.resources.injection import dependencies
@@ -67,7 +67,7 @@ def access_of(handler: HTTPRouteHandler) -> tuple[str, list[dict[str, list[str]]
     signed_in: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
     for guard in guards:
         match guard:
-            case Public():
+            case Public() | Hook():
                 return "public", []
             case Requires():
                 return guard.role.value, signed_in

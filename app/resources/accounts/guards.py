@@ -75,6 +75,17 @@ class Public(Guard):
         refuse_foreign_origin(connection, connection.app.state.settings)
 
 
+class Hook(Guard):
+    """Programs that know the address, from anywhere: a page of another site too.
+
+    The address alone opens what lies behind it, and no sign-in is looked at, so there is nothing that such a
+    page could misuse.
+    """
+
+    async def admit(self, connection: Connection) -> None:
+        """Everyone; the handler judges the address."""
+
+
 class Requires(Guard):
     """Members with at least this role in the organization they act for."""
 
@@ -153,6 +164,11 @@ class WorkerSecret(Guard):
 def public() -> Guard:
     """Everyone may call this."""
     return Public()
+
+
+def hook() -> Guard:
+    """Every program may call this, from any site; a secret in the address says what for."""
+    return Hook()
 
 
 def requires(role: Role) -> Guard:
