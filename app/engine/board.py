@@ -14,6 +14,8 @@ from msgspec.structs import replace
 from app.engine import statements
 from app.engine.rows import EndedAttempt, Event, HeldAttempt, InstanceError, InstanceRow, NewAttempt, StepRow
 from app.engine.storable import storable
+from app.flow.each import Spread
+from app.flow.facts import InstanceFacts, OrganizationFacts, scope_of
 from app.flow.messages import StepError
 from app.flow.plan import blank
 from app.flow.program import Program, ProgramNode
@@ -28,6 +30,7 @@ from app.flow.states import (
     is_settled,
     move,
 )
+from app.kit.clock import rfc3339
 from app.kit.codec import to_plain
 from app.kit.ids import AttemptId, InstanceId, StepId, UserId, new_id
 from app.store.database import Row, Transaction
@@ -55,6 +58,7 @@ class Board:
         self._by_node: dict[str, StepId] = {}
         self._by_place: dict[tuple[StepId, int], StepId] = {}
         self._made: set[StepId] = set()
+        self._closed: set[StepId] = set()  # fan-outs whose open items end with this move
         self._changed: set[StepId] = set()
         self._ended_attempts: list[EndedAttempt] = []
         self._facts: dict[str, dict[str, Any]] = {}  # what expressions read of a step, by node
@@ -133,6 +137,24 @@ class Board:
                 outputs[ordinal] = self._steps[step_id].outputs
         return outputs
 
+    async def spread(self, parent: StepRow) -> Spread:
+        """The items of a fan-out; read from the database unless this move made them."""
+        stored = parent.item
+        if stored is None:
+            stored = await self.tx.fetch_value(statements.LOAD_LIST, {"id": parent.id})
+        return Spread.restored(stored)
+
+    async def item_failures(self, parent: StepRow) -> list[tuple[list[int], StepError]]:
+        """Path and error of every failed item, in order."""
+        place = {"instance": self.instance.id, "parent": parent.id}
+        rows = await self.tx.fetch_all(statements.LOAD_ITEM_FAILURES, place)
+        failed = {row["ordinal"]: (row["path"], msgspec.convert(row["error"], StepError)) for row in rows}
+        for (parent_id, ordinal), step_id in self._by_place.items():
+            step = self._steps[step_id]
+            if parent_id == parent.id and step.status is StepStatus.failed and step.error is not None:
+                failed[ordinal] = (step.path, step.error)
+        return [failed[ordinal] for ordinal in sorted(failed)]
+
     async def scope(self, nodes: Iterable[str]) -> dict[str, Any]:
         """What expressions may read: inputs, the outputs of these nodes, instance and organization."""
         wanted = list(nodes)
@@ -143,8 +165,12 @@ class Board:
         return {
             "inputs": self._inputs,
             "steps": {node: self._facts[node] for node in wanted},
-            "instance": {"id": str(instance.id), "number": instance.number},
-            "organization": {"id": str(instance.organization_id), "name": instance.organization_name},
+            **scope_of(
+                InstanceFacts(
+                    id=str(instance.id), number=instance.number, created_at=rfc3339(instance.created_at)
+                ),
+                OrganizationFacts(id=str(instance.organization_id), name=instance.organization_name),
+            ),
         }
 
     async def outputs(self, node: str) -> Mapping[str, Any]:
@@ -238,6 +264,13 @@ class Board:
                 rung_at=None if delay_s > 0 else self.now,
             )
         )
+
+    def close_items(self, parent: StepRow) -> None:
+        """Cancel whatever items of a fan-out are still open, when this is saved."""
+        self._closed.add(parent.id)
+        self.new_attempts = [
+            attempt for attempt in self.new_attempts if self._steps[attempt.step_id].parent_id != parent.id
+        ]
 
     def end_attempt(
         self, attempt: HeldAttempt, status: AttemptStatus, error: StepError | None = None
@@ -339,6 +372,10 @@ class Board:
             await self.tx.execute(statements.NOTIFY_DUE)
         if closed_early:
             rows = await self.tx.fetch_all(statements.CLOSE, {"instance": instance.id, "now": self.now})
+            self.stopped.extend(row["id"] for row in rows)
+        elif self._closed:
+            place = {"instance": instance.id, "parents": list(self._closed), "now": self.now}
+            rows = await self.tx.fetch_all(statements.CLOSE_ITEMS, place)
             self.stopped.extend(row["id"] for row in rows)
 
     async def _settle_status(self) -> None:

@@ -4,20 +4,24 @@ The list is written once, on the step's own row. Item rows are made from it in p
 resolved, and opened one after another as the window has room; the step's row counts. So an item costs the
 same in a list of a hundred and of ten thousand, and gathering happens once, at the end.
 
-An item that fails for good fails the step and cancels the others, unless the step says `on_error: continue`:
-then the others go on and the failed item's outputs are null in the gathered lists.
+A nested fan-out is the same flat run of items; the shape kept beside its list says where each one lies, and
+folds the outputs back into lists of lists.
+
+An item that fails for good fails the step and cancels the others, unless the step collects: then the others
+go on, the failed item's outputs are null in the gathered lists, and the output `failed` says why.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from app.engine import statements
 from app.engine.board import items_of
 from app.engine.rows import StepRow
 from app.flow import plan
+from app.flow.each import Spread
 from app.flow.messages import Lane, StepError
 from app.flow.program import ProgramNode
 from app.flow.states import STEP_MOVES, StepStatus, is_settled
@@ -27,12 +31,14 @@ if TYPE_CHECKING:
     from app.engine.walk import Walk
 
 
-async def begin(walk: Walk, step: StepRow, node: ProgramNode, items: list[Any]) -> StepRow:
+async def begin(walk: Walk, step: StepRow, node: ProgramNode, spread: Spread) -> StepRow:
     """Spread a step over its items; it has settled already when there were none or all were inline."""
-    if not items:
-        return walk.board.move_step(step, StepStatus.completed, outputs=plan.gather(node, []), items_total=0)
-    parent = walk.board.move_step(step, StepStatus.running, item=items, items_total=len(items))
-    return await _fill(walk, parent, node, items)
+    total = len(spread.items)
+    if total == 0:
+        outputs = plan.gather(node, spread.shape, [])
+        return walk.board.move_step(step, StepStatus.completed, outputs=outputs, items_total=0)
+    parent = walk.board.move_step(step, StepStatus.running, item=spread.stored(), items_total=total)
+    return await _fill(walk, parent, node, spread)
 
 
 async def item_settled(walk: Walk, item: StepRow) -> StepRow:
@@ -43,20 +49,19 @@ async def item_settled(walk: Walk, item: StepRow) -> StepRow:
     node = walk.board.program.nodes[parent.node_id]
     parent = _count(walk, parent, item)
     walk.board.tell(f"step.{item.status}", item, {"items": items_of(parent)})
-    if item.status is StepStatus.failed and not plan.goes_on(node):
-        return walk.board.move_step(parent, StepStatus.failed, error=_of_item(item))
+    if item.status is StepStatus.failed and not node.collects:
+        return _fail(walk, parent, item)
     return await _fill(walk, parent, node, None)
 
 
-async def _fill(walk: Walk, parent: StepRow, node: ProgramNode, items: list[Any] | None) -> StepRow:
+async def _fill(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spread | None) -> StepRow:
     """Open items until the window is full or the list is done; the step as it stands then."""
     total = parent.items_total or 0
     window = plan.window(node)
     while parent.items_open < window and parent.items_started < total:
         if parent.items_started == parent.items_made:
-            if items is None:
-                items = await walk.board.tx.fetch_value(statements.LOAD_LIST, {"id": parent.id})
-            parent = await _make_page(walk, parent, node, items)
+            spread = spread or await walk.board.spread(parent)
+            parent = await _make_page(walk, parent, node, spread)
         if walk.board.is_too_heavy or walk.is_over or walk.board.has_ended:  # the walk ends the instance
             return parent
         item = await walk.board.item(parent, parent.items_started)
@@ -66,33 +71,34 @@ async def _fill(walk: Walk, parent: StepRow, node: ProgramNode, items: list[Any]
         item = _open(walk, item, node)
         if is_settled(STEP_MOVES, item.status):
             parent = _count(walk, parent, item)
-            if item.status is StepStatus.failed and not plan.goes_on(node):
-                return walk.board.move_step(parent, StepStatus.failed, error=_of_item(item))
+            if item.status is StepStatus.failed and not node.collects:
+                return _fail(walk, parent, item)
     if parent.items_open == 0 and parent.items_started == total:
         return await _gather(walk, parent, node)
     return parent
 
 
-async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, items: list[Any]) -> StepRow:
+async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spread) -> StepRow:
     """Rows for the next items of the list, their inputs resolved."""
     board = walk.board
     scope = await board.scope(node.reads)
     first = parent.items_made
     ready: list[StepRow] = []
-    for ordinal in range(first, min(first + plan.ITEMS_PER_PAGE, len(items))):
+    page = islice(spread.turns(), first, first + plan.ITEMS_PER_PAGE)
+    for ordinal, turn in enumerate(page, first):
         step = StepRow(
             id=StepId(new_id()),
             node_id=parent.node_id,
-            path=[*parent.path, ordinal],
+            path=[*parent.path, *turn.path],
             parent_id=parent.id,
             ordinal=ordinal,
             kind=parent.kind,
             lane=parent.lane,
             status=StepStatus.pending,
             waits_for=0,
-            item=items[ordinal],
+            item=turn.item,
         )
-        match plan.open_item(node, scope, items[ordinal], ordinal):
+        match plan.open_item(node, scope, turn):
             case plan.Run() if board.is_too_heavy:  # the instance ends here, its values need not be written
                 board.make(step)
             case plan.Run(inputs):
@@ -101,7 +107,7 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, items: list
                 board.make(replace(step, error=error))
     if node.lane != Lane.inline and not board.is_too_heavy:
         await _resolve_files(walk, node, ready)
-    return board.note(parent, items_made=min(first + plan.ITEMS_PER_PAGE, len(items)))
+    return board.note(parent, items_made=min(first + plan.ITEMS_PER_PAGE, len(spread.items)))
 
 
 async def _resolve_files(walk: Walk, node: ProgramNode, items: list[StepRow]) -> None:
@@ -132,12 +138,22 @@ def _count(walk: Walk, parent: StepRow, item: StepRow) -> StepRow:
 
 
 async def _gather(walk: Walk, parent: StepRow, node: ProgramNode) -> StepRow:
-    outputs = plan.gather(node, await walk.board.item_outputs(parent))
-    return walk.board.move_step(parent, StepStatus.completed, outputs=outputs)
+    board = walk.board
+    shape = (await board.spread(parent)).shape if node.is_nested else parent.items_total or 0
+    failures = await board.item_failures(parent) if parent.items_failed else []
+    outputs = plan.gather(node, shape, await board.item_outputs(parent), failures)
+    return board.move_step(parent, StepStatus.completed, outputs=outputs)
+
+
+def _fail(walk: Walk, parent: StepRow, item: StepRow) -> StepRow:
+    """End a fan-out because one of its items failed; the instance may go on, its other items do not."""
+    walk.board.close_items(parent)
+    return walk.board.move_step(parent, StepStatus.failed, error=_of_item(item))
 
 
 def _of_item(item: StepRow) -> StepError:
     """The step's error when one of its items failed it."""
     if item.error is None:
         raise ValueError(f"item {item.id} failed without an error")
-    return replace(item.error, message=f"Item {item.ordinal + 1}: {item.error.message}")
+    place = ".".join(str(index + 1) for index in item.path)
+    return replace(item.error, message=f"Item {place}: {item.error.message}")

@@ -42,6 +42,7 @@ class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
     open_steps: int
     busy_steps: int
     inputs: dict[str, Any] | None  # read at once only when small
+    created_at: datetime
     started_at: datetime | None
     outputs: dict[str, Any] | None = None
     error: InstanceError | None = None

@@ -67,6 +67,7 @@ async def start(parts: Parts, tx: Transaction, request: StartRequest) -> Started
         open_steps=0,
         busy_steps=0,
         inputs=request.inputs,
+        created_at=row["created_at"],
         started_at=None,
     )
     board = Board(tx, program, instance, row["created_at"])

@@ -25,7 +25,7 @@ _STEP_READ = """
 # an item of a fan-out over a list of 10,000 does not pay for the list.
 _INSTANCE_READ = """
     i.id, i.organization_id, o.name AS organization_name, i.workflow_id, i.version_id, i.number, i.status,
-    i.reason, i.priority, i.event_seq, i.open_steps, i.busy_steps, i.started_at,
+    i.reason, i.priority, i.event_seq, i.open_steps, i.busy_steps, i.created_at, i.started_at,
     CASE WHEN pg_column_size(i.inputs) < 8192 THEN i.inputs END AS inputs
 """
 
@@ -138,6 +138,11 @@ SELECT ordinal, outputs FROM steps
  WHERE instance_id = %(instance)s AND parent_id = %(parent)s AND outputs IS NOT NULL
 """
 
+LOAD_ITEM_FAILURES = """
+SELECT ordinal, path, error FROM steps
+ WHERE instance_id = %(instance)s AND parent_id = %(parent)s AND status = 'failed'
+"""
+
 WAITING_REASON = """
 SELECT reason FROM steps
  WHERE instance_id = %(instance)s AND status = 'waiting' ORDER BY due_at NULLS LAST LIMIT 1
@@ -196,18 +201,20 @@ UPDATE instances
 DUE_CHANNEL = "studio_due"
 NOTIFY_DUE = f"NOTIFY {DUE_CHANNEL}"
 
-# The end of an instance that did not complete: whatever was still open is cancelled. Gives the attempts that
-# a worker holds, who has to be told.
-CLOSE = """
-WITH shut AS (
+# An early end: whatever was still open of an instance, or of some of its fan-outs, is cancelled. Gives the
+# attempts that a worker holds, who has to be told.
+_SHUT = """
     UPDATE steps SET status = 'cancelled', reason = NULL, due_at = NULL, ended_at = %(now)s
      WHERE instance_id = %(instance)s AND status IN ('pending', 'queued', 'running', 'waiting')
-    RETURNING id
-), ended AS (
+"""
+_ENDED = """
     UPDATE attempts a SET status = 'cancelled', ended_at = %(now)s
       FROM shut
      WHERE a.step_id = shut.id AND a.status IN ('queued', 'leased')
     RETURNING a.id, a.claimed_at
-)
-SELECT id FROM ended WHERE claimed_at IS NOT NULL
+"""
+_TO_BE_TOLD = "SELECT id FROM ended WHERE claimed_at IS NOT NULL"
+CLOSE = f"WITH shut AS ({_SHUT} RETURNING id), ended AS ({_ENDED}) {_TO_BE_TOLD}"
+CLOSE_ITEMS = f"""
+WITH shut AS ({_SHUT} AND parent_id = ANY(%(parents)s) RETURNING id), ended AS ({_ENDED}) {_TO_BE_TOLD}
 """

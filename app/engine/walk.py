@@ -14,6 +14,7 @@ from app.engine.files import Files
 from app.engine.parts import Parts
 from app.engine.rows import InstanceError, StepRow
 from app.flow import plan
+from app.flow.each import Spread
 from app.flow.messages import ErrorClass, Lane, StepError
 from app.flow.program import ExpressionFailed, ProgramNode
 from app.flow.states import STEP_MOVES, InstanceStatus, StepStatus, is_settled
@@ -142,8 +143,8 @@ class Walk:
                 return []
             case plan.Broken(error):
                 return await self._up(self.board.move_step(step, StepStatus.failed, error=error))
-            case plan.Spread(items):
-                return await self._up(await fanout.begin(self, step, node, items))
+            case Spread() as spread:
+                return await self._up(await fanout.begin(self, step, node, spread))
             case plan.Run(inputs):
                 return await self._up(await self._run(step, node, inputs))
 

@@ -5,21 +5,22 @@ complained about is believed afterwards and not complained about twice.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from app.flow.catalog import StepSpec
 from app.flow.complaints import About, Complaints
-from app.flow.definition import Definition, Go, Node
+from app.flow.definition import Definition, Go, Node, OnError, OnItemError
 from app.flow.document import Reading
+from app.flow.each import Each, build_each
 from app.flow.graph import Circles, Edge, Graph, build_graph
-from app.flow.names import Names
+from app.flow.names import FAILED, Inside, Names
 from app.flow.placed import Expression
-from app.flow.port_rules import item_of, list_of
-from app.flow.templates import Builder, Constant, Items, Template, Whole, expressions_in
+from app.flow.port_rules import list_of
+from app.flow.templates import Builder, Constant, Template, Whole, expressions_in
 from app.flow.typist import Typist
-from app.flow.wording import say_type, say_value, suggestion
+from app.flow.wording import say_type, suggestion
 
 _IN_RULE: Final = "“{0}” is not known here: this is decided once for the step, before its list is opened."
 
@@ -31,16 +32,32 @@ class NodeParts(msgspec.Struct, kw_only=True):
     spec: StepSpec | None
     values: Mapping[str, Template]
     when: Template | None
-    each: Template | None
-    item: str | None = None  # the type of `item`, where the node has each
+    each: Each | None
+    inside: Inside | None = None  # what its values know of its items, where the node has each
     reads: frozenset[str] = frozenset()
     edges: dict[str, Edge] = {}  # by the node that leads here; the rest follow plain references
 
+    @property
+    def collects(self) -> bool:
+        """Whether failed items are marked in their place while the others go on."""
+        if self.each is None:
+            return False
+        by_default = OnItemError.collect if self.node.on_error is OnError.continue_ else OnItemError.fail_fast
+        return (self.node.on_item_error or by_default) is OnItemError.collect
+
+    def opening_expressions(self) -> Iterator[Expression]:
+        """Those of `when` and of the first list of `each`: decided before there is any item."""
+        if self.each is not None:
+            yield from self.each.expressions(0)
+        if self.when is not None:
+            yield from expressions_in(self.when)
+
     def rule_expressions(self) -> Iterator[Expression]:
-        """The expressions of `when` and `each`, which know no item."""
-        for template in (self.each, self.when):
-            if template is not None:
-                yield from expressions_in(template)
+        """Every expression of `when` and `each`."""
+        if self.each is not None:
+            yield from self.each.every_expression()
+        if self.when is not None:
+            yield from expressions_in(self.when)
 
     def value_expressions(self) -> Iterator[Expression]:
         """The expressions of `with`."""
@@ -82,14 +99,13 @@ class Analysis:
                 for name, value in node.with_.items()
             },
             when=None if node.when is None else builder.build(node.when, node.id, "when", complain),
-            each=None if node.each is None else builder.build(node.each, node.id, "each", complain),
+            each=None if node.each is None else build_each(node.each, node.id, builder, complain),
         )
 
     def _gather_names(self) -> Names:
         inputs: dict[str, str | None] = {name: each.type for name, each in self.definition.inputs.items()}
         steps: dict[str, Mapping[str, str] | None] = {
-            name: None if parts.spec is None else _outputs_of(parts.spec, has_each=parts.each is not None)
-            for name, parts in self.nodes.items()
+            name: self._outputs_of(parts) for name, parts in self.nodes.items()
         }
         return Names(
             inputs=inputs | dict.fromkeys(self._reading.broken_inputs),
@@ -97,10 +113,27 @@ class Analysis:
             nullable=frozenset(name for name, each in self.definition.inputs.items() if each.may_be_null),
         )
 
+    def _outputs_of(self, parts: NodeParts) -> dict[str, str] | None:
+        """A step's outputs as expressions see them: lists where it runs once an item; None: not known."""
+        if parts.spec is None:
+            return None
+        outputs = {port.name: port.type for port in parts.spec.outputs}
+        for _ in parts.each.levels if parts.each else ():
+            outputs = {name: list_of(kind) for name, kind in outputs.items()}
+        if not parts.collects:
+            return outputs
+        if FAILED in outputs:
+            self._complainer(parts.node.id)(
+                "on_item_error",
+                None,
+                f"{parts.spec.kind} has an output “{FAILED}” of its own, where the failed items are listed.",
+            )
+        return {**outputs, FAILED: "json[]"}
+
     def _settle(self) -> None:
         """Find every name, then type every expression: lists first, for items get their type from them.
 
-        All names come before the first type, so that one environment knows them all.
+        Names come before types as far as they can, so that few environments know them all.
         """
         typist = Typist(self._names)
         in_rules = msgspec.structs.replace(self._names, no_item=_IN_RULE)
@@ -108,18 +141,19 @@ class Analysis:
         every = self.nodes.values()
         for parts in every:
             has_items = parts.each is not None
-            self._resolve(typist, parts.rule_expressions(), in_rules if has_items else self._names)
+            self._resolve(typist, parts.opening_expressions(), in_rules if has_items else self._names)
             if not has_items:
                 self._resolve(typist, parts.value_expressions(), self._names)
         self._resolve(typist, outputs, self._names)
         for parts in every:
-            self._type(typist, parts.rule_expressions(), None)
-            self._check_rules(parts)
+            self._type(typist, parts.opening_expressions(), None)
+            self._check_when(parts)
+            self._open_lists(typist, parts)
         for parts in every:
-            if parts.item is not None:
-                self._resolve(typist, parts.value_expressions(), self._names.with_item(parts.item))
+            if parts.inside is not None:
+                self._resolve(typist, parts.value_expressions(), self._names.within(parts.inside))
         for parts in every:
-            self._type(typist, parts.value_expressions(), parts.item)
+            self._type(typist, parts.value_expressions(), parts.inside)
         self._type(typist, outputs, None)
 
     def _resolve(self, typist: Typist, expressions: Iterable[Expression], names: Names) -> None:
@@ -127,19 +161,30 @@ class Analysis:
             if not typist.resolve(expression, names, self._complainer(expression.node)):
                 self.unsound.add(id(expression))
 
-    def _type(self, typist: Typist, expressions: Iterable[Expression], item: str | None) -> None:
+    def _type(self, typist: Typist, expressions: Iterable[Expression], inside: Inside | None) -> None:
         for expression in expressions:
             if self.is_sound(expression) and not typist.settle(
-                expression, item, self._complainer(expression.node)
+                expression, inside, self._complainer(expression.node)
             ):
                 self.unsound.add(id(expression))
+
+    def _open_lists(self, typist: Typist, parts: NodeParts) -> None:
+        """What the items of each list are, from the outside in: an inner list may come from an outer item."""
+        if parts.each is None:
+            return
+        for depth, level in enumerate(parts.each.levels):
+            if parts.inside is not None:
+                self._resolve(typist, parts.each.expressions(depth), self._names.within(parts.inside))
+                self._type(typist, parts.each.expressions(depth), parts.inside)
+            inside = level.inside(self.is_sound, self._complainer(parts.node.id))
+            parts.inside = msgspec.structs.replace(inside, outer=parts.inside)
 
     def is_sound(self, expression: Expression) -> bool:
         """Whether an expression's type may be trusted."""
         return id(expression) not in self.unsound
 
-    def _check_rules(self, parts: NodeParts) -> None:
-        """`when` gives true or false; `each` gives a list, whose items get their type here."""
+    def _check_when(self, parts: NodeParts) -> None:
+        """`when` gives true or false."""
         complain = self._complainer(parts.node.id)
         match parts.when:
             case Whole(expression) if self.is_sound(expression) and expression.type not in {
@@ -153,30 +198,6 @@ class Analysis:
                 pass
             case _:
                 complain("when", None, "“when” is true, false or one expression: {{ inputs.count > 3 }}.")
-        match parts.each:
-            case None:
-                return
-            case Whole(expression):
-                item = item_of(expression.type) if self.is_sound(expression) else "json"
-                if item is None:
-                    complain(
-                        "each", expression.column, f"“each” wants a list, not {say_type(expression.type)}."
-                    )
-                parts.item = item or "json"
-            case Constant(list() as values):
-                parts.item = _common_type(values)
-            case Items():
-                parts.item = "json"
-            case Constant(value) if value is not None:
-                complain(
-                    "each",
-                    None,
-                    f"“each” wants a list or an expression that gives one, not {say_value(value)}.",
-                )
-                parts.item = "json"
-            case _:
-                complain("each", None, "“each” wants a list, and text around an expression makes text of it.")
-                parts.item = "json"
 
     def _connect(self) -> None:
         """The graph from references, `needs` and `on_error`; complains about circles too."""
@@ -254,17 +275,3 @@ class Analysis:
 
     def _complainer(self, node: str | None) -> About:
         return About(self._complaints, node)
-
-
-def _outputs_of(spec: StepSpec, *, has_each: bool) -> dict[str, str]:
-    """A step's outputs as expressions see them: lists where the step runs once an item."""
-    return {port.name: list_of(port.type) if has_each else port.type for port in spec.outputs}
-
-
-def _common_type(values: list[Any]) -> str:
-    """The type of the items of a list that stands in the document."""
-    if values and all(isinstance(value, str) for value in values):
-        return "text"
-    if values and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-        return "number"
-    return "json"

@@ -17,6 +17,9 @@ MAX_OUTPUTS: Final = 200
 MAX_CHOICES: Final = 1_000
 MAX_DEPTH: Final = 32  # levels of lists and objects inside one value
 MAX_TIMEOUT_S: Final = 7 * 24 * 3600.0
+MAX_ITEMS: Final = 10_000  # of one fan-out, nested or not, and of one list that a run starts with
+MAX_LEVELS: Final = 4  # of a nested fan-out
+MAX_ZIPPED: Final = 20  # lists side by side
 MAX_PARALLEL: Final = 1_000
 MAX_RETRIES: Final = 20
 MAX_BACKOFF_S: Final = 3600.0
@@ -46,6 +49,21 @@ class Join(StrEnum):
     all = "all"  # when every one has settled, if at least one led here
     any = "any"  # as soon as one led here; what the others give later is not waited for
     always = "always"  # when every one has settled, whatever became of them
+
+
+class OnItemError(StrEnum):
+    """What a failed item means for its fan-out: end it, or let the others go on and mark the place."""
+
+    fail_fast = "fail_fast"
+    collect = "collect"
+
+
+class Lengths(StrEnum):
+    """What zipped lists of different lengths mean: a fault, stop at the shortest, or fill up with null."""
+
+    strict = "strict"
+    shortest = "shortest"
+    longest = "longest"
 
 
 class Mode(StrEnum):
@@ -91,6 +109,42 @@ class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.default is None
 
 
+Number = str | float  # a number, or an expression that gives one
+
+
+class Zip(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Lists side by side: the item is an object with one value of each."""
+
+    zip: dict[str, str | list[Any]]
+    lengths: Lengths = Lengths.strict
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """From where to where a range counts, both ends included."""
+
+    from_: Number = msgspec.field(name="from", default=1)
+    to: Number
+    step: Number = 1
+
+
+class Range(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Numbers in a row: the item is one of them."""
+
+    range: Bounds
+
+
+Level = str | list[Any] | Zip | Range
+
+
+class Nested(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Lists in lists, from the outside in: the item is one of the innermost."""
+
+    nested: tuple[Level, ...]
+
+
+Each = Level | Nested
+
+
 class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step to be: its type, its values and the rules it runs by. `{{ … }}` is not yet evaluated."""
 
@@ -99,8 +153,9 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     with_: dict[str, Any] = msgspec.field(name="with", default_factory=dict)
     needs: tuple[str, ...] = ()
     when: str | bool | None = None
-    each: str | list[Any] | None = None
+    each: Each | None = None
     max_parallel: int | None = None
+    on_item_error: OnItemError | None = None  # None: as on_error says
     timeout_s: float | None = None
     retry: Retry | None = None
     join: Join = Join.all

@@ -33,7 +33,7 @@ class Fields:
         self._complaints = complaints
         self._start = len(complaints)
         self._node = node
-        self._prefix = prefix
+        self.prefix = prefix
 
     @property
     def is_clean(self) -> bool:
@@ -42,12 +42,16 @@ class Fields:
 
     def complain(self, field: str, message: str) -> None:
         """Note what is wrong with one field."""
-        self._complaints.add(message, node=self._node, field=f"{self._prefix}{field}")
+        self._complaints.add(message, node=self._node, field=f"{self.prefix}{field}")
 
     def take(self, field: str, default: Any = None) -> Any:
         """The raw value, as it came."""
         self._known.append(field)
         return self._left.pop(field, default)
+
+    def peek(self, field: str) -> Any:
+        """The raw value, left for whoever takes it; None when there is none."""
+        return self._left.get(field)
 
     def text(self, field: str, default: str = "", *, limit: int = 2_000) -> str:
         """Text up to `limit` characters."""

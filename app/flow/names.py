@@ -10,15 +10,15 @@ from typing import Any, Final
 import msgspec
 
 from app.flow.expressions import Fault
+from app.flow.facts import FACTS
 from app.flow.port_rules import FILE_FIELDS, is_file, item_of
 from app.flow.scanner import Path
 from app.flow.wording import say_type, suggestion
 
 _STEP_FACTS: Final = {"status": "text", "error": "json"}  # what became of a step, beside its outputs
-_FACTS: Final = {
-    "instance": {"id": "text", "number": "integer"},
-    "organization": {"id": "text", "name": "text"},
-}
+FAILED: Final = "failed"  # the output of a fan-out that collects: which items failed, and why
+# What only a fan-out gives.
+INSIDE: Final = ("item", "index", "outer")
 
 
 class Variable(msgspec.Struct, frozen=True):
@@ -34,22 +34,37 @@ class Variable(msgspec.Struct, frozen=True):
         return self.keys[1] if self.keys[0] == "steps" else None
 
 
+class Inside(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fan-out gives to the expressions inside it: the type of its item, of the item's own names where
+    lists are zipped, and what encloses it where lists lie in lists."""
+
+    item: str
+    fields: tuple[tuple[str, str], ...] | None = None  # None: the item is no object of zipped lists
+    outer: "Inside | None" = None
+
+    def variables(self, before: str = "") -> dict[str, str]:
+        """Every name with its type, as the expression library is told them."""
+        known = {f"{before}item": self.item, f"{before}index": "integer"}
+        known |= {f"{before}item.{name}": kind for name, kind in self.fields or ()}
+        return known | (self.outer.variables(f"{before}outer.") if self.outer else {})
+
+
 class Names(msgspec.Struct, frozen=True, kw_only=True):
     """The inputs and step outputs of one document, by type.
 
     A step whose outputs are unknown (its type is, or it could not be read) maps to None: everything about it
-    is believed, for the complaint is made elsewhere. `item` is the type of an item where `each` is set.
+    is believed, for the complaint is made elsewhere.
     """
 
     inputs: Mapping[str, str | None]
     steps: Mapping[str, Mapping[str, str] | None]
     nullable: Collection[str] = ()  # inputs that may be null
-    item: str | None = None
+    inside: Inside | None = None
     no_item: str = "“{0}” is known only inside a step with “each”."
 
-    def with_item(self, item: str) -> "Names":
-        """The same names inside the fan-out of a list of these."""
-        return msgspec.structs.replace(self, item=item)
+    def within(self, inside: Inside) -> "Names":
+        """The same names inside a fan-out."""
+        return msgspec.structs.replace(self, inside=inside)
 
     def resolve(self, path: Path) -> tuple[Variable, tuple[str | int, ...]]:
         """The variable at the head of a path, and what is asked of it. Raises Fault."""
@@ -58,20 +73,24 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
                 return self._input(path)
             case "steps":
                 return self._step(path)
-            case "item" | "index" as name:
-                if self.item is None:
+            case "item" | "index" | "outer" as name:
+                if self.inside is None:
                     raise Fault(path.starts[0], self.no_item.format(name))
-                return Variable(name, (name,), self.item if name == "item" else "integer"), path.parts[1:]
+                return _enclosed(path, self.inside)
             case "secrets":
                 raise Fault(path.starts[0], "Secrets are not available in this version.")
             case root:
-                return self._fact(path, _FACTS[root])
+                return self._fact(path, FACTS[root])
 
     def may_be_null(self, variable: Variable) -> bool:
-        """Whether a run may meet null here: a step that did not run, an optional input left out."""
-        return variable.node is not None or (
-            variable.keys[0] == "inputs" and variable.keys[1] in self.nullable
-        )
+        """Whether a run may meet null here: a step or an item that gave nothing, an input left out."""
+        match variable.keys:
+            case ("steps" | "item" | "outer", *_):
+                return True
+            case ("inputs", name):
+                return name in self.nullable
+            case _:
+                return False
 
     def _input(self, path: Path) -> tuple[Variable, tuple[str | int, ...]]:
         name = _name_at(path, 1, "inputs", "the name of an input", self.inputs)
@@ -107,6 +126,30 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
         if name not in facts:
             raise Fault(path.starts[1], f"“{root}” has no “{name}”.{suggestion(name, facts)}")
         return Variable(f"{root}.{name}", (root, name), facts[name]), path.parts[2:]
+
+
+def _enclosed(path: Path, inside: Inside) -> tuple[Variable, tuple[str | int, ...]]:
+    """The variable a path inside a fan-out begins with. Raises Fault."""
+    here, place = inside, 0
+    while path.parts[place] == "outer":
+        if here.outer is None:
+            raise Fault(path.starts[place], "There is no “outer” here: no further list encloses this one.")
+        here, place = here.outer, place + 1
+        known = ("item", "index", *(("outer",) if here.outer else ()))
+        name = _name_at(path, place, ".".join(map(str, path.parts[:place])), "a name", known)
+        if name not in known:
+            raise Fault(path.starts[place], f"“outer” has no “{name}”.{suggestion(name, known)}")
+    keys = tuple(map(str, path.parts[: place + 1]))
+    tail = path.parts[place + 1 :]
+    if keys[-1] == "index":
+        return Variable(".".join(keys), keys, "integer"), tail
+    if here.fields is None or not tail:
+        return Variable(".".join(keys), keys, here.item), tail
+    name, fields = str(tail[0]), dict(here.fields)
+    if name not in fields:
+        raise Fault(path.starts[place + 1], f"No zipped list is called “{name}”.{suggestion(name, fields)}")
+    keys = (*keys, name)
+    return Variable(".".join(keys), keys, fields[name]), tail[1:]
 
 
 def _name_at(path: Path, index: int, before: str, what: str, known: Collection[str]) -> str:

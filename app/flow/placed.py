@@ -5,7 +5,7 @@ keeps what it finds as it is, and costs no copy of a list of ten thousand files.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from app.flow.expressions import Compiled, Environment, Fault, to_cel
 from app.flow.messages import ErrorClass
@@ -21,7 +21,8 @@ Complain = Callable[[str | None, int | None, str], None]  # field, column from 1
 class ExpressionFailed(Exception):
     """An expression met values it cannot work with: the step's input is bad (class `bad_input`)."""
 
-    error_class: Final = ErrorClass.bad_input
+    error_class: ErrorClass = ErrorClass.bad_input
+    remedy: str | None = None
 
     def __init__(self, node: str | None, field: str, column: int | None, message: str) -> None:
         self.node = node
@@ -78,8 +79,8 @@ class Expression:
             if any(loop.variable == path.root for loop in shadowing):
                 continue
             try:
-                self._refuse_has(path)
                 variable, tail = names.resolve(path)
+                self._refuse_has(path, tail)
                 self.type = walk(variable.type, path, tail)
             except Fault as fault:
                 clean = False
@@ -135,12 +136,10 @@ class Expression:
                 raise Fault(0, f"{wanted.capitalize()} ({part}) was asked of {say_value(value)}.")
         return value
 
-    def _refuse_has(self, path: Path) -> None:
+    def _refuse_has(self, path: Path, tail: tuple[str | int, ...]) -> None:
         # The library answers has(inputs.title) with the title itself: the name is one variable to it.
         before = self._tokens[max(0, path.first - 2) : path.first]
         after = self._tokens[path.last + 1 : path.last + 2]
-        if [token.text for token in (*before, *after)] == ["has", "(", ")"]:
-            length = {"steps": 4, "item": 1, "index": 1}.get(path.root, 2)
-            if len(path.parts) <= length:
-                name = ".".join(map(str, path.parts))
-                raise Fault(before[0].start, f"Ask whether it has a value with {name} != null.")
+        if not tail and [token.text for token in (*before, *after)] == ["has", "(", ")"]:
+            name = ".".join(map(str, path.parts))
+            raise Fault(before[0].start, f"Ask whether it has a value with {name} != null.")

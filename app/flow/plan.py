@@ -16,17 +16,20 @@ from uuid import UUID
 import msgspec
 
 from app.flow.definition import Go, Join, Mode, OnError, Retry
+from app.flow.each import Shape, Spread, Turn, fold
 from app.flow.messages import ErrorClass, Lane, StepError
+from app.flow.names import FAILED
 from app.flow.program import ExpressionFailed, Program, ProgramNode
 from app.flow.states import StepStatus
 from app.flow.templates import expressions_in
+from app.flow.wording import shorten
 
 POISON_AFTER: Final = 5  # lost attempts: a step that kills five workers will kill the sixth
 MOST_ATTEMPTS: Final = 100  # of one step, whoever gave them up: nothing goes round for ever
 BACKOFF_CAP_S: Final = 3600.0
 WINDOW_DEFAULT: Final = 32  # items of a fan-out open at once; enough to keep several workers busy
 ITEMS_PER_PAGE: Final = 200  # item rows are made in pages, so that the list is read n/200 times, not n
-MAX_ITEMS: Final = 10_000
+MAX_REASON: Final = 500  # characters of a failed item's message in the list of its step
 
 
 class Skip(msgspec.Struct, frozen=True):
@@ -39,12 +42,6 @@ class Run(msgspec.Struct, frozen=True):
     """The step runs with these inputs, every expression resolved."""
 
     inputs: dict[str, Any]
-
-
-class Spread(msgspec.Struct, frozen=True):
-    """The step runs once for each of these items."""
-
-    items: list[Any]
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -95,35 +92,23 @@ def open_node(node: ProgramNode, scope: Scope, *, led_here: int, is_started: boo
         if node.mode is Mode.stop and not is_started:
             return Hold("Stopped before this step until somebody starts it.")
         if node.has_each:
-            return _spread(node.evaluate_each(scope))
+            return node.evaluate_each(scope)
         return Run(node.render(scope))
     except ExpressionFailed as exc:
         return Broken(bad_expression(exc))
 
 
-def open_item(node: ProgramNode, scope: Scope, item: Any, index: int) -> Run | Broken:
+def open_item(node: ProgramNode, scope: Scope, turn: Turn) -> Run | Broken:
     """The inputs of one item of a fan-out."""
     try:
-        return Run(node.render({**scope, "item": item, "index": index}))
+        return Run(node.render({**scope, **turn.names()}))
     except ExpressionFailed as exc:
         return Broken(bad_expression(exc))
 
 
-def _spread(items: list[Any]) -> Spread | Broken:
-    if len(items) <= MAX_ITEMS:
-        return Spread(items)
-    return Broken(
-        StepError(
-            error_class=ErrorClass.refused,
-            message=f"each has {len(items)} items; a step takes at most {MAX_ITEMS}.",
-            remedy="Split the list over several instances.",
-        )
-    )
-
-
 def bad_expression(exc: ExpressionFailed) -> StepError:
     """An expression that met a value it cannot work with, as the step's error."""
-    return StepError(error_class=ErrorClass.bad_input, message=str(exc))
+    return StepError(error_class=exc.error_class, message=str(exc), remedy=exc.remedy)
 
 
 def window(node: ProgramNode) -> int:
@@ -204,12 +189,33 @@ def output_reads(program: Program) -> frozenset[str]:
 
 def blank(node: ProgramNode) -> dict[str, Any]:
     """What the outputs of a step that gave none read as: null at every port."""
-    return dict.fromkeys(node.ports)
+    return dict.fromkeys((*node.ports, FAILED) if node.collects else node.ports)
 
 
-def gather(node: ProgramNode, items: Sequence[Mapping[str, Any] | None]) -> dict[str, list[Any]]:
-    """The outputs of a fan-out: one list a port, in the order of the items, null where an item failed."""
-    return {port: [None if item is None else item.get(port) for item in items] for port in node.ports}
+def gather(
+    node: ProgramNode,
+    shape: Shape,
+    items: Sequence[Mapping[str, Any] | None],
+    failures: Iterable[tuple[Sequence[int], StepError]] = (),
+) -> dict[str, list[Any]]:
+    """The outputs of a fan-out: one list a port, in the order and shape of its items, null where one failed.
+
+    `failures`: path and error of each that did, in order; a step that collects lists them as `failed`.
+    """
+    outputs = {
+        port: fold(shape, iter([None if item is None else item.get(port) for item in items]))
+        for port in node.ports
+    }
+    if node.collects:
+        outputs[FAILED] = [_failed(path, error) for path, error in failures]
+    return outputs
+
+
+def _failed(path: Sequence[int], error: StepError) -> dict[str, Any]:
+    place: dict[str, Any] = {"index": path[-1]}
+    if len(path) > 1:
+        place["path"] = list(path)
+    return {**place, "class": error.error_class, "message": shorten(error.message, MAX_REASON)}
 
 
 def seed(instance_id: UUID, node_id: str, path: Sequence[int]) -> int:

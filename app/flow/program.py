@@ -1,7 +1,7 @@
 """A workflow ready to run: compiled once for each version and kept, asked by the engine at every move.
 
 A scope is a plain dict: {"inputs": {…}, "steps": {id: {"outputs": {…}, "status", "error"}}, "item": …,
-"index": …, "instance": {"id", "number"}, "organization": {"id", "name"}}. What is missing reads as null.
+"index": …, "instance": {…}, "organization": {…}} (the last two from facts.py). What is missing reads as null.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from app.flow.catalog import StepSpec
 from app.flow.complaints import Complaints, Enough
 from app.flow.definition import Definition, Go, Join, Mode, OnError, Retry
 from app.flow.document import Reading
+from app.flow.each import Each, Spread
 from app.flow.graph import Edge, Graph
 from app.flow.messages import Lane
 from app.flow.placed import ExpressionFailed, Scope
@@ -42,18 +43,24 @@ class ProgramNode(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float | None
     retry: Retry | None
     max_parallel: int | None
+    collects: bool  # of a fan-out: failed items leave null in their place, and the others go on
     join: Join
     on_error: OnError | Go
     priority: int
     mode: Mode
     when: Template | None
-    each: Template | None
+    each: Each | None
     values: Mapping[str, Template]
 
     @property
     def has_each(self) -> bool:
         """Whether the step runs once for each item of a list."""
         return self.each is not None
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether it is a fan-out over lists in lists."""
+        return self.each is not None and len(self.each.levels) > 1
 
     def evaluate_when(self, scope: Scope) -> bool:
         """Whether the step is to run. Raises ExpressionFailed."""
@@ -66,12 +73,9 @@ class ProgramNode(msgspec.Struct, frozen=True, kw_only=True):
             )
         return answer
 
-    def evaluate_each(self, scope: Scope) -> list[Any]:
+    def evaluate_each(self, scope: Scope) -> Spread:
         """The items the step runs for. Raises ExpressionFailed."""
-        items = [] if self.each is None else self.each.render(scope)
-        if not isinstance(items, list):
-            raise ExpressionFailed(self.id, "each", None, f"“each” wants a list, not {say_value(items)}.")
-        return items
+        return Spread(([],), 0) if self.each is None else self.each.expand(self.id, scope)
 
     def render(self, scope: Scope) -> dict[str, Any]:
         """The values of `with`, every expression resolved, as the step type takes them.
@@ -147,6 +151,7 @@ def _node_of(parts: NodeParts, spec: StepSpec, graph: Graph) -> ProgramNode:
         retry=node.retry,
         max_parallel=node.max_parallel,
         join=node.join,
+        collects=parts.collects,
         on_error=node.on_error,
         priority=node.priority,
         mode=node.mode,

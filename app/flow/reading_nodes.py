@@ -21,10 +21,12 @@ from app.flow.definition import (
     Mode,
     Node,
     OnError,
+    OnItemError,
     Retry,
 )
 from app.flow.fields import NODE_ID, Fields, name_fault
 from app.flow.messages import ErrorClass
+from app.flow.reading_each import read_each
 from app.flow.sizes import depth_of
 from app.flow.wording import listing, say_value
 
@@ -78,14 +80,16 @@ def _read_node(node_id: str, raw: dict[str, Any], complaints: Complaints) -> Nod
         fields.complain("type", "“type” is missing: which step this is, such as “image.transform”.")
     values = _read_values(fields)
     is_readable = fields.is_clean
+    has_each = fields.peek("each") is not None
     node = Node(
         id=node_id,
         type=kind,
         with_=values,
         needs=_read_needs(fields),
         when=_read_when(fields),
-        each=_read_each(fields),
+        each=read_each(fields, node_id, complaints),
         max_parallel=fields.whole("max_parallel", None, 1, MAX_PARALLEL),
+        on_item_error=_read_on_item_error(fields, has_each=has_each),
         timeout_s=fields.bounded("timeout_s", None, 0.001, MAX_TIMEOUT_S, " seconds"),
         retry=_read_retry(fields, node_id, complaints),
         join=fields.one_of("join", Join, Join.all),
@@ -96,7 +100,7 @@ def _read_node(node_id: str, raw: dict[str, Any], complaints: Complaints) -> Nod
         name=fields.text("name", limit=200),
         note=fields.text("note", limit=20_000),
     )
-    if node.max_parallel is not None and node.each is None:
+    if node.max_parallel is not None and not has_each:
         fields.complain("max_parallel", "“max_parallel” needs “each”: without it the step runs once.")
     fields.refuse_unknown(_NODE_HINTS)
     return node if is_readable else None
@@ -128,19 +132,14 @@ def _read_when(fields: Fields) -> str | bool | None:
     return None
 
 
-def _read_each(fields: Fields) -> str | list[Any] | None:
-    each = fields.take("each")
-    if each is None or isinstance(each, str):
-        return each
-    if not isinstance(each, list):
-        fields.complain(
-            "each", f"“each” is a list or an expression {{{{ … }}}} that gives one, not {say_value(each)}."
-        )
+def _read_on_item_error(fields: Fields, *, has_each: bool) -> OnItemError | None:
+    if fields.peek("on_item_error") is None:
+        fields.take("on_item_error")
         return None
-    if depth_of(each, MAX_DEPTH) > MAX_DEPTH:
-        fields.complain("each", f"The list is nested more than {MAX_DEPTH} levels deep; flatten it.")
-        return None
-    return each
+    choice = fields.one_of("on_item_error", OnItemError, OnItemError.fail_fast)
+    if not has_each:
+        fields.complain("on_item_error", "“on_item_error” needs “each”: without it the step has no items.")
+    return choice
 
 
 def _read_retry(parent: Fields, node_id: str, complaints: Complaints) -> Retry | None:

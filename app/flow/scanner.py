@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-ROOTS: Final = ("inputs", "steps", "item", "index", "instance", "organization", "secrets")
+ROOTS: Final = ("inputs", "steps", "item", "index", "outer", "instance", "organization", "secrets")
 GROWING: Final = ("map", "filter")  # these build lists
 MACROS: Final = (*GROWING, "all", "exists", "exists_one")
 

@@ -6,6 +6,7 @@ import pytest
 
 from app.flow.messages import ErrorClass
 from app.flow.plan import ITEMS_PER_PAGE, WINDOW_DEFAULT
+from app.kit.clock import rfc3339
 from tests.engine.world import World, node
 
 LIST = {"list": {"type": "json"}}
@@ -168,4 +169,215 @@ async def test_a_list_that_is_too_long_is_refused_with_a_sentence(world: World, 
     instance = await world.start(spread(), given={"list": list(range(size))}, inputs=LIST)
     row = await world.instance(instance)
     assert (row["status"], row["error"]["class"]) == ("failed", "refused")
-    assert "10000" in row["error"]["message"]
+    assert row["error"]["message"] == "each: 10,001 items are too many; a step runs for at most 10,000."
+
+
+ALBUMS = {"albums": {"type": "json"}}
+NESTED = {"nested": ["{{ inputs.albums }}", "{{ item }}"]}
+
+
+async def test_lists_in_lists_run_flat_and_gather_in_their_own_shape(world: World) -> None:
+    instance = await world.start(
+        node("spread", each=NESTED, max_parallel=2, with_={"value": "{{ outer.index }}{{ item }}"}),
+        node("after", "core.set", with_={"value": "{{ steps.spread.outputs.value[1] }}"}),
+        given={"albums": [["a", "b"], [], ["c"]]},
+        inputs=ALBUMS,
+        outputs={**GATHER, "second": "{{ steps.after.outputs.value }}"},
+    )
+    hand = world.worker()
+    first, second = await hand.must_claim(), await hand.must_claim()
+    assert sorted(job.path for job in (first, second)) == [[0, 0], [0, 1]]
+    assert first.seed != second.seed
+    await hand.complete(second, second.inputs["value"])
+    third = await hand.must_claim()
+    assert third.path == [2, 0]
+    for job in (third, first):
+        await hand.complete(job, job.inputs["value"])
+    row = await world.instance(instance)
+    assert (row["status"], row["outputs"]) == (
+        "completed",
+        {"values": [["0a", "0b"], [], ["2c"]], "second": []},
+    )
+    assert [item["ordinal"] for item in await world.items(instance, "spread")] == [0, 1, 2]
+    await world.events(instance)
+
+
+async def test_a_nested_fan_out_longer_than_a_page_arrives_whole(world: World) -> None:
+    albums = [list(range(90)), [], list(range(ITEMS_PER_PAGE + 30)), [7]]
+    instance = await world.start(
+        node("spread", each=NESTED, with_={"value": "{{ item }}"}),
+        given={"albums": albums},
+        inputs=ALBUMS,
+        outputs=GATHER,
+    )
+    assert await world.drain() == 90 + ITEMS_PER_PAGE + 30 + 1
+    row = await world.instance(instance)
+    assert (row["status"], row["outputs"]) == ("completed", {"values": albums})
+
+
+async def test_inline_items_of_lists_in_lists_settle_in_one_move(world: World) -> None:
+    instance = await world.start(
+        node("spread", "core.set", each=NESTED, with_={"value": "{{ item }}"}),
+        node("empty", "core.set", each={"nested": [[], [1]]}, with_={"value": 1}),
+        node("hollow", "core.set", each={"nested": [[[], []], "{{ item }}"]}, with_={"value": 1}),
+        given={"albums": [[1], [2, 3]]},
+        inputs=ALBUMS,
+        outputs={
+            **GATHER,
+            "empty": "{{ steps.empty.outputs.value }}",
+            "hollow": "{{ steps.hollow.outputs.value }}",
+        },
+    )
+    row = await world.instance(instance)
+    assert (row["status"], row["outputs"]) == (
+        "completed",
+        {"values": [[1], [2, 3]], "empty": [], "hollow": [[], []]},
+    )
+
+
+async def test_zipped_lists_and_ranges_reach_the_worker_as_items(world: World) -> None:
+    instance = await world.start(
+        node(
+            "spread",
+            each={"zip": {"a": "{{ inputs.list }}", "b": ["x", "y"]}},
+            with_={"value": "{{ item.b }}{{ item.a }}"},
+        ),
+        node("pages", each={"range": {"to": 2}}, with_={"value": "{{ item }}"}),
+        given={"list": [1, 2]},
+        inputs=LIST,
+        outputs={**GATHER, "pages": "{{ steps.pages.outputs.value }}"},
+    )
+    assert await world.drain() == 4
+    assert (await world.instance(instance))["outputs"] == {"values": ["x1", "y2"], "pages": [1, 2]}
+
+
+COLLECTED = {**GATHER, "failed": "{{ steps.spread.outputs.failed }}"}
+
+
+@pytest.mark.parametrize("policy", [{"on_item_error": "collect"}, {"on_error": "continue"}])
+async def test_failed_items_are_listed_beside_what_the_others_gave(
+    world: World, policy: dict[str, str]
+) -> None:
+    instance = await world.start(spread(**policy), given={"list": [0, 1, 2]}, inputs=LIST, outputs=COLLECTED)
+    hand = world.worker()
+    for _ in range(3):
+        job = await hand.must_claim()
+        await (
+            hand.fail(job, ErrorClass.refused, "Not this one.")
+            if job.path == [1]
+            else hand.complete(job, job.inputs["value"])
+        )
+    row = await world.instance(instance)
+    assert (row["status"], row["outputs"]) == (
+        "completed",
+        {
+            "values": [0, None, 2],
+            "failed": [{"index": 1, "class": "refused", "message": "Not this one."}],
+        },
+    )
+
+
+async def test_a_fan_out_whose_every_item_failed_completes_when_it_collects(world: World) -> None:
+    instance = await world.start(
+        node("spread", each=NESTED, on_item_error="collect", with_={"value": "{{ item }}"}),
+        given={"albums": [["a"], ["b", "c"]]},
+        inputs=ALBUMS,
+        outputs=COLLECTED,
+    )
+    hand = world.worker()
+    while (job := await hand.claim()) is not None:
+        await hand.fail(job, ErrorClass.timeout, f"{job.inputs['value']} took too long.")
+    row = await world.instance(instance)
+    assert (row["status"], row["outputs"]["values"]) == ("completed", [[None], [None, None]])
+    assert row["outputs"]["failed"] == [
+        {"index": 0, "path": [0, 0], "class": "timeout", "message": "a took too long."},
+        {"index": 0, "path": [1, 0], "class": "timeout", "message": "b took too long."},
+        {"index": 1, "path": [1, 1], "class": "timeout", "message": "c took too long."},
+    ]
+
+
+async def test_inline_items_that_fail_are_collected_in_the_move_that_made_them(world: World) -> None:
+    instance = await world.start(
+        node(
+            "spread",
+            "core.set",
+            each="{{ inputs.list }}",
+            on_item_error="collect",
+            with_={"value": "{{ 10 / item }}"},
+        ),
+        given={"list": [5, 0]},
+        inputs=LIST,
+        outputs=COLLECTED,
+    )
+    row = await world.instance(instance)
+    assert (row["status"], row["outputs"]) == (
+        "completed",
+        {
+            "values": [2, None],
+            "failed": [
+                {"index": 1, "class": "bad_input", "message": "with.value, column 4: This divides by zero."}
+            ],
+        },
+    )
+
+
+async def test_failing_fast_wins_over_a_step_that_is_tolerated(world: World) -> None:
+    instance = await world.start(
+        spread(on_error="continue", on_item_error="fail_fast", max_parallel=3),
+        node("after", needs=["spread"]),
+        given={"list": [0, 1, 2, 3]},
+        inputs=LIST,
+        outputs=GATHER,
+    )
+    hand = world.worker()
+    failing, running = await hand.must_claim(), await hand.must_claim()
+    await hand.fail(failing)
+    statuses = [item["status"] for item in await world.items(instance, "spread")]
+    assert statuses == ["failed", "cancelled", "cancelled", "cancelled"]
+    assert await hand.beat(running) == ([running.attempt_id], [])
+    assert (await hand.complete(running)).accepted is False
+    after = await hand.must_claim()
+    assert after.node_id == "after"
+    assert await hand.claim() is None
+    await hand.complete(after)
+    row = await world.instance(instance)
+    assert (row["status"], row["outputs"]) == ("completed", {"values": None})
+    assert (await world.steps(instance))["spread"]["status"] == "failed"
+    await world.events(instance)
+
+
+async def test_the_error_of_a_nested_item_names_its_place(world: World) -> None:
+    instance = await world.start(
+        node("spread", each=NESTED, with_={"value": "{{ item }}"}),
+        given={"albums": [[], ["a", "b"]]},
+        inputs=ALBUMS,
+    )
+    hand = world.worker()
+    await hand.must_claim()
+    await hand.fail(await hand.must_claim(), ErrorClass.refused, "Not this one.")
+    assert (await world.instance(instance))["error"]["message"] == "Item 2.2: Not this one."
+
+
+async def test_a_nested_list_with_too_many_items_is_refused_whole(world: World) -> None:
+    instance = await world.start(
+        node("spread", each=NESTED, with_={"value": "{{ item }}"}),
+        given={"albums": [list(range(101))] * 100},
+        inputs=ALBUMS,
+    )
+    row = await world.instance(instance)
+    assert (row["status"], row["error"]["class"]) == ("failed", "refused")
+    assert row["error"]["message"] == (
+        "each.nested[1]: 10,100 items are too many; a step runs for at most 10,000."
+    )
+
+
+async def test_a_run_knows_when_it_was_made_the_same_in_every_move(world: World) -> None:
+    instance = await world.start(
+        node("early", "core.set", with_={"value": "{{ instance.created_at }}"}),
+        node("work", needs=["early"]),
+        node("late", "core.set", with_={"value": "{{ instance.created_at }}"}, needs=["work"]),
+        outputs={"early": "{{ steps.early.outputs.value }}", "late": "{{ steps.late.outputs.value }}"},
+    )
+    await world.drain()
+    row = await world.instance(instance)
+    assert row["outputs"]["early"] == row["outputs"]["late"] == rfc3339(row["created_at"])

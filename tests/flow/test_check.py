@@ -112,7 +112,13 @@ VALUE_FAULTS: list[tuple[str, Any, str | None, int | None, str]] = [
     ("label", "{{ item }}", None, 4, "“item” is known only inside a step with “each”."),
     ("label", "{{ string(index) }}", None, 11, "“index” is known only inside a step with “each”."),
     ("label", "{{ secrets.key }}", None, 4, "Secrets are not available in this version."),
-    ("label", "{{ instance.nr }}", None, 13, "“instance” has no “nr”. There is “id” and “number”."),
+    (
+        "label",
+        "{{ instance.nr }}",
+        None,
+        13,
+        "“instance” has no “nr”. There is “created_at”, “id” and “number”.",
+    ),
     (
         "label",
         "{{ inputs.photo.title }}",

@@ -6,7 +6,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.flow.definition import MAX_NODES, Definition, Go, Input, Join, Mode, Node, OnError, Retry
+from app.flow.definition import (
+    MAX_NODES,
+    Bounds,
+    Definition,
+    Go,
+    Input,
+    Join,
+    Lengths,
+    Mode,
+    Nested,
+    Node,
+    OnError,
+    OnItemError,
+    Range,
+    Retry,
+    Zip,
+)
 from app.flow.document import parse, to_document
 from app.flow.messages import ErrorClass
 from app.flow.ports import PORT_TYPES
@@ -35,6 +51,17 @@ RETRIES = st.builds(
 INPUTS = st.builds(
     Input, type=st.sampled_from(PORT_TYPES), label=TEXT, default=VALUES, multiline=st.booleans()
 )
+NUMBERS = st.integers(1, 99) | st.floats(0.5, 9.5) | TEXT
+LEVELS = (
+    TEXT
+    | st.lists(VALUES, max_size=2)
+    | st.builds(
+        Zip,
+        zip=st.dictionaries(NAMES, TEXT | st.lists(VALUES, max_size=2), min_size=1, max_size=3),
+        lengths=st.sampled_from(Lengths),
+    )
+    | st.builds(Range, range=st.builds(Bounds, from_=NUMBERS, to=NUMBERS, step=NUMBERS))
+)
 NODES = st.builds(
     Node,
     id=NAMES,
@@ -42,7 +69,8 @@ NODES = st.builds(
     with_=st.dictionaries(NAMES, VALUES, max_size=3),
     needs=st.lists(NAMES, unique=True, max_size=2).map(tuple),
     when=st.none() | st.booleans() | TEXT,
-    each=TEXT | st.lists(VALUES, max_size=2),
+    each=LEVELS | st.builds(Nested, nested=st.lists(LEVELS, min_size=2, max_size=4).map(tuple)),
+    on_item_error=st.none() | st.sampled_from(OnItemError),
     max_parallel=st.none() | st.integers(1, 1000),
     timeout_s=st.none() | st.floats(0.001, 600_000),
     retry=st.none() | RETRIES,
@@ -206,7 +234,67 @@ NODE_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"needs": "a"}, "needs", "“needs” must be a list of node ids, not “a”."),
     ({"needs": [1]}, "needs[0]", "“needs” lists node ids, not 1."),
     ({"when": 3}, "when", "“when” is true, false or an expression {{ … }}, not 3."),
-    ({"each": 3}, "each", "“each” is a list or an expression {{ … }} that gives one, not 3."),
+    (
+        {"each": 3},
+        "each",
+        ('“each” is a list, an expression {{ … }}, {"zip": {…}}, {"range": {…}} or {"nested": […]}, not 3.'),
+    ),
+    ({"each": {"zip": {}}}, "each.zip", "“zip” names 1 to 20 lists; it has 0."),
+    ({"each": {"zip": [1]}}, "each.zip", "“zip” must be an object {…}, not a list of 1."),
+    (
+        {"each": {"zip": {"a": 3}}},
+        "each.zip.a",
+        "“a” is a list or an expression {{ … }}, not 3.",
+    ),
+    (
+        {"each": {"zip": {"a-b": []}}},
+        "each.zip.a-b",
+        (
+            "The name of a zipped list starts with a letter and holds only letters, digits and _ "
+            "(at most 63); “a_b” would do."
+        ),
+    ),
+    (
+        {"each": {"zip": {"a": []}, "lengths": "equal"}},
+        "each.lengths",
+        "“lengths” must be one of “strict”, “shortest” and “longest”, not “equal”.",
+    ),
+    ({"each": {"range": {"from": 1}}}, "each.range.to", "“to” is missing: the last number of the range."),
+    ({"each": {"range": {"to": True}}}, "each.range.to", "“to” must be a number, not true."),
+    ({"each": {"range": {"to": 3, "step": 0}}}, "each.range.step", "A range with the step 0 never ends."),
+    (
+        {"each": {"range": {"to": 3, "end": 3}}},
+        "each.range.end",
+        "There is no field “end” here. Did you mean “to”? It is counted in.",
+    ),
+    (
+        {"each": {"nested": ["{{ inputs.a }}"]}},
+        "each.nested",
+        (
+            "“nested” takes 2 to 4 lists, from the outside in, such as "
+            "[{{ inputs.albums }}, {{ item.photos }}]; it has 1."
+        ),
+    ),
+    (
+        {"each": {"nested": [[1], {"nested": [[1], [2]]}]}},
+        "each.nested[1]",
+        "“nested” stands only at the top of “each”; write all lists into it, outermost first.",
+    ),
+    (
+        {"each": {"nested": [[1], {"range": {"to": 2, "by": 3}}]}},
+        "each.nested[1].range.by",
+        "There is no field “by” here.",
+    ),
+    (
+        {"on_item_error": "collect"},
+        "on_item_error",
+        "“on_item_error” needs “each”: without it the step has no items.",
+    ),
+    (
+        {"each": [], "on_item_error": "continue"},
+        "on_item_error",
+        "“on_item_error” must be one of “fail_fast” and “collect”, not “continue”.",
+    ),
     ({"max_parallel": 2}, "max_parallel", "“max_parallel” needs “each”: without it the step runs once."),
     ({"each": [], "max_parallel": 0}, "max_parallel", "“max_parallel” must be from 1 to 1000, not 0."),
     ({"each": [], "max_parallel": 1.5}, "max_parallel", "“max_parallel” must be a whole number, not 1.5."),

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow import plan
-from app.flow.definition import Retry
+from app.flow.definition import MAX_ITEMS, Retry
 from app.flow.document import parse
+from app.flow.each import Spread
 from app.flow.messages import ErrorClass, StepError
 from app.flow.program import Program, compile_program
 from app.steps.discovery import catalog
@@ -35,7 +36,7 @@ def test_a_step_opens_by_its_rules() -> None:
     assert opened(value("a", "{{ inputs.x }}"), {"x": 5}) == plan.Run({"value": 5})
     assert isinstance(opened(value("a", 1, mode="skip"), {}), plan.Skip)
     assert isinstance(opened(value("a", 1, when="{{ inputs.x == 1.0 }}"), {"x": 2.0}), plan.Skip)
-    assert opened(value("a", "{{ item }}", each="{{ inputs.x }}"), {"x": [1, 2]}) == plan.Spread([1, 2])
+    assert opened(value("a", "{{ item }}", each="{{ inputs.x }}"), {"x": [1, 2]}) == Spread(([1, 2],), 2)
 
 
 def test_a_value_that_does_not_fit_breaks_the_step_as_bad_input() -> None:
@@ -45,9 +46,13 @@ def test_a_value_that_does_not_fit_breaks_the_step_as_bad_input() -> None:
 
 
 def test_a_list_beyond_the_bound_is_refused() -> None:
-    found = opened(value("a", "{{ item }}", each="{{ inputs.x }}"), {"x": [0] * (plan.MAX_ITEMS + 1)})
+    found = opened(value("a", "{{ item }}", each="{{ inputs.x }}"), {"x": [0] * (MAX_ITEMS + 1)})
     assert isinstance(found, plan.Broken)
-    assert found.error.error_class is ErrorClass.refused
+    assert found.error == StepError(
+        error_class=ErrorClass.refused,
+        message="each: 10,001 items are too many; a step runs for at most 10,000.",
+        remedy="Split the list over several instances.",
+    )
 
 
 @given(
@@ -100,7 +105,8 @@ def test_a_walk_reaches_through_inline_steps_and_stops_at_others() -> None:
 @given(st.lists(st.none() | st.fixed_dictionaries({"value": st.integers()}), max_size=20))
 def test_gathering_keeps_order_and_marks_what_failed(items: list[dict[str, int] | None]) -> None:
     node = program(value("a", 1)).nodes["a"]
-    assert plan.gather(node, items) == {"value": [None if item is None else item["value"] for item in items]}
+    gathered = [None if item is None else item["value"] for item in items]
+    assert plan.gather(node, len(items), items) == {"value": gathered}
     assert plan.blank(node) == {"value": None}
 
 

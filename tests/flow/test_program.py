@@ -25,7 +25,7 @@ def test_the_story_of_the_map_runs_from_photos_to_film() -> None:
 
     frames = program.nodes["frames"]
     assert frames.has_each and frames.evaluate_when(scope)
-    assert frames.evaluate_each(scope) == photos
+    assert frames.evaluate_each(scope).items == photos
     assert frames.render({**scope, "item": photos[1], "index": 1}) == {
         "image": photos[1],
         "width": 1280,
@@ -115,7 +115,7 @@ def test_a_list_in_the_document_is_spread_as_it_stands() -> None:
         )
     )
     scope = {"inputs": {"t": "y"}}
-    assert program.nodes["a"].evaluate_each(scope) == ["x", "y"]
+    assert program.nodes["a"].evaluate_each(scope).items == ["x", "y"]
     assert program.nodes["a"].render({**scope, "item": "y", "index": 1}) == {"value": "y 1"}
 
 

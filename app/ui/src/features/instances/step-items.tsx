@@ -20,8 +20,13 @@ function fileOf(item: Step): AssetFacts | null {
   return null;
 }
 
+/** Where an item lies, as people count: `3`, and `2.3` in lists of lists. */
+function placeOf(item: Step): string {
+  return item.path.map((index) => index + 1).join(".");
+}
+
 function Cell({ item, isSmall }: { item: Step; isSmall: boolean }) {
-  const number = (item.path.at(-1) ?? 0) + 1;
+  const number = placeOf(item);
   const file = fileOf(item);
   const label = t("step.item", { number, status: statusWord(item.status) });
   return (
@@ -80,7 +85,7 @@ export function StepItems({ instanceId, step }: { instanceId: string; step: Step
         <ul className="mt-3 space-y-1 text-[13px]">
           {failed.slice(0, 10).map((item) => (
             <li key={item.id} className="text-failed">
-              {t("step.item_error", { number: (item.path.at(-1) ?? 0) + 1, message: item.error?.message ?? "" })}
+              {t("step.item_error", { number: placeOf(item), message: item.error?.message ?? "" })}
             </li>
           ))}
         </ul>
