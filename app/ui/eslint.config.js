@@ -48,11 +48,14 @@ export default tseslint.config(
     rules: {
       "no-restricted-syntax": [
         "error",
-        { selector: "JSXText[value=/\\p{L}/u]", message: "Texts live in src/lib/messages.ts." },
+        {
+          selector: "JSXText[value=/\\p{L}/u]",
+          message: "Texts live in a messages.ts: of the feature, or of src/lib.",
+        },
         {
           selector:
             "JSXAttribute[name.name=/^(aria-label|aria-description|placeholder|title|alt|label)$/] > Literal[value=/\\p{L}/u]",
-          message: "Texts live in src/lib/messages.ts.",
+          message: "Texts live in a messages.ts: of the feature, or of src/lib.",
         },
       ],
     },

@@ -15,7 +15,7 @@ import {
 import { useLogout } from "@/features/auth/api";
 import { cn } from "@/lib/cn";
 import { useMe } from "@/lib/me";
-import { t } from "@/lib/messages";
+import { t } from "@/app/messages";
 import { chooseTheme, useTheme, type Theme } from "@/lib/theme";
 
 function initials(name: string): string {

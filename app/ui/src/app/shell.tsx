@@ -1,53 +1,40 @@
 /** The house around every signed-in page: where one can go, who one is, and the page itself. */
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { Images, Play, Server, Workflow, type LucideIcon } from "lucide-react";
 
 import { AccountMenu } from "@/app/account-menu";
+import { doors } from "@/app/found";
+import { t } from "@/app/messages";
 import { Wordmark } from "@/components/wordmark";
 import { cn } from "@/lib/cn";
 import { useMe } from "@/lib/me";
-import { t, type PlainKey } from "@/lib/messages";
-
-type Room = {
-  to: "/workflows" | "/instances" | "/assets" | "/system";
-  icon: LucideIcon;
-  name: PlainKey;
-  isForSuperAdmin?: boolean;
-};
-
-const ROOMS: readonly Room[] = [
-  { to: "/workflows", icon: Workflow, name: "nav.workflows" },
-  { to: "/instances", icon: Play, name: "nav.instances" },
-  { to: "/assets", icon: Images, name: "nav.assets" },
-  { to: "/system", icon: Server, name: "nav.system", isForSuperAdmin: true },
-];
+import type { Door } from "@/lib/rooms";
 
 const LINK =
   "flex items-center rounded-md text-soft transition-colors hover:bg-sunken hover:text-foreground data-[status=active]:text-foreground dark:hover:bg-raised";
 
-function useRooms(): readonly Room[] {
+function useDoors(): readonly Door[] {
   const { user } = useMe();
-  return ROOMS.filter((room) => room.isForSuperAdmin !== true || user.is_super_admin);
+  return doors.filter((door) => door.isForSuperAdmin !== true || user.is_super_admin);
 }
 
 function Sidebar() {
   const { organization } = useMe();
   return (
     <aside className="sticky top-0 hidden h-dvh w-56 shrink-0 flex-col border-r border-border bg-surface/60 px-3 py-4 md:flex">
-      <Link to="/workflows" className="rounded-md px-2 py-1">
+      <Link to="/" className="rounded-md px-2 py-1">
         <Wordmark />
       </Link>
       <p className="mt-5 mb-1.5 truncate px-2.5 text-xs text-faint" title={organization.name}>
         {organization.name}
       </p>
       <nav aria-label={t("nav.label")} className="flex flex-col gap-0.5">
-        {useRooms().map(({ to, icon: Icon, name }) => (
+        {useDoors().map(({ to, icon: Icon, name }) => (
           <Link
             key={to}
             to={to}
             className={cn(LINK, "h-9 gap-2.5 px-2.5 text-sm font-medium data-[status=active]:bg-idle-soft")}
           >
-            <Icon className="size-4" aria-hidden /> {t(name)}
+            <Icon className="size-4" aria-hidden /> {name()}
           </Link>
         ))}
       </nav>
@@ -61,7 +48,7 @@ function Sidebar() {
 function TopBar() {
   return (
     <header className="sticky top-0 z-20 flex h-13 items-center justify-between border-b border-border bg-background/85 px-4 backdrop-blur-md md:hidden">
-      <Link to="/workflows" className="rounded-md">
+      <Link to="/" className="rounded-md">
         <Wordmark />
       </Link>
       <AccountMenu isSmall />
@@ -73,15 +60,15 @@ function BottomBar() {
   return (
     <nav
       aria-label={t("nav.label")}
-      className="fixed inset-x-0 bottom-0 z-20 flex border-t border-border bg-background/92 pb-[env(safe-area-inset-bottom)] backdrop-blur-md md:hidden"
+      className="fixed inset-x-0 bottom-0 z-20 flex overflow-x-auto border-t border-border bg-background/92 pb-[env(safe-area-inset-bottom)] backdrop-blur-md md:hidden"
     >
-      {useRooms().map(({ to, icon: Icon, name }) => (
+      {useDoors().map(({ to, icon: Icon, name }) => (
         <Link
           key={to}
           to={to}
-          className={cn(LINK, "h-14 flex-1 flex-col justify-center gap-0.5 rounded-none text-[11px] font-medium")}
+          className={cn(LINK, "h-14 min-w-18 flex-1 flex-col justify-center gap-0.5 rounded-none text-[11px] font-medium")}
         >
-          <Icon className="size-5" aria-hidden /> {t(name)}
+          <Icon className="size-5" aria-hidden /> {name()}
         </Link>
       ))}
     </nav>

@@ -1,9 +1,13 @@
 /** The frame of the pages before anybody is signed in. */
-import type { ReactNode } from "react";
+import { useEffect, type ReactNode } from "react";
 
 import { Wordmark } from "@/components/wordmark";
+import { t } from "@/lib/messages";
 
 export function Doorway({ title, subtitle, children }: { title: string; subtitle: string; children: ReactNode }) {
+  useEffect(() => {
+    document.title = t("page.title", { title });
+  }, [title]);
   return (
     <main className="grid min-h-dvh place-items-center px-4 py-10">
       <div className="w-full max-w-[25rem]">

@@ -8,7 +8,8 @@ export type AssetEntry =
   | { key: string; state: "failed"; name: string; problem: Problem }
   | { key: string; state: "ready"; file: AssetFacts };
 
-export type FilePort = "image" | "video" | "audio" | "file";
+export const FILE_PORTS = ["file", "image", "video", "audio"] as const;
+export type FilePort = (typeof FILE_PORTS)[number];
 
 /** What the form of a workflow asks of the field that gathers files. */
 export type AssetFieldProps = {

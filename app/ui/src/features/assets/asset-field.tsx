@@ -10,9 +10,9 @@ import { Progress } from "@/components/ui/progress";
 import type { AssetEntry, AssetFacts, AssetFieldProps, FilePort } from "@/lib/asset-entry";
 import { cn } from "@/lib/cn";
 import { bytes, percent } from "@/lib/format";
-import { t, tn } from "@/lib/messages";
 
 import { AssetPicker } from "./asset-picker";
+import { t, tn } from "./messages";
 import { useUploads } from "./use-uploads";
 
 const ACCEPT: Record<FilePort, string | undefined> = {

@@ -11,9 +11,9 @@ import { Dialog, DialogTrigger, DialogWindow } from "@/components/ui/dialog";
 import { Skeleton } from "@/components/ui/skeleton";
 import type { AssetFacts, FilePort } from "@/lib/asset-entry";
 import { cn } from "@/lib/cn";
-import { t, tn } from "@/lib/messages";
 
 import { assetsQuery, factsOf } from "./api";
+import { t, tn } from "./messages";
 
 type PickerProps = {
   port: FilePort;

@@ -15,11 +15,11 @@ import { Progress } from "@/components/ui/progress";
 import type { AssetEntry, FilePort } from "@/lib/asset-entry";
 import { bytes, playtime } from "@/lib/format";
 import { useMay } from "@/lib/me";
-import { t, type PlainKey } from "@/lib/messages";
 import { asProblem } from "@/lib/problem";
 import type { Asset } from "@/lib/types";
 
 import { assetsQuery, factsOf, useDeleteAsset } from "./api";
+import { t, type PlainKey } from "./messages";
 import { useUploads } from "./use-uploads";
 
 const SOURCES: Record<Asset["source"], PlainKey> = {

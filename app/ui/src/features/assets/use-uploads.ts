@@ -3,7 +3,6 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 
 import type { AssetEntry, AssetFieldProps, FilePort } from "@/lib/asset-entry";
-import { t } from "@/lib/messages";
 import { asProblem, Problem } from "@/lib/problem";
 import { newKey } from "@/lib/random";
 import { TransferCancelled } from "@/lib/transfer";
@@ -12,6 +11,7 @@ import type { Asset } from "@/lib/types";
 import { upload } from "@/lib/upload";
 
 import { factsOf } from "./api";
+import { t } from "./messages";
 
 const takeTurn = turns(3);
 

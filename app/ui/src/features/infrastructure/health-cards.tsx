@@ -4,8 +4,9 @@ import { CircleAlert, CircleCheck, CircleX } from "lucide-react";
 import { Card, CardHeading } from "@/components/ui/card";
 import { Meter } from "@/components/ui/progress";
 import { bytes, duration } from "@/lib/format";
-import { t, type PlainKey } from "@/lib/messages";
 import type { FullHealth, Gpu, HealthStatus } from "@/lib/types";
+
+import { t, type PlainKey } from "./messages";
 
 const LOOKS = {
   healthy: { icon: CircleCheck, ink: "text-completed", word: "system.healthy" },

@@ -4,8 +4,9 @@ import { Link } from "@tanstack/react-router";
 import { Ago, Elapsed } from "@/components/time";
 import { Card, CardHeading } from "@/components/ui/card";
 import { bytes, duration } from "@/lib/format";
-import { t, tn } from "@/lib/messages";
 import type { LaneFacts, Worker } from "@/lib/types";
+
+import { t, tn } from "./messages";
 
 function Figure({ value, name }: { value: string; name: string }) {
   return (

@@ -5,8 +5,9 @@ import { Complaints, Field } from "@/components/field";
 import { Input, Select, Textarea } from "@/components/ui/input";
 import { Switch } from "@/components/ui/switch";
 import type { InputSpec } from "@/lib/definition";
-import { t } from "@/lib/messages";
 import { isJson, isTicked, type FieldValue } from "@/lib/run-values";
+
+import { t } from "./messages";
 
 type InputFieldProps = {
   spec: InputSpec;

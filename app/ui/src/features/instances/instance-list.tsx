@@ -8,10 +8,10 @@ import { Empty } from "@/components/page";
 import { StatusPill } from "@/components/status";
 import { Ago, Elapsed } from "@/components/time";
 import { Button } from "@/components/ui/button";
-import { t } from "@/lib/messages";
 
 import { instancesQuery } from "./api";
 import { useLiveList } from "./live";
+import { t } from "./messages";
 
 export function InstanceList({ workflowId }: { workflowId: string | null }) {
   const list = useSuspenseInfiniteQuery(instancesQuery(workflowId));

@@ -18,12 +18,12 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { useStepTitles } from "@/lib/catalog";
 import { readGraph, readInputs } from "@/lib/definition";
 import { useMay } from "@/lib/me";
-import { t, tn } from "@/lib/messages";
 import { asProblem } from "@/lib/problem";
 import type { Instance, Step } from "@/lib/types";
 
 import { definitionQuery, ENDED, instanceQuery, stepsQuery, useCancel } from "./api";
 import { useLiveInstance, useLiveState } from "./live";
+import { t, tn } from "./messages";
 import { StepRow } from "./step-row";
 import { ValueList } from "./value-view";
 

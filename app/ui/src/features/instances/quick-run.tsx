@@ -6,13 +6,13 @@ import { toast } from "sonner";
 import { Button } from "@/components/ui/button";
 import { api, take } from "@/lib/api";
 import { readInputs } from "@/lib/definition";
-import { t } from "@/lib/messages";
 import { asProblem } from "@/lib/problem";
 import { filePort, isList, toInputs } from "@/lib/run-values";
 import type { Instance, WorkflowSummary } from "@/lib/types";
 import { workflowQuery } from "@/lib/workflow";
 
 import { startInstance } from "./api";
+import { t } from "./messages";
 
 type QuickRunProps = {
   workflow: WorkflowSummary;

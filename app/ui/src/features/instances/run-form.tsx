@@ -8,12 +8,12 @@ import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import type { AssetEntry, AssetFieldProps } from "@/lib/asset-entry";
 import { readInputs, type InputSpec } from "@/lib/definition";
-import { t } from "@/lib/messages";
 import { asProblem } from "@/lib/problem";
 import { fieldOf, filePort, initialValue, isList, toInputs, type FieldValue, type FieldValues } from "@/lib/run-values";
 
 import { instanceQuery, useStart } from "./api";
 import { InputField } from "./input-field";
+import { t } from "./messages";
 
 type RunFormProps = {
   workflowId: string;

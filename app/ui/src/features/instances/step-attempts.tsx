@@ -1,8 +1,9 @@
 /** Every try at a step: by whom, how it ended and why there was another. */
 import { StatusIcon } from "@/components/status";
 import { Elapsed } from "@/components/time";
-import { t, type PlainKey } from "@/lib/messages";
 import type { Attempt } from "@/lib/types";
+
+import { t, type PlainKey } from "./messages";
 
 /** An attempt speaks of leases; the page of what a person sees. */
 const SEEN_AS: Record<Attempt["status"], string> = {

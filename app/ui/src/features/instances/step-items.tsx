@@ -8,10 +8,10 @@ import { StatusIcon, statusWord } from "@/components/status";
 import { Skeleton } from "@/components/ui/skeleton";
 import type { AssetFacts } from "@/lib/asset-entry";
 import { cn } from "@/lib/cn";
-import { t } from "@/lib/messages";
 import type { Step } from "@/lib/types";
 
 import { itemsQuery } from "./api";
+import { t } from "./messages";
 
 function fileOf(item: Step): AssetFacts | null {
   for (const value of Object.values(item.outputs ?? {})) {

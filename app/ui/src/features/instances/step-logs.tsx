@@ -5,9 +5,9 @@ import { useEffect, useRef } from "react";
 import { ProblemNote } from "@/components/problem-note";
 import { Skeleton } from "@/components/ui/skeleton";
 import { cn } from "@/lib/cn";
-import { t } from "@/lib/messages";
 
 import { logsQuery } from "./api";
+import { t } from "./messages";
 
 const INK: Record<string, string> = { error: "text-failed", warning: "text-waiting", debug: "text-faint" };
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });

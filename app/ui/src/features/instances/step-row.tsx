@@ -9,10 +9,10 @@ import { Elapsed } from "@/components/time";
 import { Progress } from "@/components/ui/progress";
 import { cn } from "@/lib/cn";
 import { percent } from "@/lib/format";
-import { t } from "@/lib/messages";
 import type { Step } from "@/lib/types";
 
 import { previewKey } from "./api";
+import { t } from "./messages";
 import { StepAttempts } from "./step-attempts";
 import { StepItems } from "./step-items";
 import { StepLogs } from "./step-logs";

@@ -6,7 +6,8 @@ import { Button } from "@/components/ui/button";
 import type { AssetFacts } from "@/lib/asset-entry";
 import { titled } from "@/lib/definition";
 import { bytes } from "@/lib/format";
-import { t } from "@/lib/messages";
+
+import { t } from "./messages";
 
 const isFile = (value: unknown): value is AssetFacts =>
   typeof value === "object" && value !== null && "asset" in value && "mime" in value && "name" in value;

@@ -1,14 +1,15 @@
 /** First run: the owner of the box introduces themselves. */
 import { useState, type SyntheticEvent } from "react";
 
+import { Doorway } from "@/components/doorway";
 import { Field } from "@/components/field";
 import { ProblemNote } from "@/components/problem-note";
 import { Button } from "@/components/ui/button";
 import { Input } from "@/components/ui/input";
-import { t } from "@/lib/messages";
 import { asProblem } from "@/lib/problem";
 
 import { useClaim, type Claim } from "./api";
+import { t } from "./messages";
 
 const FIELDS = ["name", "organization", "email", "password"] as const;
 const LOOK = {
@@ -43,47 +44,49 @@ export function SetupForm({ token, onDone }: { token: string | null; onDone: () 
   }
 
   return (
-    <form onSubmit={submit} className="space-y-4">
-      {token === null ? (
-        <Field label={t("setup.token")} hint={t("setup.token_hint")} complaints={complaintsOf("token")}>
-          {(control) => (
-            <Input
-              {...control}
-              required
-              autoComplete="off"
-              spellCheck={false}
-              className="font-mono"
-              value={values.token}
-              onChange={(event) => change("token", event.target.value)}
-            />
-          )}
-        </Field>
-      ) : null}
-      {FIELDS.map((name) => (
-        <Field
-          key={name}
-          label={t(LOOK[name].label)}
-          hint={name === "password" ? t("setup.password_hint") : undefined}
-          complaints={complaintsOf(name)}
-        >
-          {(control) => (
-            <Input
-              {...control}
-              name={name}
-              type={LOOK[name].type}
-              autoComplete={LOOK[name].autoComplete}
-              required
-              minLength={name === "password" ? 8 : undefined}
-              value={values[name]}
-              onChange={(event) => change(name, event.target.value)}
-            />
-          )}
-        </Field>
-      ))}
-      {claim.error && !isPlaced ? <ProblemNote error={claim.error} /> : null}
-      <Button type="submit" variant="primary" size="lg" className="w-full" isBusy={claim.isPending}>
-        {t("setup.claim")}
-      </Button>
-    </form>
+    <Doorway title={t("setup.title")} subtitle={t("setup.subtitle")}>
+      <form onSubmit={submit} className="space-y-4">
+        {token === null ? (
+          <Field label={t("setup.token")} hint={t("setup.token_hint")} complaints={complaintsOf("token")}>
+            {(control) => (
+              <Input
+                {...control}
+                required
+                autoComplete="off"
+                spellCheck={false}
+                className="font-mono"
+                value={values.token}
+                onChange={(event) => change("token", event.target.value)}
+              />
+            )}
+          </Field>
+        ) : null}
+        {FIELDS.map((name) => (
+          <Field
+            key={name}
+            label={t(LOOK[name].label)}
+            hint={name === "password" ? t("setup.password_hint") : undefined}
+            complaints={complaintsOf(name)}
+          >
+            {(control) => (
+              <Input
+                {...control}
+                name={name}
+                type={LOOK[name].type}
+                autoComplete={LOOK[name].autoComplete}
+                required
+                minLength={name === "password" ? 8 : undefined}
+                value={values[name]}
+                onChange={(event) => change(name, event.target.value)}
+              />
+            )}
+          </Field>
+        ))}
+        {claim.error && !isPlaced ? <ProblemNote error={claim.error} /> : null}
+        <Button type="submit" variant="primary" size="lg" className="w-full" isBusy={claim.isPending}>
+          {t("setup.claim")}
+        </Button>
+      </form>
+    </Doorway>
   );
 }

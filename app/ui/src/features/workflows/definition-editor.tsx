@@ -4,11 +4,11 @@ import { CircleAlert, CircleCheck, LoaderCircle } from "lucide-react";
 import { lazy, Suspense, useDeferredValue, useEffect, useMemo, useState } from "react";
 
 import { Skeleton } from "@/components/ui/skeleton";
-import { t, tn } from "@/lib/messages";
 import { asProblem, type Complaint } from "@/lib/problem";
 import type { Definition } from "@/lib/types";
 
 import { validationQuery } from "./api";
+import { t, tn } from "./messages";
 
 const JsonEditor = lazy(() => import("@/components/editor/json-editor"));
 

@@ -5,12 +5,12 @@ import { toast } from "sonner";
 import { ProblemNote } from "@/components/problem-note";
 import { Button } from "@/components/ui/button";
 import { useMay } from "@/lib/me";
-import { t } from "@/lib/messages";
 import { asProblem } from "@/lib/problem";
 import type { Workflow } from "@/lib/types";
 
 import { useSaveDefinition } from "./api";
 import { DefinitionEditor, parseDefinition } from "./definition-editor";
+import { t } from "./messages";
 
 const written = (definition: unknown): string => JSON.stringify(definition, null, 2);
 

@@ -5,12 +5,12 @@ import { useRef, useState } from "react";
 import { DropZone } from "@/components/drop-zone";
 import { ProblemNote } from "@/components/problem-note";
 import { Button } from "@/components/ui/button";
-import { t } from "@/lib/messages";
 import { asProblem } from "@/lib/problem";
 import type { Definition } from "@/lib/types";
 
 import { useCreateWorkflow } from "./api";
 import { DefinitionEditor, parseDefinition } from "./definition-editor";
+import { t } from "./messages";
 
 /** A definition that runs as it is, so that the first thing a newcomer saves is not refused. */
 const START = {

@@ -8,10 +8,10 @@ import { Ago } from "@/components/time";
 import { Button } from "@/components/ui/button";
 import { Dialog, DialogTrigger, DialogWindow } from "@/components/ui/dialog";
 import { Skeleton } from "@/components/ui/skeleton";
-import { t } from "@/lib/messages";
 import type { VersionSummary } from "@/lib/types";
 
 import { versionQuery, versionsQuery } from "./api";
+import { t } from "./messages";
 
 const JsonEditor = lazy(() => import("@/components/editor/json-editor"));
 

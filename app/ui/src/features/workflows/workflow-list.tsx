@@ -12,11 +12,11 @@ import { Button } from "@/components/ui/button";
 import { ConfirmWindow } from "@/components/ui/dialog";
 import { Menu, MenuItem, MenuTrigger, MenuWindow } from "@/components/ui/menu";
 import { useMay } from "@/lib/me";
-import { t } from "@/lib/messages";
 import { asProblem } from "@/lib/problem";
 import type { WorkflowSummary } from "@/lib/types";
 
 import { useDeleteWorkflow, workflowsQuery } from "./api";
+import { t } from "./messages";
 
 function RowMenu({ workflow }: { workflow: WorkflowSummary }) {
   const remove = useDeleteWorkflow();

@@ -2,27 +2,20 @@
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 
+import { tabs } from "@/app/found";
+import { t, tn } from "@/app/messages";
 import { Page } from "@/components/page";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Tab, TabPanel, Tabs, TabsList } from "@/components/ui/tabs";
-import { AssetField } from "@/features/assets/asset-field";
-import { InstanceList } from "@/features/instances/instance-list";
 import { QuickRun } from "@/features/instances/quick-run";
-import { RunForm } from "@/features/instances/run-form";
-import { JsonView } from "@/features/workflows/json-view";
 import { NewWorkflow } from "@/features/workflows/new-workflow";
-import { VersionList } from "@/features/workflows/version-list";
 import { WorkflowList } from "@/features/workflows/workflow-list";
-import { useStepTitles } from "@/lib/catalog";
 import { readGraph } from "@/lib/definition";
 import { useMay } from "@/lib/me";
-import { t, tn, type PlainKey } from "@/lib/messages";
 import { workflowQuery } from "@/lib/workflow";
-
-const WorkflowGraph = lazy(() => import("@/components/graph/workflow-graph"));
 
 export function WorkflowsPage() {
   const mayEdit = useMay("editor");
@@ -80,28 +73,16 @@ export function NewWorkflowPage() {
   );
 }
 
-export const WORKFLOW_TABS = ["run", "graph", "json", "versions", "instances"] as const;
-type WorkflowTab = (typeof WORKFLOW_TABS)[number];
-
-const TAB_NAMES: Record<WorkflowTab, PlainKey> = {
-  run: "workflows.tab_run",
-  graph: "workflows.tab_graph",
-  json: "workflows.tab_json",
-  versions: "workflows.tab_versions",
-  instances: "workflows.tab_instances",
-};
-
 const route = getRouteApi("/house/workflows/$workflowId");
 
 export function WorkflowPage() {
   const { workflowId } = route.useParams();
-  const { tab = "run", from } = route.useSearch();
+  const search = route.useSearch();
   const navigate = route.useNavigate();
   const workflow = useSuspenseQuery(workflowQuery(workflowId)).data;
-  const titles = useStepTitles();
-  const mayRun = useMay("operator");
   const written = workflow.definition["description"];
   const description = workflow.description || (typeof written === "string" ? written : "");
+  const tab = tabs.find(({ id }) => id === search.tab) ?? tabs[0];
 
   return (
     <Page
@@ -115,60 +96,21 @@ export function WorkflowPage() {
         </span>
       }
     >
-      <Tabs
-        value={tab}
-        onValueChange={(next) => void navigate({ search: { tab: next as WorkflowTab }, replace: true })}
-      >
+      <Tabs value={tab?.id ?? ""} onValueChange={(id) => void navigate({ search: { tab: id }, replace: true })}>
         <TabsList aria-label={t("workflows.tabs")}>
-          {WORKFLOW_TABS.map((name) => (
-            <Tab key={name} value={name}>
-              {t(TAB_NAMES[name])}
+          {tabs.map(({ id, name }) => (
+            <Tab key={id} value={id}>
+              {name()}
             </Tab>
           ))}
         </TabsList>
-        <TabPanel value="run">
-          {mayRun ? (
-            <div className="grid items-start gap-8 lg:grid-cols-[minmax(0,42rem)_minmax(0,1fr)]">
-              <RunForm
-                key={`${workflow.id}-${String(workflow.version)}-${from ?? ""}`}
-                workflowId={workflow.id}
-                definition={workflow.definition}
-                from={from ?? null}
-                renderAssets={(props) => <AssetField {...props} />}
-                onStarted={(instanceId) => void navigate({ to: "/instances/$instanceId", params: { instanceId } })}
-              />
-              <Suspense fallback={<Skeleton className="h-80 rounded-xl max-lg:hidden" />}>
-                <WorkflowGraph
-                  key={workflow.version}
-                  definition={workflow.definition}
-                  titles={titles}
-                  direction="down"
-                  className="sticky top-6 h-[min(26rem,70dvh)] max-lg:hidden"
-                />
-              </Suspense>
-            </div>
-          ) : (
-            <p className="text-soft">{t("run.viewer")}</p>
-          )}
-        </TabPanel>
-        <TabPanel value="graph">
-          <Suspense fallback={<Skeleton className="h-[60dvh] rounded-xl" />}>
-            <WorkflowGraph definition={workflow.definition} titles={titles} className="h-[60dvh]" />
-          </Suspense>
-        </TabPanel>
-        <TabPanel value="json">
-          <JsonView key={workflow.id} workflow={workflow} />
-        </TabPanel>
-        <TabPanel value="versions">
-          <Suspense fallback={<Skeleton className="h-40 rounded-xl" />}>
-            <VersionList workflowId={workflow.id} latest={workflow.version} />
-          </Suspense>
-        </TabPanel>
-        <TabPanel value="instances">
-          <Suspense fallback={<Skeleton className="h-40 rounded-xl" />}>
-            <InstanceList workflowId={workflow.id} />
-          </Suspense>
-        </TabPanel>
+        {tabs.map(({ id, Panel }) => (
+          <TabPanel key={id} value={id}>
+            <Suspense fallback={<Skeleton className="h-[60dvh] rounded-xl" />}>
+              <Panel workflow={workflow} />
+            </Suspense>
+          </TabPanel>
+        ))}
       </Tabs>
     </Page>
   );

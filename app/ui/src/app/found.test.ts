@@ -1,0 +1,40 @@
+import { readdirSync } from "node:fs";
+
+import { expect, test, vi } from "vitest";
+
+import type { Door, WorkflowTab } from "@/lib/rooms";
+
+vi.hoisted(() => vi.stubGlobal("window", { location: { origin: "http://studio.test" } }));
+
+const { doors, porch, routes, tabs } = await import("@/app/found");
+
+type RoomModule = {
+  routes?: readonly unknown[];
+  porch?: readonly unknown[];
+  door?: Door;
+  tabs?: readonly WorkflowTab[];
+};
+
+const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((path) =>
+  /^(features\/[^/]+\/room|app\/rooms\/[^/]+)\.tsx$/.test(path),
+);
+
+test("there are rooms to look at", () => {
+  expect(files.length).toBeGreaterThan(3);
+});
+
+test.each(files)("%s is found with all it brings", async (file: string) => {
+  const room = (await import(/* @vite-ignore */ `/src/${file}`)) as RoomModule;
+  for (const route of room.routes ?? []) expect(routes).toContain(route);
+  for (const route of room.porch ?? []) expect(porch).toContain(route);
+  for (const tab of room.tabs ?? []) expect(tabs).toContain(tab);
+  if (room.door) expect(doors).toContain(room.door);
+});
+
+test("every door leads to a page of its own, and no two things stand in one place", () => {
+  const paths = routes.map(({ options }) => (options as { path?: string }).path);
+  for (const door of doors) expect(paths).toContain(door.to);
+  expect(new Set(doors.map(({ place }) => place)).size).toBe(doors.length);
+  expect(new Set(tabs.map(({ place }) => place)).size).toBe(tabs.length);
+  expect(new Set(tabs.map(({ id }) => id)).size).toBe(tabs.length);
+});

@@ -1,0 +1,42 @@
+import { catalogue, type PlainKeyOf } from "@/lib/messages";
+
+const english = {
+  "system.heading": "System",
+  "system.subtitle": "The box itself: its lanes, its workers, its parts.",
+  "system.health": "Health",
+  "system.healthy": "Healthy",
+  "system.degraded": "Wants a look",
+  "system.unhealthy": "Not healthy",
+  "system.lane": "Lane {lane}",
+  "system.oldest": "Longest wait",
+  "system.workers": "Workers",
+  "system.workers_count_one": "{count} worker",
+  "system.workers_count_other": "{count} workers",
+  "system.workers_empty": "No worker has reported. Look at the log of studio-worker-cpu and studio-worker-gpu.",
+  "system.alive": "At work",
+  "system.silent": "Not heard of",
+  "system.seen": "seen",
+  "system.slots_one": "{count} slot",
+  "system.slots_other": "{count} slots",
+  "system.gpus": "Graphics cards",
+  "system.gpus_empty": "None here. Steps of the GPU lane run on the processor where they can.",
+  "system.busy": "{percent} % busy",
+  "system.temperature": "{degrees} °C",
+  "system.memory": "{used} of {total} in use",
+  "system.memory_label": "Memory of {name}",
+  "system.storage": "Storage",
+  "system.volume": "Space in use on the volume",
+  "system.free": "Free",
+  "system.free_of": "{free} of {total}",
+  "system.files": "Files",
+  "system.files_size": "{count} · {size}",
+  "system.database": "Postgres",
+  "system.redis": "Redis",
+  "system.version_size": "{version} · {size}",
+  "system.connections": "Connections",
+  "system.part_of": "{part} of {whole}",
+  "system.redis_uptime": "Redis up for",
+} as const;
+
+export const { t, tn } = catalogue(english);
+export type PlainKey = PlainKeyOf<typeof english>;

@@ -1,0 +1,40 @@
+import { catalogue } from "@/lib/messages";
+
+const english = {
+  "workflows.empty": "No workflows yet",
+  "workflows.empty_body": "A workflow is a graph of steps. Create the first one from its JSON.",
+  "workflows.empty_viewer": "Ask an editor of this organization to create one.",
+  "workflows.create": "Create workflow",
+  "workflows.open_file": "Open a file",
+  "workflows.untitled": "Untitled workflow",
+  "workflows.sample": "Sample",
+  "workflows.more": "More about {name}",
+  "workflows.edit_json": "Edit as JSON",
+  "workflows.delete": "Delete",
+  "workflows.delete_heading": "Delete “{name}”?",
+  "workflows.delete_body": "It can no longer be run. Instances that exist, and what they made, stay.",
+  "workflows.deleted": "“{name}” is deleted.",
+  "workflows.versions": "Versions",
+  "workflows.show_version": "Show version {number}",
+  "workflows.current": "Current",
+  "workflows.save": "Save as a new version",
+  "workflows.saved": "Saved as version {number}.",
+  "workflows.revert": "Undo changes",
+  "workflows.unsaved": "Not saved",
+  "workflows.tab_graph": "Graph",
+  "workflows.tab_json": "JSON",
+  "workflows.tab_versions": "Versions",
+
+  "definition.label": "Workflow definition",
+  "definition.document": "document",
+  "definition.column": ", column {column}",
+  "definition.check": "Check of the definition",
+  "definition.checking": "Checking…",
+  "definition.broken": "This is not a JSON object yet; the mark shows where.",
+  "definition.fine": "No complaints",
+  "definition.unchecked": "Not checked",
+  "definition.complaints_one": "{count} complaint",
+  "definition.complaints_other": "{count} complaints",
+} as const;
+
+export const { t, tn } = catalogue(english);
