@@ -191,8 +191,13 @@ async def furnish(owner: Person) -> dict[str, str]:
     asset = (await client.post("/api/v1/assets", files={"file": ("note.txt", b"kept here")})).json()
     upload = (await client.post("/api/v1/assets/uploads", json={"name": "film.mp4", "size_bytes": 9})).json()
     session = (await client.get("/api/v1/auth/sessions")).json()["items"][0]
+    daily = {"kind": "every", "seconds": 86_400}
+    plan = {"workflow_id": workflow["id"], "name": "Daily", "timing": daily}
+    schedule = (await client.post("/api/v1/schedules", json=plan)).json()
+    await client.post(f"/api/v1/schedules/{schedule['id']}/run")
     belongings = {
         "workflow_id": workflow["id"],
+        "schedule_id": schedule["id"],
         "number": "1",
         "asset_id": asset["id"],
         "upload_id": upload["id"],

@@ -8,10 +8,10 @@ import msgspec
 
 from app.engine.engine import Engine
 from app.engine.errors import InstanceNotFound
-from app.engine.start import StartRequest
+from app.engine.start import Started, StartRequest
 from app.flow.definition import Definition
 from app.flow.inputs import asset_ids, prepare_inputs, with_assets
-from app.kit.ids import StepId, UserId, parse_id
+from app.kit.ids import StepId, UserId, VersionId, parse_id
 from app.resources.assets.service import values_of
 from app.resources.instances import model
 from app.resources.instances.schemas import (
@@ -30,26 +30,47 @@ from app.resources.workflows.service import VersionNotFound
 from app.store.database import Transaction
 
 
-async def start(
-    tx: Transaction, engine: Engine, new: NewInstance, *, created_by: UserId, source: str = "api"
-) -> InstanceView:
-    """Check the inputs and begin. Raises WorkflowNotFound, VersionNotFound, Invalid with every complaint."""
-    version_id = await model.find_version(tx, new.workflow_id, new.version)
+class Prepared(msgspec.Struct, frozen=True):
+    """What a start would run: the version, and inputs that fit it."""
+
+    version_id: VersionId
+    inputs: dict[str, Any]
+
+
+async def prepare(
+    tx: Transaction, engine: Engine, workflow_id: UUID, given: dict[str, Any], *, version: int | None = None
+) -> Prepared:
+    """Check what a start needs; nothing begins. Raises WorkflowNotFound, VersionNotFound, Invalid."""
+    version_id = await model.find_version(tx, workflow_id, version)
     if version_id is None:
-        await workflows.refuse_unknown(tx, new.workflow_id)
+        await workflows.refuse_unknown(tx, workflow_id)
         raise VersionNotFound
     definition = await engine.definition(tx, version_id)
-    inputs = await _resolved(tx, definition, prepare_inputs(definition, new.inputs))
-    started = await engine.start(
+    return Prepared(version_id, await _resolved(tx, definition, prepare_inputs(definition, given)))
+
+
+async def begin(
+    tx: Transaction, engine: Engine, new: NewInstance, *, created_by: UserId | None, source: str
+) -> Started:
+    """Check the inputs and begin. Raises WorkflowNotFound, VersionNotFound, Invalid with every complaint."""
+    prepared = await prepare(tx, engine, new.workflow_id, new.inputs, version=new.version)
+    return await engine.start(
         tx,
         StartRequest(
-            version_id=version_id,
-            inputs=inputs,
+            version_id=prepared.version_id,
+            inputs=prepared.inputs,
             source=source,
             created_by=created_by,
             priority=new.priority,
         ),
     )
+
+
+async def start(
+    tx: Transaction, engine: Engine, new: NewInstance, *, created_by: UserId, source: str = "api"
+) -> InstanceView:
+    """Begin, and give the instance as people see it. Raises as `begin` does."""
+    started = await begin(tx, engine, new, created_by=created_by, source=source)
     return await get(tx, started.id)
 
 

@@ -491,6 +491,109 @@ export interface paths {
         patch: operations["changeRole"];
         trace?: never;
     };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The organization's schedules, newest first */
+        get: operations["listSchedules"];
+        put?: never;
+        /**
+         * Let a workflow run by itself
+         * @description Inputs that do not fit are refused, each one listed.
+         */
+        post: operations["createSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A schedule, with what it did last */
+        get: operations["getSchedule"];
+        put?: never;
+        post?: never;
+        /**
+         * Take a schedule away
+         * @description What it started goes on.
+         */
+        delete: operations["deleteSchedule"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a schedule, pause it or switch it on again
+         * @description What it missed meanwhile is not caught up.
+         */
+        patch: operations["changeSchedule"];
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule_id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run it now, with its inputs
+         * @description Its times stay as they are.
+         */
+        post: operations["runSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule_id}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a schedule did at each of its times, newest first */
+        get: operations["listScheduleRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The next times of a timing, and what it says
+         * @description Nothing is stored.
+         */
+        post: operations["previewSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/setup": {
         parameters: {
             query?: never;
@@ -747,6 +850,14 @@ export interface components {
             status: components["schemas"]["AttemptStatus"];
             worker: string | null;
         };
+        /** Branches */
+        Branches: {
+            /** @default  */
+            listed_in?: string;
+            /** @default [] */
+            names?: string[];
+            output: string;
+        };
         /** CatalogView */
         CatalogView: {
             items: components["schemas"]["StepSpec"][];
@@ -785,6 +896,18 @@ export interface components {
             /** @default null */
             node?: string | null;
         };
+        /** Cron */
+        Cron: {
+            /** @description minute hour day month weekday */
+            expression: string;
+            /** @constant */
+            kind: "cron";
+            /**
+             * @description An IANA name, such as Europe/Berlin
+             * @default UTC
+             */
+            time_zone?: string;
+        };
         /** DatabaseFacts */
         DatabaseFacts: {
             connections: number;
@@ -816,6 +939,13 @@ export interface components {
             seq: number;
             step_id: string | null;
             type: string;
+        };
+        /** Every */
+        Every: {
+            /** @constant */
+            kind: "every";
+            seconds: number;
+            start_at?: string | null;
         };
         /** FullHealth */
         FullHealth: {
@@ -965,6 +1095,17 @@ export interface components {
             lane: components["schemas"]["Lane"];
             slots: number;
         };
+        /** LastRunView */
+        LastRunView: {
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            due_at: string;
+            instance_id: string | null;
+            instance_status: components["schemas"]["InstanceStatus"] | null;
+            outcome: components["schemas"]["Outcome"];
+            reason: string | null;
+        };
         /** Login */
         Login: {
             email: string;
@@ -1014,6 +1155,13 @@ export interface components {
             /** Format: uuid */
             user_id: string;
         };
+        /**
+         * Misfire
+         * @description What becomes of times at which the box was off: nothing, one run for all of them, or a run each.
+         * @default once
+         * @enum {string}
+         */
+        Misfire: "skip" | "once" | "all";
         /** NewDefinition */
         NewDefinition: {
             base_version?: number | null;
@@ -1052,6 +1200,22 @@ export interface components {
             password?: string | null;
             role: components["schemas"]["Role"];
         };
+        /** NewSchedule */
+        NewSchedule: {
+            /** @description Values by input name, the same at every run */
+            inputs?: {
+                [key: string]: unknown;
+            };
+            /** @default true */
+            is_enabled?: boolean;
+            misfire?: components["schemas"]["Misfire"];
+            /** @description What people call it */
+            name: string;
+            overlap?: components["schemas"]["Overlap"];
+            timing: components["schemas"]["Cron"] | components["schemas"]["Every"];
+            /** Format: uuid */
+            workflow_id: string;
+        };
         /** NewUpload */
         NewUpload: {
             name: string;
@@ -1075,6 +1239,19 @@ export interface components {
             name: string;
             slug: string;
         };
+        /**
+         * Outcome
+         * @description What a schedule did when a time had come.
+         * @enum {string}
+         */
+        Outcome: "started" | "skipped" | "queued" | "refused";
+        /**
+         * Overlap
+         * @description What becomes of a time while the run before is still going: run beside it, leave it out, or wait.
+         * @default skip
+         * @enum {string}
+         */
+        Overlap: "allow" | "skip" | "queue";
         /** PasswordChange */
         PasswordChange: {
             current: string;
@@ -1094,6 +1271,12 @@ export interface components {
             /** @default  */
             title?: string;
             type: string;
+        };
+        /** Preview */
+        Preview: {
+            /** @default 5 */
+            count?: number;
+            timing: components["schemas"]["Cron"] | components["schemas"]["Every"];
         };
         /**
          * Problem
@@ -1135,6 +1318,71 @@ export interface components {
         /** RoleChange */
         RoleChange: {
             role: components["schemas"]["Role"];
+        };
+        /** Runs */
+        Runs: {
+            items: components["schemas"]["RunView"][];
+            next_cursor: string | null;
+        };
+        /** RunView */
+        RunView: {
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            due_at: string;
+            /** Format: uuid */
+            id: string;
+            instance_id: string | null;
+            instance_status: components["schemas"]["InstanceStatus"] | null;
+            outcome: components["schemas"]["Outcome"];
+            reason: string | null;
+            started_by: string | null;
+        };
+        /** ScheduleChange */
+        ScheduleChange: {
+            /** @description Values by input name, the same at every run */
+            inputs?: {
+                [key: string]: unknown;
+            };
+            is_enabled?: boolean;
+            misfire?: components["schemas"]["Misfire"];
+            /** @description What people call it */
+            name?: string;
+            overlap?: components["schemas"]["Overlap"];
+            timing?: components["schemas"]["Cron"] | components["schemas"]["Every"];
+        };
+        /** Schedules */
+        Schedules: {
+            items: components["schemas"]["ScheduleView"][];
+            next_cursor: string | null;
+        };
+        /** ScheduleView */
+        ScheduleView: {
+            /** Format: date-time */
+            created_at: string;
+            created_by: string | null;
+            /** Format: uuid */
+            id: string;
+            /** @description Values by input name, the same at every run */
+            inputs: {
+                [key: string]: unknown;
+            };
+            is_enabled: boolean;
+            last_run: components["schemas"]["LastRunView"] | null;
+            misfire: components["schemas"]["Misfire"];
+            name: string;
+            next_at: string | null;
+            overlap: components["schemas"]["Overlap"];
+            queued_for: string | null;
+            stopped_because: string | null;
+            timing: components["schemas"]["Cron"] | components["schemas"]["Every"];
+            /** Format: date-time */
+            updated_at: string;
+            /** @description The timing as a person would say it */
+            words: string;
+            /** Format: uuid */
+            workflow_id: string;
+            workflow_name: string;
         };
         /** Sessions */
         Sessions: {
@@ -1188,6 +1436,7 @@ export interface components {
         };
         /** StepSpec */
         StepSpec: {
+            branches?: components["schemas"]["Branches"] | null;
             category: string;
             /** @default [] */
             examples?: unknown[];
@@ -1250,6 +1499,11 @@ export interface components {
             free_bytes: number;
             total_bytes: number;
             used_bytes: number;
+        };
+        /** Times */
+        Times: {
+            times: string[];
+            words: string;
         };
         /** UploadView */
         UploadView: {
@@ -2487,6 +2741,273 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MemberView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSchedules: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string | null;
+                /** @description How many at most */
+                limit?: number;
+                /** @description Only schedules of this workflow */
+                workflow_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedules"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat under the same key happens once */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSchedule"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listScheduleRuns: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string | null;
+                /** @description How many at most */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Runs"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Preview"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Times"];
                 };
             };
             /** @description A problem, with a sentence to act on */
