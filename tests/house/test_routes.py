@@ -199,6 +199,7 @@ async def furnish(owner: Person) -> dict[str, str]:
         "workflow_id": workflow["id"],
         "schedule_id": schedule["id"],
         "number": "1",
+        "other": "1",
         "asset_id": asset["id"],
         "upload_id": upload["id"],
         "session_id": session["id"],

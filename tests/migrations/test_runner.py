@@ -74,3 +74,30 @@ def test_two_boots_at_once_migrate_once(empty_database: str) -> None:
         boot.join()
     assert failures == []
     assert runner.current(empty_database) == runner.head()
+
+
+def test_workflows_of_before_drafts_go_on_running_their_newest_version(empty_database: str) -> None:
+    runner.upgrade(empty_database)
+    runner.downgrade(empty_database, "0010_schedules")
+    organization, workflow = new_id(), new_id()
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("SET studio.system = 'on'")
+        connection.execute(
+            "INSERT INTO organizations (id, name, slug) VALUES (%s, 'Test', 'test')", (organization,)
+        )
+        connection.execute(
+            "INSERT INTO workflows (id, organization_id, name, latest_version) VALUES (%s, %s, 'W', 2)",
+            (workflow, organization),
+        )
+        for number in (1, 2):
+            connection.execute(
+                "INSERT INTO workflow_versions (id, organization_id, workflow_id, number, definition) "
+                "VALUES (%s, %s, %s, %s, '{}')",
+                (new_id(), organization, workflow, number),
+            )
+    runner.upgrade(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("SET studio.system = 'on'")
+        assert connection.execute("SELECT published_version FROM workflows").fetchall() == [(2,)]
+        published = connection.execute("SELECT number FROM publications ORDER BY number").fetchall()
+        assert published == [(1,), (2,)]

@@ -133,10 +133,10 @@ _OF_STATUS: Final = "AND i.status = ANY(%(statuses)s)"
 
 
 async def find_version(tx: Transaction, workflow_id: UUID, number: int | None) -> VersionId | None:
-    """A version of a workflow that is not deleted, the latest without a number."""
+    """A version of a workflow that is not deleted, the published one without a number."""
     found: VersionId | None = await tx.fetch_value(
         "SELECT v.id FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id "
-        "AND v.number = coalesce(%(number)s::integer, w.latest_version) "
+        "AND v.number = coalesce(%(number)s::integer, w.published_version) "
         "WHERE w.id = %(workflow)s AND w.deleted_at IS NULL",
         {"workflow": workflow_id, "number": number},
     )

@@ -18,7 +18,7 @@ class NewInstance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     workflow_id: UUID
     inputs: Annotated[dict[str, Any], Meta(description="Values by input name")] = {}
-    version: Annotated[int | None, Meta(description="Which version; the latest when left out")] = None
+    version: Annotated[int | None, Meta(description="Which version; the published one when left out")] = None
     priority: Annotated[int, Meta(ge=-100, le=100, description="More is sooner")] = 0
 
 

@@ -1,4 +1,8 @@
-"""Workflows and their versions as rows. A version never changes; a workflow points at its latest."""
+"""Workflows, their versions and what was published when, as rows.
+
+A version never changes. A workflow points at its newest version and at the published one, which is what runs;
+they differ while somebody works on a draft, or after an older version was published again.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -19,19 +23,34 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     description: str
     latest_version: int
+    published_version: int
     is_sample: bool
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def has_draft(self) -> bool:
+        """Whether the newest version is newer than the one that runs."""
+        return self.latest_version > self.published_version
+
+
+class Publication(msgspec.Struct, frozen=True, kw_only=True):
+    """When a version began to run, by whom and with which words."""
+
+    note: str
+    created_by: UserId | None
+    created_at: datetime
+
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """One numbered document of a workflow."""
+    """One numbered document of a workflow; `publication` is its latest, None for one that never ran."""
 
     id: VersionId
     number: int
     note: str
     created_by: UserId | None
     created_at: datetime
+    publication: Publication | None
 
 
 class VersionWithDefinition(Version, frozen=True, kw_only=True):
@@ -40,8 +59,13 @@ class VersionWithDefinition(Version, frozen=True, kw_only=True):
     definition: dict[str, Any]
 
 
-_WORKFLOW = "id, name, description, latest_version, is_sample, created_at, updated_at"
-_VERSION = "id, number, note, created_by, created_at"
+_WORKFLOW = "id, name, description, latest_version, published_version, is_sample, created_at, updated_at"
+_VERSION = """
+    v.id, v.number, v.note, v.created_by, v.created_at,
+    (SELECT json_build_object('note', p.note, 'created_by', p.created_by, 'created_at', p.created_at)
+       FROM publications p WHERE p.workflow_id = v.workflow_id AND p.number = v.number
+      ORDER BY p.id DESC LIMIT 1) AS publication
+"""
 
 
 async def list_workflows(tx: Transaction, page: Page) -> list[Workflow]:
@@ -94,14 +118,13 @@ async def add_version(
     *,
     note: str,
     created_by: UUID | None,
-) -> VersionWithDefinition:
-    """Write the next version and point the workflow at it; the caller holds the workflow's row."""
-    row = await tx.fetch_one(
-        "INSERT INTO workflow_versions "  # noqa: S608  a constant column list
+) -> None:
+    """Write the newest version; the caller holds the workflow's row."""
+    await tx.execute(
+        "INSERT INTO workflow_versions "
         "(id, organization_id, workflow_id, number, definition, note, created_by) "
         "VALUES (%(id)s, %(organization_id)s, %(workflow_id)s, %(number)s, %(definition)s, %(note)s, "
-        "%(created_by)s) "
-        f"RETURNING {_VERSION}, definition",
+        "%(created_by)s)",
         {
             "id": new_id(),
             "organization_id": tx.organization_id,
@@ -116,15 +139,36 @@ async def add_version(
         "UPDATE workflows SET latest_version = %(number)s, updated_at = now() WHERE id = %(id)s",
         {"id": workflow_id, "number": number},
     )
-    return msgspec.convert(row, VersionWithDefinition)
+
+
+async def publish(
+    tx: Transaction, workflow_id: UUID, number: int, *, note: str, created_by: UUID | None
+) -> None:
+    """From now on this version runs; the caller holds the workflow's row."""
+    await tx.execute(
+        "INSERT INTO publications (id, organization_id, workflow_id, number, note, created_by) "
+        "VALUES (%(id)s, %(organization_id)s, %(workflow_id)s, %(number)s, %(note)s, %(created_by)s)",
+        {
+            "id": new_id(),
+            "organization_id": tx.organization_id,
+            "workflow_id": workflow_id,
+            "number": number,
+            "note": note,
+            "created_by": created_by,
+        },
+    )
+    await tx.execute(
+        "UPDATE workflows SET published_version = %(number)s, updated_at = now() WHERE id = %(id)s",
+        {"id": workflow_id, "number": number},
+    )
 
 
 async def find_version(tx: Transaction, workflow_id: UUID, number: int) -> VersionWithDefinition | None:
     """One version with its document."""
     row = await tx.fetch_one(
-        f"SELECT {_VERSION}, definition FROM workflow_versions "  # noqa: S608  a constant column list
-        "WHERE workflow_id = %(workflow_id)s AND organization_id = %(organization_id)s "
-        "AND number = %(number)s",
+        f"SELECT {_VERSION}, v.definition FROM workflow_versions v "  # noqa: S608  a constant column list
+        "WHERE v.workflow_id = %(workflow_id)s AND v.organization_id = %(organization_id)s "
+        "AND v.number = %(number)s",
         {"workflow_id": workflow_id, "organization_id": tx.organization_id, "number": number},
     )
     return None if row is None else msgspec.convert(row, VersionWithDefinition)
@@ -133,9 +177,9 @@ async def find_version(tx: Transaction, workflow_id: UUID, number: int) -> Versi
 async def list_versions(tx: Transaction, workflow_id: UUID, page: Page) -> list[Version]:
     """One page of versions and one row more, newest first."""
     rows = await tx.fetch_all(
-        f"SELECT {_VERSION} FROM workflow_versions "  # noqa: S608  a constant column list
-        "WHERE workflow_id = %(workflow_id)s AND organization_id = %(organization_id)s "
-        "AND id < %(before)s ORDER BY id DESC LIMIT %(rows)s",
+        f"SELECT {_VERSION} FROM workflow_versions v "  # noqa: S608  a constant column list
+        "WHERE v.workflow_id = %(workflow_id)s AND v.organization_id = %(organization_id)s "
+        "AND v.id < %(before)s ORDER BY v.id DESC LIMIT %(rows)s",
         {"workflow_id": workflow_id, "organization_id": tx.organization_id, **page.params},
     )
     return [msgspec.convert(row, Version) for row in rows]

@@ -1,4 +1,4 @@
-"""Workflows over HTTP: list, make, read, rename, delete, new versions, and a look at a document."""
+"""Workflows over HTTP: list, make, read, rename, delete, their versions, and a look at a document."""
 
 from uuid import UUID
 
@@ -6,6 +6,7 @@ from litestar import Controller, delete, get, patch, post, put
 
 from app.flow.catalog import Catalog
 from app.flow.check import check
+from app.flow.difference import Difference, difference
 from app.resources.accounts.guards import requires
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
@@ -15,6 +16,8 @@ from app.resources.workflows import model, service
 from app.resources.workflows.schemas import (
     NewDefinition,
     NewWorkflow,
+    Publish,
+    Restore,
     Validate,
     Validation,
     Versions,
@@ -73,7 +76,7 @@ class WorkflowController(Controller):
 
     @get("/{workflow_id:uuid}", operation_id="getWorkflow", guards=[requires(Role.viewer)])
     async def read(self, principal: Principal, database: Database, workflow_id: UUID) -> WorkflowView:
-        """A workflow with its latest document."""
+        """A workflow with the document that runs."""
         async with database.transaction(principal.scope) as tx:
             return await service.get(tx, workflow_id)
 
@@ -100,7 +103,10 @@ class WorkflowController(Controller):
         workflow_id: UUID,
         data: NewDefinition,
     ) -> WorkflowView:
-        """Save the next version. Instances under way keep the version they were started with."""
+        """Save the next version, which runs from now on unless it is to stay a draft.
+
+        Instances under way keep the version they were started with.
+        """
         async with database.transaction(principal.scope) as tx:
             return await service.define(tx, catalog, workflow_id, data, created_by=principal.user_id)
 
@@ -131,4 +137,60 @@ class WorkflowController(Controller):
     ) -> VersionView:
         """One version with its document."""
         async with database.transaction(principal.scope) as tx:
-            return VersionView.whole(await service.get_version(tx, workflow_id, number))
+            return VersionView.of(await service.get_version(tx, workflow_id, number))
+
+    @post(
+        "/{workflow_id:uuid}/versions/{number:int}/publish",
+        operation_id="publishVersion",
+        status_code=200,
+        guards=[requires(Role.editor)],
+    )
+    async def publish(
+        self,
+        *,
+        principal: Principal,
+        database: Database,
+        catalog: Catalog,
+        workflow_id: UUID,
+        number: int,
+        data: Publish | None = None,
+    ) -> WorkflowView:
+        """Let this version run from now on: a draft, or an older one again."""
+        wish = data or Publish()
+        async with database.transaction(principal.scope) as tx:
+            return await service.publish(tx, catalog, workflow_id, number, wish, created_by=principal.user_id)
+
+    @post(
+        "/{workflow_id:uuid}/versions/{number:int}/restore",
+        operation_id="restoreVersion",
+        status_code=200,
+        guards=[requires(Role.editor)],
+    )
+    async def restore(
+        self,
+        *,
+        principal: Principal,
+        database: Database,
+        catalog: Catalog,
+        workflow_id: UUID,
+        number: int,
+        data: Restore | None = None,
+    ) -> WorkflowView:
+        """Write this version's document once more, as the newest version. It becomes a draft."""
+        wish = data or Restore()
+        async with database.transaction(principal.scope) as tx:
+            return await service.restore(tx, catalog, workflow_id, number, wish, created_by=principal.user_id)
+
+    @get(
+        "/{workflow_id:uuid}/versions/{number:int}/diff/{other:int}",
+        operation_id="compareVersions",
+        guards=[requires(Role.viewer)],
+    )
+    async def compare(
+        self, principal: Principal, database: Database, workflow_id: UUID, number: int, other: int
+    ) -> Difference:
+        """What changed from one version to another, field by field."""
+        async with database.transaction(principal.scope) as tx:
+            before = await service.get_version(tx, workflow_id, number)
+            after = await service.get_version(tx, workflow_id, other)
+        return difference(before.definition, after.definition)

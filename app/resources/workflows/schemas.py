@@ -1,7 +1,7 @@
 """What travels in and out of the workflow calls."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 import msgspec
@@ -37,6 +37,20 @@ class NewDefinition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     definition: Definition
     note: Note = ""
     base_version: int | None = None
+    publish: Annotated[bool, Meta(description="It runs from now on; false keeps it a draft")] = True
+
+
+class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Words that go with the publishing; the version has its own."""
+
+    note: Note = ""
+
+
+class Restore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An old document as the newest version; without a note it says where it is from."""
+
+    note: Note = ""
+    publish: Annotated[bool, Meta(description="It runs from now on; false makes it a draft")] = False
 
 
 class Validate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,48 +66,44 @@ class Validation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkflowSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A workflow in a list."""
+    """A workflow in a list. `version` is the one that runs, `draft_version` a newer one that does not yet."""
 
     id: UUID
     name: str
     description: str
     version: int
+    draft_version: int | None
     is_sample: bool
     created_at: datetime
     updated_at: datetime
 
     @classmethod
     def of(cls, workflow: Workflow) -> "WorkflowSummary":
-        return cls(
-            id=workflow.id,
-            name=workflow.name,
-            description=workflow.description,
-            version=workflow.latest_version,
-            is_sample=workflow.is_sample,
-            created_at=workflow.created_at,
-            updated_at=workflow.updated_at,
-        )
+        return cls(**_facts(workflow))
 
 
 class WorkflowView(WorkflowSummary, frozen=True, kw_only=True):
-    """A workflow with the document of its latest version."""
+    """A workflow with the document that runs; a draft's is read as that version."""
 
     version_id: UUID
     definition: Definition
 
     @classmethod
     def whole(cls, workflow: Workflow, version: VersionWithDefinition) -> "WorkflowView":
-        return cls(
-            id=workflow.id,
-            name=workflow.name,
-            description=workflow.description,
-            version=version.number,
-            is_sample=workflow.is_sample,
-            created_at=workflow.created_at,
-            updated_at=workflow.updated_at,
-            version_id=version.id,
-            definition=version.definition,
-        )
+        return cls(**_facts(workflow), version_id=version.id, definition=version.definition)
+
+
+def _facts(workflow: Workflow) -> dict[str, Any]:
+    return {
+        "id": workflow.id,
+        "name": workflow.name,
+        "description": workflow.description,
+        "version": workflow.published_version,
+        "draft_version": workflow.latest_version if workflow.has_draft else None,
+        "is_sample": workflow.is_sample,
+        "created_at": workflow.created_at,
+        "updated_at": workflow.updated_at,
+    }
 
 
 class Workflows(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,41 +113,33 @@ class Workflows(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
+class PublicationView(msgspec.Struct, frozen=True, kw_only=True):
+    """When a version last began to run, by whom and with which words."""
+
+    note: str
+    created_by: UUID | None
+    created_at: datetime
+
+
 class VersionSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A version in a list."""
+    """A version in a list; `publication` is null for one that never ran."""
 
     id: UUID
     number: int
     note: str
     created_by: UUID | None
     created_at: datetime
+    publication: PublicationView | None
 
     @classmethod
-    def of(cls, version: Version) -> "VersionSummary":
-        return cls(
-            id=version.id,
-            number=version.number,
-            note=version.note,
-            created_by=version.created_by,
-            created_at=version.created_at,
-        )
+    def of(cls, version: Version) -> Self:
+        return msgspec.convert(version, cls, from_attributes=True)
 
 
 class VersionView(VersionSummary, frozen=True, kw_only=True):
     """A version with its document."""
 
     definition: Definition
-
-    @classmethod
-    def whole(cls, version: VersionWithDefinition) -> "VersionView":
-        return cls(
-            id=version.id,
-            number=version.number,
-            note=version.note,
-            created_by=version.created_by,
-            created_at=version.created_at,
-            definition=version.definition,
-        )
 
 
 class Versions(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,14 +1,22 @@
-"""Saving workflows: a document is checked whole before anything is written."""
+"""Saving workflows and saying which version runs. A document is checked whole before anything is written."""
 
 from typing import Any
 from uuid import UUID
 
 from app.flow.catalog import Catalog
 from app.flow.check import check
+from app.kit.codec import encode
 from app.kit.errors import Complaint, Conflict, Invalid, NotFound
 from app.resources.workflows import model
 from app.resources.workflows.model import VersionWithDefinition, Workflow
-from app.resources.workflows.schemas import NewDefinition, NewWorkflow, WorkflowChange, WorkflowView
+from app.resources.workflows.schemas import (
+    NewDefinition,
+    NewWorkflow,
+    Publish,
+    Restore,
+    WorkflowChange,
+    WorkflowView,
+)
 from app.store.database import Transaction
 
 
@@ -32,14 +40,12 @@ class NamelessWorkflow(Invalid):
     """A workflow needs a name of 1 to 200 letters."""
 
 
-def refuse_mistakes(definition: Any, catalog: Catalog) -> None:
+def refuse_mistakes(definition: Any, catalog: Catalog, outcome: str = "nothing was saved") -> None:
     """Raises DefinitionInvalid with every complaint."""
     complaints = check(definition, catalog)
     if complaints:
         count = "a mistake" if len(complaints) == 1 else f"{len(complaints)} mistakes"
-        raise DefinitionInvalid(
-            f"The workflow document has {count}; nothing was saved.", complaints=complaints
-        )
+        raise DefinitionInvalid(f"The workflow document has {count}; {outcome}.", complaints=complaints)
 
 
 async def create(
@@ -50,7 +56,7 @@ async def create(
     created_by: UUID | None,
     is_sample: bool = False,
 ) -> WorkflowView:
-    """A new workflow with version 1."""
+    """A new workflow with version 1, which runs at once."""
     refuse_mistakes(new.definition, catalog)
     name = (new.name or str(new.definition.get("name") or "")).strip()
     if not 1 <= len(name) <= 200:
@@ -58,14 +64,15 @@ async def create(
     workflow = await model.add_workflow(
         tx, name=name, description=new.description, is_sample=is_sample, created_by=created_by
     )
-    version = await model.add_version(tx, workflow.id, 1, new.definition, note="", created_by=created_by)
-    return WorkflowView.whole(workflow, version)
+    await model.add_version(tx, workflow.id, 1, new.definition, note="", created_by=created_by)
+    await model.publish(tx, workflow.id, 1, note="", created_by=created_by)
+    return await get(tx, workflow.id)
 
 
 async def get(tx: Transaction, workflow_id: UUID) -> WorkflowView:
-    """A workflow with its latest document. Raises WorkflowNotFound."""
+    """A workflow with the document that runs. Raises WorkflowNotFound."""
     workflow = await _find(tx, workflow_id)
-    return WorkflowView.whole(workflow, await get_version(tx, workflow_id, workflow.latest_version))
+    return WorkflowView.whole(workflow, await get_version(tx, workflow_id, workflow.published_version))
 
 
 async def get_version(tx: Transaction, workflow_id: UUID, number: int) -> VersionWithDefinition:
@@ -79,21 +86,61 @@ async def get_version(tx: Transaction, workflow_id: UUID, number: int) -> Versio
 async def define(
     tx: Transaction, catalog: Catalog, workflow_id: UUID, new: NewDefinition, *, created_by: UUID
 ) -> WorkflowView:
-    """Save the next version; a document equal to the latest one is saved already.
+    """Save the next version and, unless it is to be a draft, let it run from now on.
 
-    Raises DefinitionInvalid, WorkflowNotFound, WorkflowMovedOn.
+    A document equal to the newest one is saved already. Raises DefinitionInvalid, WorkflowNotFound,
+    WorkflowMovedOn.
     """
     refuse_mistakes(new.definition, catalog)
     workflow = await _find(tx, workflow_id, lock=True)
     if new.base_version is not None and new.base_version != workflow.latest_version:
         raise WorkflowMovedOn(version=workflow.latest_version)
-    latest = await get_version(tx, workflow_id, workflow.latest_version)
-    if latest.definition == new.definition:
-        return WorkflowView.whole(workflow, latest)
-    await model.add_version(
-        tx, workflow_id, workflow.latest_version + 1, new.definition, note=new.note, created_by=created_by
-    )
+    number = await _keep(tx, workflow, new.definition, note=new.note, created_by=created_by)
+    if new.publish and number != workflow.published_version:
+        await model.publish(tx, workflow_id, number, note="", created_by=created_by)
     return await get(tx, workflow_id)
+
+
+async def publish(
+    tx: Transaction, catalog: Catalog, workflow_id: UUID, number: int, wish: Publish, *, created_by: UUID
+) -> WorkflowView:
+    """Let this version run from now on; the one that runs already stays as it is.
+
+    It is checked again: the step types may have changed since it was saved. Raises WorkflowNotFound,
+    VersionNotFound, DefinitionInvalid.
+    """
+    workflow = await _find(tx, workflow_id, lock=True)
+    version = await get_version(tx, workflow_id, number)
+    if number != workflow.published_version:
+        refuse_mistakes(version.definition, catalog, "it was not published")
+        await model.publish(tx, workflow_id, number, note=wish.note, created_by=created_by)
+    return await get(tx, workflow_id)
+
+
+async def restore(
+    tx: Transaction, catalog: Catalog, workflow_id: UUID, number: int, wish: Restore, *, created_by: UUID
+) -> WorkflowView:
+    """Write an old document once more, as the newest version. Raises as `define`, and VersionNotFound."""
+    await refuse_unknown(tx, workflow_id)
+    version = await get_version(tx, workflow_id, number)
+    again = NewDefinition(
+        definition=version.definition,
+        note=wish.note or f"As in version {number}",
+        publish=wish.publish,
+    )
+    return await define(tx, catalog, workflow_id, again, created_by=created_by)
+
+
+async def _keep(
+    tx: Transaction, workflow: Workflow, definition: dict[str, Any], *, note: str, created_by: UUID
+) -> int:
+    """The number of the newest version, after this document has become it."""
+    newest = await get_version(tx, workflow.id, workflow.latest_version)
+    if encode(newest.definition) == encode(definition):
+        return newest.number
+    number = workflow.latest_version + 1
+    await model.add_version(tx, workflow.id, number, definition, note=note, created_by=created_by)
+    return number
 
 
 async def change(tx: Transaction, workflow_id: UUID, wish: WorkflowChange) -> WorkflowView:

@@ -657,7 +657,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A workflow with its latest document */
+        /** A workflow with the document that runs */
         get: operations["getWorkflow"];
         put?: never;
         post?: never;
@@ -681,7 +681,7 @@ export interface paths {
         };
         get?: never;
         /**
-         * Save the next version
+         * Save the next version, which runs from now on unless it is to stay a draft
          * @description Instances under way keep the version they were started with.
          */
         put: operations["defineWorkflow"];
@@ -720,6 +720,60 @@ export interface paths {
         get: operations["getVersion"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{workflow_id}/versions/{number}/diff/{other}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What changed from one version to another, field by field */
+        get: operations["compareVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{workflow_id}/versions/{number}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let this version run from now on: a draft, or an older one again */
+        post: operations["publishVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/{workflow_id}/versions/{number}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Write this version's document once more, as the newest version
+         * @description It becomes a draft.
+         */
+        post: operations["restoreVersion"];
         delete?: never;
         options?: never;
         head?: never;
@@ -862,6 +916,12 @@ export interface components {
         CatalogView: {
             items: components["schemas"]["StepSpec"][];
         };
+        /** Change */
+        Change: {
+            after?: unknown;
+            before?: unknown;
+            field: string;
+        };
         /** Check */
         Check: {
             detail: string;
@@ -918,6 +978,15 @@ export interface components {
             /** Format: date-time */
             started_at: string;
             version: string;
+        };
+        /** Difference */
+        Difference: {
+            document: components["schemas"]["Change"][];
+            inputs: components["schemas"]["Part"][];
+            moved: string[];
+            nodes: components["schemas"]["Part"][];
+            outputs: components["schemas"]["Change"][];
+            reordered: string[];
         };
         /**
          * ErrorClass
@@ -993,6 +1062,12 @@ export interface components {
             /** Format: uuid */
             step_id: string;
         };
+        /**
+         * How
+         * @description What became of a part.
+         * @enum {string}
+         */
+        How: "added" | "removed" | "changed";
         /** InstanceError */
         InstanceError: {
             class: string;
@@ -1174,6 +1249,11 @@ export interface components {
              * @default
              */
             note?: string;
+            /**
+             * @description It runs from now on; false keeps it a draft
+             * @default true
+             */
+            publish?: boolean;
         };
         /** NewInstance */
         NewInstance: {
@@ -1186,7 +1266,7 @@ export interface components {
              * @default 0
              */
             priority?: number;
-            /** @description Which version; the latest when left out */
+            /** @description Which version; the published one when left out */
             version?: number | null;
             /** Format: uuid */
             workflow_id: string;
@@ -1252,6 +1332,12 @@ export interface components {
          * @enum {string}
          */
         Overlap: "allow" | "skip" | "queue";
+        /** Part */
+        Part: {
+            changes: components["schemas"]["Change"][];
+            how: components["schemas"]["How"];
+            id: string;
+        };
         /** PasswordChange */
         PasswordChange: {
             current: string;
@@ -1294,6 +1380,21 @@ export interface components {
             title: string;
             type: string;
         };
+        /** PublicationView */
+        PublicationView: {
+            /** Format: date-time */
+            created_at: string;
+            created_by: string | null;
+            note: string;
+        };
+        /** Publish */
+        Publish: {
+            /**
+             * @description What changed, in a line
+             * @default
+             */
+            note?: string;
+        };
         /** RedisFacts */
         RedisFacts: {
             clients: number;
@@ -1308,6 +1409,19 @@ export interface components {
             facts: components["schemas"]["RedisFacts"] | null;
             /** @enum {string} */
             status: "healthy" | "degraded" | "unhealthy";
+        };
+        /** Restore */
+        Restore: {
+            /**
+             * @description What changed, in a line
+             * @default
+             */
+            note?: string;
+            /**
+             * @description It runs from now on; false makes it a draft
+             * @default false
+             */
+            publish?: boolean;
         };
         /**
          * Role
@@ -1545,6 +1659,7 @@ export interface components {
             id: string;
             note: string;
             number: number;
+            publication: components["schemas"]["PublicationView"] | null;
         };
         /** VersionView */
         VersionView: {
@@ -1559,6 +1674,7 @@ export interface components {
             id: string;
             note: string;
             number: number;
+            publication: components["schemas"]["PublicationView"] | null;
         };
         /** WorkerFacts */
         WorkerFacts: {
@@ -1622,6 +1738,7 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             description: string;
+            draft_version: number | null;
             /** Format: uuid */
             id: string;
             is_sample: boolean;
@@ -1639,6 +1756,7 @@ export interface components {
                 [key: string]: unknown;
             };
             description: string;
+            draft_version: number | null;
             /** Format: uuid */
             id: string;
             is_sample: boolean;
@@ -3367,6 +3485,111 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VersionView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compareVersions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+                other: number;
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Difference"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publishVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Publish"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restoreVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Restore"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowView"];
                 };
             };
             /** @description A problem, with a sentence to act on */

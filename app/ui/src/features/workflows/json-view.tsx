@@ -1,25 +1,39 @@
-/** The definition of a workflow as text; saving makes a new version. */
+/** The newest definition of a workflow as text; saving makes a new version. */
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { toast } from "sonner";
 
 import { ProblemNote } from "@/components/problem-note";
 import { Button } from "@/components/ui/button";
+import { Skeleton } from "@/components/ui/skeleton";
 import { useMay } from "@/lib/me";
 import { asProblem } from "@/lib/problem";
-import type { Workflow } from "@/lib/types";
+import type { Definition, Workflow } from "@/lib/types";
 
-import { useSaveDefinition } from "./api";
+import { useSaveDefinition, versionQuery } from "./api";
 import { DefinitionEditor, parseDefinition } from "./definition-editor";
 import { t } from "./messages";
 
 const written = (definition: unknown): string => JSON.stringify(definition, null, 2);
 
+/** A draft is what people go on with; without one it is what runs. */
 export function JsonView({ workflow }: { workflow: Workflow }) {
+  const newest = workflow.draft_version ?? workflow.version;
+  const draft = useQuery({ ...versionQuery(workflow.id, newest), enabled: workflow.draft_version !== null });
+  if (workflow.draft_version === null) {
+    return <Text workflow={workflow} number={newest} definition={workflow.definition} />;
+  }
+  if (draft.error) return <ProblemNote error={draft.error} />;
+  if (draft.data === undefined) return <Skeleton className="h-[32rem] rounded-xl" />;
+  return <Text workflow={workflow} number={newest} definition={draft.data.definition} />;
+}
+
+function Text({ workflow, number, definition }: { workflow: Workflow; number: number; definition: Definition }) {
   const mayEdit = useMay("editor");
   const save = useSaveDefinition(workflow.id);
-  const original = written(workflow.definition);
+  const original = written(definition);
   const [draft, setDraft] = useState<string | null>(null);
-  const [base, setBase] = useState(workflow.version);
+  const [base, setBase] = useState(number);
   const text = draft ?? original;
   const isChanged = draft !== null && draft !== original;
 
@@ -37,8 +51,9 @@ export function JsonView({ workflow }: { workflow: Workflow }) {
       {
         onSuccess: (saved) => {
           setDraft(null);
-          setBase(saved.version);
-          toast.success(t("workflows.saved", { number: saved.version }));
+          const kept = saved.draft_version ?? saved.version;
+          setBase(kept);
+          toast.success(t("workflows.saved", { number: kept }));
         },
       },
     );
@@ -57,7 +72,7 @@ export function JsonView({ workflow }: { workflow: Workflow }) {
         </Button>
         {isChanged ? <Button onClick={() => change(original)}>{t("workflows.revert")}</Button> : null}
         <span className="ml-auto text-[13px] text-soft">
-          {isChanged ? t("workflows.unsaved") : t("workflows.version", { number: workflow.version })}
+          {isChanged ? t("workflows.unsaved") : t("workflows.version", { number })}
         </span>
       </div>
     </div>
