@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from app.migrations.tools import see_every_row
+
 revision = "0007_waits"
 down_revision = "0006_workers"
 branch_labels = None
@@ -18,6 +20,7 @@ def upgrade() -> None:
             ADD COLUMN wait jsonb
         """
     )
+    see_every_row()
     op.execute("UPDATE steps SET wait_kind = 'time' WHERE status = 'waiting'")
     op.execute("COMMENT ON COLUMN steps.led_here IS 'How many of its settled dependencies led to it.'")
     op.execute("COMMENT ON COLUMN steps.wait_kind IS 'Who brings a waiting step on; null: never waited.'")
