@@ -5,7 +5,7 @@ Built from a definition and the catalog; finds the variable at the head of a pat
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -32,6 +32,13 @@ class Variable(msgspec.Struct, frozen=True):
     def node(self) -> str | None:
         """The node whose output this is."""
         return self.keys[1] if self.keys[0] == "steps" else None
+
+
+class Vocabulary(Protocol):
+    """What gives the names of an expression their meaning."""
+
+    def resolve(self, path: Path) -> tuple[Variable, tuple[str | int, ...]]:
+        """The variable at the head of a path, and what is asked of it. Raises Fault."""
 
 
 class Inside(msgspec.Struct, frozen=True, kw_only=True):

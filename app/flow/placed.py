@@ -4,12 +4,12 @@ A plain path (`{{ steps.a.outputs.b }}`) is looked up without the expression lib
 keeps what it finds as it is, and costs no copy of a list of ten thousand files.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from app.flow.expressions import Compiled, Environment, Fault, to_cel
 from app.flow.messages import ErrorClass
-from app.flow.names import Names, Variable, look_up, walk
+from app.flow.names import Variable, Vocabulary, look_up, walk
 from app.flow.scanner import ROOTS, Path, loops_of, paths_of, tokens_of
 from app.flow.wording import count, say_value, suggestion
 from app.kit.errors import Complaint
@@ -40,18 +40,22 @@ class Expression:
     """One `{{ … }}` and where it stands. `type` is known once it has been settled."""
 
     __slots__ = (
-        *("_compiled", "_offset", "_paths", "_tail", "_tokens", "_variables", "column", "field"),
+        *("_compiled", "_offset", "_paths", "_roots", "_tail", "_tokens", "_variables", "column", "field"),
         *("is_path", "mentions_null", "node", "reads", "text", "type"),
     )
 
-    def __init__(self, text: str, node: str | None, field: str, offset: int) -> None:
+    def __init__(
+        self, text: str, node: str | None, field: str, offset: int, roots: Collection[str] = ROOTS
+    ) -> None:
+        """`roots`: the names that paths may begin with here."""
         self.text = text
         self.node = node
         self.field = field
         self.type = "json"
         self._offset = offset  # characters of the field's text before this one
+        self._roots = roots
         self._tokens = tokens_of(text)
-        self._paths = tuple(paths_of(self._tokens))
+        self._paths = tuple(paths_of(self._tokens, roots))
         self._variables: tuple[Variable, ...] = ()
         self._tail: tuple[str | int, ...] = ()
         self._compiled: Compiled | None = None
@@ -67,14 +71,14 @@ class Expression:
             str(path.parts[1]) for path in self._paths if path.root == "steps" and len(path.parts) > 1
         )
 
-    def resolve(self, names: Names, complain: Complain) -> bool:
+    def resolve(self, names: Vocabulary, complain: Complain) -> bool:
         """Find every name. Complains about each that is not there; says whether all are."""
         if not self._tokens:
             complain(self.field, self.column, "There is nothing between “{{” and “}}”.")
             return False
         clean = True
         variables: dict[str, Variable] = {}
-        shadowing = [loop for loop in loops_of(self._tokens) if loop.variable in ROOTS]
+        shadowing = [loop for loop in loops_of(self._tokens) if loop.variable in self._roots]
         for path in self._paths:
             if any(loop.variable == path.root for loop in shadowing):
                 continue

@@ -5,7 +5,7 @@ and the plain paths that need no library at all.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 import msgspec
@@ -124,10 +124,10 @@ def tokens_of(text: str) -> list[Token]:
     return words
 
 
-def paths_of(tokens: list[Token]) -> Iterator[Path]:
+def paths_of(tokens: list[Token], roots: Collection[str] = ROOTS) -> Iterator[Path]:
     """Every chain that begins with one of the names Studio gives."""
     for index, token in enumerate(tokens):
-        if token.kind == "name" and token.text in ROOTS and not _is_selected(tokens, index):
+        if token.kind == "name" and token.text in roots and not _is_selected(tokens, index):
             yield _path_at(tokens, index)
 
 

@@ -4,7 +4,7 @@ A value that is one expression keeps its type; expressions inside other text are
 objects are walked.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from app.flow.complaints import Enough
 from app.flow.expressions import MAX_RESULT_CHARACTERS, TOO_LARGE
 from app.flow.placed import Complain, Expression, ExpressionFailed, Scope
-from app.flow.scanner import Piece, Unclosed, split
+from app.flow.scanner import ROOTS, Piece, Unclosed, split
 from app.flow.wording import number
 from app.kit.codec import encode_text
 
@@ -93,7 +93,9 @@ Template = Constant | Whole | Joined | Items | Members
 class Builder:
     """Finds the templates in the values of one document, up to the bounds of a document."""
 
-    def __init__(self) -> None:
+    def __init__(self, roots: Collection[str] = ROOTS) -> None:
+        """`roots`: the names its expressions may begin with."""
+        self._roots = roots
         self._expressions = 0
         self._characters = 0
 
@@ -146,7 +148,7 @@ class Builder:
             )
             complain(field, None, message)
             raise Enough
-        return Expression(piece.text, node, field, piece.start)
+        return Expression(piece.text, node, field, piece.start, self._roots)
 
 
 def expressions_in(template: Template) -> Iterator[Expression]:
