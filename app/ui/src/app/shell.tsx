@@ -66,7 +66,10 @@ function BottomBar() {
         <Link
           key={to}
           to={to}
-          className={cn(LINK, "h-14 min-w-18 flex-1 flex-col justify-center gap-0.5 rounded-none text-[11px] font-medium")}
+          className={cn(
+            LINK,
+            "h-14 min-w-18 flex-1 flex-col justify-center gap-0.5 rounded-none text-[11px] font-medium",
+          )}
         >
           <Icon className="size-5" aria-hidden /> {name()}
         </Link>
