@@ -174,7 +174,7 @@ class Declaration(Generic[I, O]):
     lane: ClassVar[Lane]
     title: ClassVar[str]
     summary: ClassVar[str]
-    category: ClassVar[str]  # palette group: Flow, Web, Images, Video, AI, Debug
+    category: ClassVar[str]  # its group in the palette, the same for every kind of one family: Images
     hidden: ClassVar[bool] = False  # not offered in the palette
     timeout_s: ClassVar[float | None] = None  # default when the node names none
     branches: ClassVar[Branches | None] = None  # the ways that lead on, where not all do

@@ -14,12 +14,16 @@ import pytest
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute, WebSocketRoute
 
+from app.kit.settings import Settings
 from app.resources.accounts.guards import Guard, Hook, Public, Requires, SuperAdmin, Worker, WorkerSecret
 from app.resources.accounts.roles import Role
 from app.resources.openapi import document
 from app.resources.workflows.samples import document as sample_document
 from app.server.edge import Edge
-from tests.people import People, Person, problem
+from app.store.database import Database, Scope
+from tests.furnish import furnish
+from tests.house.tables import tables
+from tests.people import People, problem
 
 REFUSALS = {
     "not-signed-in",
@@ -141,16 +145,18 @@ async def test_each_role_may_do_what_the_guard_says_and_nothing_more(app: Edge, 
     assert not wrong, "\n".join(wrong)
 
 
-async def test_another_organization_finds_nothing_under_any_address(app: Edge, people: People) -> None:
+async def test_another_organization_finds_nothing_under_any_address(
+    app: Edge, people: People, settings: Settings
+) -> None:
     owner = await people.member(Role.owner)
     other = await people.member(Role.owner)
-    belongings = await furnish(owner)
+    belongings = await furnish(owner, settings)
     looked_at = 0
     for call in calls(app):
         if not call.parameters or not call.in_schema:
             continue
         missing = set(call.parameters) - set(belongings)
-        assert not missing, f"{call}: furnish() below does not make a thing for {missing}"
+        assert not missing, f"{call}: no furnish.py of tests/resources makes a thing for {missing}"
         path = call.path.format(**belongings)
         answer = await send(other.client, call, path)
         assert answer.status_code == 404, (
@@ -164,18 +170,41 @@ async def test_another_organization_finds_nothing_under_any_address(app: Edge, p
             assert answer.status_code == 200, f"{call} as its owner: {answer.status_code} {answer.text}"
 
 
-async def test_lists_of_another_organization_are_empty(app: Edge, people: People) -> None:
+async def test_a_list_holds_what_is_ones_own_and_nothing_of_another(
+    app: Edge, people: People, settings: Settings, database: Database
+) -> None:
     owner = await people.member(Role.owner)
     other = await people.member(Role.owner)
-    await furnish(owner)
+    belongings = set((await furnish(owner, settings)).values())
+    common = await shared_ids(database) - belongings
+    walked = 0
     for call in calls(app):
-        if call.method == "GET" and not call.parameters and isinstance(call.guard, Requires):
-            answer = await other.client.get(call.path)
-            if not answer.headers.get("content-type", "").startswith("application/json"):
-                continue
-            for item in answer.json().get("items", []) if isinstance(answer.json(), dict) else []:
-                assert str(owner.organization_id) not in str(item)
-                assert str(owner.user_id) not in str(item), f"{call} shows {item}"
+        if call.method != "GET" or call.parameters or not call.in_schema:
+            continue
+        if not isinstance(call.guard, Requires):
+            continue
+        mine, theirs = [items_of(await send(one.client, call, call.path)) for one in (owner, other)]
+        if mine is None or theirs is None:
+            continue
+        walked += 1
+        assert mine, f"{call}: no furnish.py of tests/resources makes anything that stands in this list"
+        if any(name_of(item) for item in mine):
+            leaked = {name_of(item) for item in mine} & {name_of(item) for item in theirs} - common
+            assert not leaked, f"{call} shows {leaked} to both"
+        else:
+            assert mine == theirs, f"{call} has items without an id, so it must say the same to everybody"
+    assert walked > 4
+
+
+async def shared_ids(database: Database) -> set[str]:
+    """The ids of what belongs to the box and may be shown to every organization."""
+    found: set[str] = set()
+    for table in await tables(database):
+        if not table["is_enabled"] and table["has_id"]:
+            async with database.transaction(Scope.system()) as tx:
+                rows = await tx.fetch_all(f"SELECT id::text FROM {table['name']}")  # noqa: S608  from the catalogue
+            found |= {row["id"] for row in rows}
+    return found
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/nothing", "/internal/v1/nothing"])
@@ -184,39 +213,17 @@ async def test_an_address_that_is_none_is_a_problem_and_no_page(client: httpx.As
     problem(await client.post(path), 404)
 
 
-async def furnish(owner: Person) -> dict[str, str]:
-    """One thing of each kind in the owner's organization, by the name of its path parameter."""
-    client = owner.client
-    workflow = (await client.post("/api/v1/workflows", json={"definition": instant_document()})).json()
-    asset = (await client.post("/api/v1/assets", files={"file": ("note.txt", b"kept here")})).json()
-    upload = (await client.post("/api/v1/assets/uploads", json={"name": "film.mp4", "size_bytes": 9})).json()
-    session = (await client.get("/api/v1/auth/sessions")).json()["items"][0]
-    daily = {"kind": "every", "seconds": 86_400}
-    plan = {"workflow_id": workflow["id"], "name": "Daily", "timing": daily}
-    schedule = (await client.post("/api/v1/schedules", json=plan)).json()
-    await client.post(f"/api/v1/schedules/{schedule['id']}/run")
-    belongings = {
-        "workflow_id": workflow["id"],
-        "schedule_id": schedule["id"],
-        "number": "1",
-        "other": "1",
-        "asset_id": asset["id"],
-        "upload_id": upload["id"],
-        "session_id": session["id"],
-        "user_id": str(owner.user_id),
-    }
-    started = await client.post("/api/v1/instances", json={"workflow_id": workflow["id"], "inputs": {}})
-    if started.status_code == 201:
-        instance = started.json()["id"]
-        steps = (await client.get(f"/api/v1/instances/{instance}/steps")).json()["items"]
-        belongings |= {"instance_id": instance, "step_id": steps[0]["id"]}
-    return belongings
+def items_of(answer: httpx.Response) -> list[dict[str, Any]] | None:
+    """What a list holds, None when this is no list."""
+    if not answer.headers.get("content-type", "").startswith("application/json"):
+        return None
+    said = answer.json()
+    return said.get("items") if isinstance(said, dict) else None
 
 
-def instant_document() -> dict[str, Any]:
-    """A workflow that has ended by the time its start is answered."""
-    node = {"id": "word", "type": "core.set", "with": {"value": "here"}}
-    return {"schema": 1, "name": "Instant", "nodes": [node], "outputs": {}}
+def name_of(item: dict[str, Any]) -> str | None:
+    """What tells a thing from all others."""
+    return item.get("id") or item.get("user_id")
 
 
 async def send(client: httpx.AsyncClient, call: Call, path: str) -> httpx.Response:

@@ -1,7 +1,5 @@
 """Walks every table: the database itself closes an organization's rows to others, whatever a query says."""
 
-from typing import Any
-
 import psycopg
 import pytest
 
@@ -9,31 +7,9 @@ from app.kit.ids import new_id
 from app.kit.settings import Settings
 from app.resources.accounts.roles import Role
 from app.store.database import Database, Scope
-from tests.house.test_routes import furnish
+from tests.furnish import furnish
+from tests.house.tables import tables
 from tests.people import People
-
-# Alembic's own; the application may read it and nothing else.
-NOT_OURS = {"alembic_version"}
-
-TABLES = """
-    SELECT c.relname AS name, c.relrowsecurity AS is_enabled, c.relforcerowsecurity AS is_forced,
-           obj_description(c.oid, 'pg_class') AS comment, pg_get_userbyid(c.relowner) AS owner,
-           (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid) AS policies,
-           (SELECT string_agg(pg_get_expr(p.polqual, p.polrelid) || coalesce(
-                   pg_get_expr(p.polwithcheck, p.polrelid), 'no check'), ' ')
-              FROM pg_policy p WHERE p.polrelid = c.oid) AS rules,
-           EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid
-                   AND a.attname = 'organization_id' AND NOT a.attisdropped) AS has_organization
-      FROM pg_class c
-     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
-     ORDER BY c.relname
-"""
-
-
-async def tables(database: Database) -> list[dict[str, Any]]:
-    """Every table of ours with what the catalogue says about it."""
-    async with database.transaction(Scope.nobody()) as tx:
-        return [row for row in await tx.fetch_all(TABLES) if row["name"] not in NOT_OURS]
 
 
 async def protected(database: Database) -> dict[str, str]:
@@ -94,8 +70,8 @@ async def test_no_function_of_ours_runs_with_its_owners_rights(database: Databas
         )
 
 
-async def test_without_a_scope_no_row_is_seen(database: Database, people: People) -> None:
-    await furnish(await people.member(Role.owner))
+async def test_without_a_scope_no_row_is_seen(database: Database, people: People, settings: Settings) -> None:
+    await furnish(await people.member(Role.owner), settings)
     seen_by_system = 0
     for table in await protected(database):
         count = f"SELECT count(*) FROM {table}"  # noqa: S608  a name from the catalogue
@@ -106,10 +82,12 @@ async def test_without_a_scope_no_row_is_seen(database: Database, people: People
     assert seen_by_system > 10
 
 
-async def test_an_organization_sees_its_own_rows_alone(database: Database, people: People) -> None:
+async def test_an_organization_sees_its_own_rows_alone(
+    database: Database, people: People, settings: Settings
+) -> None:
     mine, theirs = await people.member(Role.owner), await people.member(Role.owner)
-    await furnish(mine)
-    await furnish(theirs)
+    await furnish(mine, settings)
+    await furnish(theirs, settings)
     for table, column in (await protected(database)).items():
         async with database.transaction(Scope.organization(mine.organization_id)) as tx:
             others = await tx.fetch_value(
@@ -136,7 +114,7 @@ async def test_a_row_cannot_be_written_for_another_organization(database: Databa
 
 async def test_a_pooled_connection_forgets_whose_it_was(settings: Settings, people: People) -> None:
     owner = await people.member(Role.owner)
-    await furnish(owner)
+    await furnish(owner, settings)
     single = Database.open(settings, "tests-single", pool_size=1)
     count = "SELECT count(*) FROM workflows"
     pid = "SELECT pg_backend_pid()"

@@ -16,7 +16,6 @@ from app.steps.discovery import catalog, step_types
 from tests.steps.bench import Bench
 
 EVERY = sorted(step_types().items())
-CATEGORIES = ("Flow", "Web", "Images", "Video", "AI", "Debug")
 
 AnyStepType = type[Declaration[Any, Any]]
 
@@ -40,10 +39,17 @@ def test_a_step_type_is_declared_completely(kind: str, step_type: AnyStepType) -
     assert issubclass(step_type, InlineStepType) or issubclass(step_type, StepType)
     assert step_type.title
     assert step_type.summary.endswith(".")
-    assert step_type.category in CATEGORIES
+    assert re.fullmatch(r"[A-Z][A-Za-z ]*", step_type.category)
     assert inspect.getdoc(step_type)
     assert inspect.getdoc(inspect.getmodule(step_type))
     assert step_type.examples, "an example is the shortest documentation"
+
+
+def test_kinds_of_one_family_stand_together_in_the_palette() -> None:
+    families: dict[str, set[str]] = {}
+    for kind, step_type in EVERY:
+        families.setdefault(kind.partition(".")[0], set()).add(step_type.category)
+    assert {family: groups for family, groups in families.items() if len(groups) > 1} == {}
 
 
 @pytest.mark.parametrize(("kind", "step_type"), EVERY)
