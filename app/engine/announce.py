@@ -49,6 +49,7 @@ def announce(
     messages += also or []
     if messages:
         tx.after_commit(partial(parts.bus.publish_all, messages))
+    _lead_on(parts, tx, board)
 
 
 def event_messages(instance_id: UUID, organization_id: UUID, events: Sequence[Event]) -> Messages:
@@ -62,6 +63,16 @@ def event_messages(instance_id: UUID, organization_id: UUID, events: Sequence[Ev
     if own:
         messages.append((organization_channel(organization_id), encode(own)))
     return messages
+
+
+def _lead_on(parts: Parts, tx: Transaction, board: Board) -> None:
+    """Let the moves of other instances follow that this one leads to."""
+    for step_id in board.calls:
+        tx.after_commit(partial(parts.sequels.begin_child, parts, step_id))
+    if board.has_to_tell:
+        tx.after_commit(partial(parts.sequels.tell_parent, parts, board.instance.id))
+    if board.closed_early:
+        tx.after_commit(partial(parts.sequels.end_children, parts, board.instance.id))
 
 
 def _ring(parts: Parts, tx: Transaction, board: Board, handed_over: Lane | None) -> None:

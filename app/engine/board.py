@@ -30,6 +30,7 @@ from app.flow.states import (
     is_settled,
     move,
 )
+from app.flow.waits import Round, Waiting, WaitKind
 from app.kit.clock import rfc3339
 from app.kit.codec import to_plain
 from app.kit.ids import AttemptId, InstanceId, StepId, UserId, new_id
@@ -38,6 +39,7 @@ from app.store.database import Row, Transaction
 # What one move may write, in characters. Postgres takes 256 MB of rows in one parameter, and a value that
 # each of two thousand steps hands on is one value in memory but two thousand on disk.
 MAX_WEIGHT: Final = 80_000_000
+CALL_AGAIN_S: Final = 2.0  # a round that should have begun at once and has not is begun by the sweep
 VALUES: Final = ("inputs", "outputs", "item")
 
 _BUSY = (StepStatus.queued, StepStatus.running)
@@ -54,6 +56,9 @@ class Board:
         self.events: list[Event] = []
         self.new_attempts: list[NewAttempt] = []
         self.stopped: list[AttemptId] = []  # leased by a worker that has to be told
+        self.calls: list[StepId] = []  # steps whose instance is to begin after this move
+        self.must_tell = True  # a parent waits for the end; False: it learns of it in this very move
+        self.closed_early = False  # saved: it has ended with steps still open
         self._steps: dict[StepId, StepRow] = {}
         self._by_node: dict[str, StepId] = {}
         self._by_place: dict[tuple[StepId, int], StepId] = {}
@@ -72,6 +77,11 @@ class Board:
     def has_ended(self) -> bool:
         """Whether this instance is over."""
         return is_settled(INSTANCE_MOVES, self.instance.status)
+
+    @property
+    def has_to_tell(self) -> bool:
+        """Whether this move ends an instance that a step of another one waits for."""
+        return self.must_tell and self.has_ended and self.instance.parent_step_id is not None
 
     @property
     def is_too_heavy(self) -> bool:
@@ -272,6 +282,22 @@ class Board:
             attempt for attempt in self.new_attempts if self._steps[attempt.step_id].parent_id != parent.id
         ]
 
+    def call_later(
+        self, step: StepRow, following: Round, delay_s: float, *, reason: str, **changes: Any
+    ) -> StepRow:
+        """Let a calling step wait for a round that begins now or after a delay."""
+        step = self.note(
+            step,
+            wait=Waiting(request=msgspec.to_builtins(following)),
+            wait_kind=WaitKind.child,
+            due_at=self.now + timedelta(seconds=delay_s or CALL_AGAIN_S),
+            reason=reason,
+            **changes,
+        )
+        if not delay_s:
+            self.calls.append(step.id)
+        return step
+
     def end_attempt(
         self, attempt: HeldAttempt, status: AttemptStatus, error: StepError | None = None
     ) -> None:
@@ -334,10 +360,10 @@ class Board:
         """Write everything that changed, in one statement; close what an early end left open."""
         await self._settle_status()
         instance = self.instance
-        closed_early = self.has_ended and (
+        self.closed_early = self.has_ended and (
             instance.status is not InstanceStatus.completed or instance.open_steps > 0
         )
-        if closed_early:
+        if self.closed_early:
             self.new_attempts.clear()
             self.instance = instance = replace(instance, open_steps=0, busy_steps=0)
         made = [self._steps[step] for step in self._made]
@@ -360,6 +386,7 @@ class Board:
                 "event_seq": instance.event_seq,
                 "open_steps": instance.open_steps,
                 "busy_steps": instance.busy_steps,
+                "must_tell": self.has_to_tell,
                 "started_at": instance.started_at,
                 "ended_at": instance.ended_at,
                 "cancelled_by": instance.cancelled_by,
@@ -370,7 +397,7 @@ class Board:
             attempt.rung_at is None for attempt in self.new_attempts
         ):
             await self.tx.execute(statements.NOTIFY_DUE)
-        if closed_early:
+        if self.closed_early:
             rows = await self.tx.fetch_all(statements.CLOSE, {"instance": instance.id, "now": self.now})
             self.stopped.extend(row["id"] for row in rows)
         elif self._closed:

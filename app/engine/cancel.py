@@ -14,13 +14,21 @@ async def cancel(
     parts: Parts, tx: Transaction, instance_id: InstanceId, *, by: UserId | None
 ) -> InstanceStatus:
     """End it now: what has not begun never will, what runs is told to stop and can report no more."""
-    instance = await lock_instance(tx, instance_id)
-    if instance is None:
+    status = await cancel_open(parts, tx, instance_id, by=by)
+    if status is None:
         raise InstanceNotFound
-    if instance.status is InstanceStatus.cancelled:
-        return instance.status
-    if is_settled(INSTANCE_MOVES, instance.status):
+    if status is not InstanceStatus.cancelled:
         raise InstanceAlreadyFinished
+    return status
+
+
+async def cancel_open(
+    parts: Parts, tx: Transaction, instance_id: InstanceId, *, by: UserId | None
+) -> InstanceStatus | None:
+    """The same for one that may have ended already, which then stays as it is; None when there is none."""
+    instance = await lock_instance(tx, instance_id)
+    if instance is None or is_settled(INSTANCE_MOVES, instance.status):
+        return None if instance is None else instance.status
     # Nothing of the program is needed to end it, and one that cannot be read must be possible to cancel.
     board = Board(tx, NO_PROGRAM, instance, await tx.fetch_value("SELECT clock_timestamp()"))
     board.cancel(by)

@@ -12,9 +12,9 @@ from an attempt (a claim, a heartbeat, the bells) locks nothing it would have to
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from app.engine import cancel, claim, finish, leases, report, start, sweep, waiting
+from app.engine import cancel, children, claim, finish, leases, report, start, sweep, waiting
 from app.engine.assets import AssetKeeper
-from app.engine.parts import Parts
+from app.engine.parts import Parts, Sequels
 from app.engine.programs import Programs
 from app.engine.start import Started, StartRequest
 from app.engine.sweep import Swept
@@ -52,6 +52,11 @@ class Engine:
             bells=bells,
             bus=bus,
             assets=assets,
+            sequels=Sequels(
+                begin_child=children.begin_child,
+                tell_parent=children.tell_parent,
+                end_children=children.end_children,
+            ),
         )
 
     async def definition(self, tx: Transaction, version_id: VersionId) -> Definition:
@@ -122,6 +127,10 @@ class Engine:
         `bells_are_lost`: Redis has forgotten them all, so every waiting attempt may need a new one.
         """
         return await sweep.sweep(self._parts, bells_are_lost=bells_are_lost)
+
+    async def end_orphans(self) -> int:
+        """Cancel what runs for a step that does not wait for it any more; how many. Seldom anything."""
+        return await children.end_orphans(self._parts, most=sweep.AT_ONCE)
 
     async def explain_waits(self, served: Collection[Lane]) -> int:
         """Mark instances whose queued steps no worker serves as waiting, with the reason; how many.

@@ -68,7 +68,7 @@ async def _fill(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spread |
         parent = walk.board.note(
             parent, items_started=parent.items_started + 1, items_open=parent.items_open + 1
         )
-        item = _open(walk, item, node)
+        item = await _open(walk, item, node)
         if is_settled(STEP_MOVES, item.status):
             parent = _count(walk, parent, item)
             if item.status is StepStatus.failed and not node.collects:
@@ -120,12 +120,14 @@ async def _resolve_files(walk: Walk, node: ProgramNode, items: list[StepRow]) ->
             walk.board.note(item, inputs=resolved)
 
 
-def _open(walk: Walk, item: StepRow, node: ProgramNode) -> StepRow:
+async def _open(walk: Walk, item: StepRow, node: ProgramNode) -> StepRow:
     """Let one item run. Its inputs were resolved when its row was made."""
     if item.error is not None:
         return walk.board.move_step(item, StepStatus.failed, error=item.error)
+    if node.spec.calls:
+        return walk.call(item, item.inputs or {})
     if node.lane == Lane.inline:
-        return walk.evaluate(item, item.inputs or {})
+        return walk.evaluate(item, item.inputs or {}, await walk.later(item) if node.later else None)
     return walk.queue(item, node)
 
 

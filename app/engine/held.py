@@ -61,7 +61,7 @@ async def _board(
     instance = msgspec.convert(row, InstanceRow)
     unreadable: Invalid | None = None
     try:
-        program = await parts.programs.get(tx, instance.version_id)
+        program = await parts.programs.get(tx, instance.version_id, instance.body)
     except Invalid as exc:
         program, unreadable = NO_PROGRAM, exc
     # An item's end moves its fan-out; the fan-out's successors are read when it ends, once.

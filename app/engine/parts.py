@@ -1,7 +1,8 @@
 """What every move of the engine is built from, handed over once at construction."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -15,6 +16,17 @@ from app.store.queue import Bells
 Steps = Mapping[str, type[Declaration[Any, Any]]]  # every step type of this box, by kind
 
 
+class Sequels(msgspec.Struct, frozen=True, kw_only=True):
+    """Moves of other instances that a move leads to, each a transaction of its own after the commit.
+
+    A sequel may be lost with its process: the daemon finds what it would have done.
+    """
+
+    begin_child: Callable[["Parts", UUID], Awaitable[Any]]  # of the step that calls it
+    tell_parent: Callable[["Parts", UUID], Awaitable[Any]]  # of the child that has ended
+    end_children: Callable[["Parts", UUID], Awaitable[Any]]  # of the instance that has ended
+
+
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """The engine's tools."""
 
@@ -24,3 +36,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     bells: Bells
     bus: Bus
     assets: AssetKeeper
+    sequels: Sequels

@@ -25,8 +25,11 @@ class Programs:
         self._limit = limit  # a compiled program of 40 nodes takes some hundred kB
         self._known: OrderedDict[VersionId, Program] = OrderedDict()
 
-    async def get(self, tx: Transaction, version_id: VersionId) -> Program:
-        """The program of a version. Raises VersionNotFound, Invalid (its step types have changed since)."""
+    async def get(self, tx: Transaction, version_id: VersionId, body: str = "") -> Program:
+        """The program of a version, or of the body of one of its nodes (`again`, `again/inner`).
+
+        Raises VersionNotFound, Invalid (its step types have changed since).
+        """
         program = self._known.get(version_id)
         if program is None:
             row = await tx.fetch_one(_READ, {"id": version_id})
@@ -38,4 +41,4 @@ class Programs:
                 self._known.popitem(last=False)
         else:
             self._known.move_to_end(version_id)
-        return program
+        return program.within(body)

@@ -43,6 +43,11 @@ class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
     busy_steps: int
     inputs: dict[str, Any] | None  # read at once only when small
     created_at: datetime
+    created_by: UserId | None
+    parent_id: InstanceId | None
+    parent_step_id: StepId | None
+    depth: int  # how many instances stand above it
+    body: str  # the node whose body it runs, such as `again` or `again/inner`; empty: a whole workflow
     started_at: datetime | None
     outputs: dict[str, Any] | None = None
     error: InstanceError | None = None

@@ -27,6 +27,14 @@ class StartRequest(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
 
 
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """The step that begins an instance, and what the instance has from it."""
+
+    instance: InstanceRow
+    step_id: StepId
+    body: str = ""  # the node whose body runs; empty: a whole workflow
+
+
 class Started(msgspec.Struct, frozen=True, kw_only=True):
     """The instance that began, perhaps ended already."""
 
@@ -38,7 +46,17 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
 
 async def start(parts: Parts, tx: Transaction, request: StartRequest) -> Started:
     """Write the instance and its steps, walk what is ready, arrange the bells. Raises VersionNotFound."""
-    program = await parts.programs.get(tx, request.version_id)
+    board = await begin(parts, tx, request)
+    await board.save()
+    announce.announce(parts, tx, board)
+    ended = board.instance
+    return Started(id=ended.id, number=ended.number, status=ended.status, reason=ended.reason)
+
+
+async def begin(parts: Parts, tx: Transaction, request: StartRequest, family: Family | None = None) -> Board:
+    """The board of a new instance, walked as far as it goes, not saved. Raises VersionNotFound, Invalid."""
+    body = family.body if family else ""
+    program = await parts.programs.get(tx, request.version_id, body)
     row = await tx.fetch_one(
         statements.CREATE_INSTANCE,
         {
@@ -49,6 +67,11 @@ async def start(parts: Parts, tx: Transaction, request: StartRequest) -> Started
             "priority": request.priority,
             "created_by": request.created_by,
             "total_steps": len(program.nodes),
+            "number": family.instance.number if family else None,
+            "parent": family.instance.id if family else None,
+            "parent_step": family.step_id if family else None,
+            "depth": family.instance.depth + 1 if family else 0,
+            "body": body,
         },
     )
     if row is None:
@@ -68,6 +91,11 @@ async def start(parts: Parts, tx: Transaction, request: StartRequest) -> Started
         busy_steps=0,
         inputs=request.inputs,
         created_at=row["created_at"],
+        created_by=request.created_by,
+        parent_id=family.instance.id if family else None,
+        parent_step_id=family.step_id if family else None,
+        depth=family.instance.depth + 1 if family else 0,
+        body=body,
         started_at=None,
     )
     board = Board(tx, program, instance, row["created_at"])
@@ -75,10 +103,7 @@ async def start(parts: Parts, tx: Transaction, request: StartRequest) -> Started
     for place, node_id in enumerate(program.order):
         board.make(_step(program.nodes[node_id], place))
     await Walk(parts, board).begin()
-    await board.save()
-    announce.announce(parts, tx, board)
-    ended = board.instance
-    return Started(id=ended.id, number=ended.number, status=ended.status, reason=ended.reason)
+    return board
 
 
 def _step(node: ProgramNode, place: int) -> StepRow:

@@ -25,11 +25,13 @@ _STEP_READ = """
 # an item of a fan-out over a list of 10,000 does not pay for the list.
 _INSTANCE_READ = """
     i.id, i.organization_id, o.name AS organization_name, i.workflow_id, i.version_id, i.number, i.status,
-    i.reason, i.priority, i.event_seq, i.open_steps, i.busy_steps, i.created_at, i.started_at,
+    i.reason, i.priority, i.event_seq, i.open_steps, i.busy_steps, i.created_by, i.parent_id,
+    i.parent_step_id, i.depth, i.body, i.created_at, i.started_at,
     CASE WHEN pg_column_size(i.inputs) < 8192 THEN i.inputs END AS inputs
 """
 
-# A version of another organization selects no row, so nothing is numbered or inserted.
+# A version of another organization selects no row, so nothing is numbered or inserted. What runs a node's
+# body takes the number of the instance it belongs to.
 CREATE_INSTANCE = """
 WITH chosen AS (
     SELECT v.id, v.workflow_id, v.organization_id, o.name
@@ -37,15 +39,16 @@ WITH chosen AS (
      WHERE v.id = %(version)s
 ), counted AS (
     INSERT INTO instance_counters AS c (workflow_id, organization_id, last_number)
-    SELECT workflow_id, organization_id, 1 FROM chosen
+    SELECT workflow_id, organization_id, 1 FROM chosen WHERE %(body)s = ''
         ON CONFLICT (workflow_id) DO UPDATE SET last_number = c.last_number + 1
     RETURNING last_number
 ), made AS (
     INSERT INTO instances (id, organization_id, workflow_id, version_id, number, status, inputs, source,
-                           priority, created_by, total_steps)
-    SELECT %(id)s, organization_id, workflow_id, id, last_number, 'pending', %(inputs)s::jsonb, %(source)s,
-           %(priority)s, %(created_by)s, %(total_steps)s
-      FROM chosen, counted
+                           priority, created_by, total_steps, parent_id, parent_step_id, depth, body)
+    SELECT %(id)s, organization_id, workflow_id, id,
+           coalesce((SELECT last_number FROM counted), %(number)s), 'pending', %(inputs)s::jsonb, %(source)s,
+           %(priority)s, %(created_by)s, %(total_steps)s, %(parent)s, %(parent_step)s, %(depth)s, %(body)s
+      FROM chosen
     RETURNING id, organization_id, workflow_id, version_id, number, status, priority, created_at
 )
 SELECT made.*, chosen.name AS organization_name FROM made, chosen
@@ -192,7 +195,7 @@ UPDATE instances
    SET status = %(status)s, reason = %(reason)s, outputs = coalesce(%(outputs)s::jsonb, outputs),
        error = coalesce(%(error)s::jsonb, error), event_seq = %(event_seq)s, open_steps = %(open_steps)s,
        busy_steps = %(busy_steps)s, started_at = %(started_at)s, ended_at = %(ended_at)s,
-       cancelled_by = coalesce(%(cancelled_by)s, cancelled_by),
+       is_told = is_told AND NOT %(must_tell)s, cancelled_by = coalesce(%(cancelled_by)s, cancelled_by),
        cancel_requested_at = coalesce(%(cancel_requested_at)s, cancel_requested_at)
  WHERE id = %(instance)s
 """

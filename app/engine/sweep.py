@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.engine import announce, waiting
+from app.engine import announce, children, waiting
 from app.engine.board import Board
 from app.engine.finish import failed, lost
 from app.engine.held import DEADLINE_GRACE_S, hold, hold_step
@@ -41,6 +41,7 @@ SELECT ARRAY(SELECT id FROM attempts WHERE status = 'leased' AND lease_until < n
               LIMIT %(most)s) AS overrun,
        ARRAY(SELECT id FROM steps WHERE status = 'waiting' AND due_at <= now()
               ORDER BY due_at LIMIT %(most)s) AS due,
+       ARRAY(SELECT id FROM instances WHERE NOT is_told LIMIT %(most)s) AS untold,
        least((SELECT min(due_at) FROM steps WHERE status = 'waiting' AND due_at > now()),
              (SELECT min(available_at) FROM attempts
                WHERE status = 'queued' AND rung_at IS NULL AND available_at > now())) AS next_due_at,
@@ -81,13 +82,14 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
     lost: int
     overrun: int
     woken: int
+    told: int  # parents that learned late of a child's end
     rung: int
     next_due_s: float | None
 
     @property
     def found(self) -> int:
         """How many things were due; bells are not counted."""
-        return self.lost + self.overrun + self.woken
+        return self.lost + self.overrun + self.woken + self.told
 
 
 async def sweep(parts: Parts, *, bells_are_lost: bool = False) -> Swept:
@@ -101,6 +103,7 @@ async def sweep(parts: Parts, *, bells_are_lost: bool = False) -> Swept:
         lost=await _each(seen["expired"], partial(_lose, parts)),
         overrun=await _each(seen["overrun"], partial(_end_overrun, parts)),
         woken=await _each(seen["due"], partial(_wake, parts)),
+        told=await _each(seen["untold"], partial(children.tell_parent, parts)),
         rung=rung,
         next_due_s=_seconds(seen["now"], seen["next_due_at"]),
     )
@@ -160,10 +163,13 @@ async def _wake(parts: Parts, step_id: StepId) -> bool:
             or step.due_at > board.now
         ):
             return False
-        if step.wait_kind is WaitKind.time:
-            await Walk(parts, board).complete(step, None)
-        else:
-            await waiting.expire(parts, board, step)
+        match step.wait_kind:
+            case WaitKind.time:
+                await Walk(parts, board).complete(step, None)
+            case WaitKind.child:
+                await children.due(parts, board, step)
+            case _:
+                await waiting.expire(parts, board, step)
         await _save(parts, tx, board)
     return True
 

@@ -6,6 +6,7 @@ of the instance: rows are read when the walk comes to them, outputs only when an
 """
 
 import asyncio
+from itertools import islice
 from typing import Any
 
 from app.engine import fanout, inline
@@ -18,8 +19,8 @@ from app.flow.each import Spread
 from app.flow.messages import ErrorClass, Lane, StepError
 from app.flow.program import ExpressionFailed, ProgramNode
 from app.flow.states import STEP_MOVES, InstanceStatus, StepStatus, is_settled
-from app.flow.waits import Waiting, WaitKind
-from app.steps.base import Pause, StepFailed, Stop, Wait
+from app.flow.waits import Round, Waiting, WaitKind
+from app.steps.base import Later, Pause, StepFailed, Stop, Wait
 
 _BREATH = 50  # steps opened between two turns for the rest of the process
 
@@ -150,8 +151,10 @@ class Walk:
 
     async def _run(self, step: StepRow, node: ProgramNode, inputs: dict[str, Any]) -> StepRow:
         """Let a step whose inputs are known run: here if it is inline, else by a worker."""
+        if node.spec.calls:
+            return self.call(step, inputs)
         if node.lane == Lane.inline:
-            return self.evaluate(step, inputs)
+            return self.evaluate(step, inputs, await self.later(step) if node.later else None)
         (resolved,) = await self.files.resolve(node, [inputs])
         if isinstance(resolved, StepError):
             return self.board.move_step(step, StepStatus.failed, inputs=inputs, error=resolved)
@@ -163,11 +166,28 @@ class Walk:
         changes: dict[str, Any] = {} if inputs is None else {"inputs": inputs}
         return self.board.move_step(step, StepStatus.queued, silent=step.parent_id is not None, **changes)
 
-    def evaluate(self, step: StepRow, inputs: dict[str, Any]) -> StepRow:
+    def call(self, step: StepRow, inputs: dict[str, Any]) -> StepRow:
+        """Let a step wait for the workflow it runs, which begins after this move."""
+        step = self.board.move_step(
+            step, StepStatus.waiting, inputs=inputs, wait_kind=WaitKind.child, reason="It begins."
+        )
+        return self.board.call_later(step, Round(), 0.0, reason="It begins.")
+
+    async def later(self, step: StepRow) -> Later:
+        """How a step works out what is worked out while it runs."""
+        node = self.board.program.nodes[step.node_id]
+        scope = await self.board.scope(node.reads)
+        if step.parent_id is not None:
+            spread = await self.board.spread(self.board.step(step.parent_id))
+            turn = next(islice(spread.turns(), step.ordinal, None))
+            scope |= turn.names()
+        return inline.later_of(node, scope)
+
+    def evaluate(self, step: StepRow, inputs: dict[str, Any], later: Later | None = None) -> StepRow:
         """Run an inline step, or an item of one, here and now."""
         silent = step.parent_id is not None  # a fan-out over 10,000 inline items is one fact, not 10,000
         try:
-            done = inline.evaluate(self.parts.steps, step.kind, inputs, self.board.now)
+            done = inline.evaluate(self.parts.steps, step.kind, inputs, self.board.now, later)
         except StepFailed as exc:
             error = StepError(error_class=exc.error_class, message=exc.message, remedy=exc.remedy)
             return self.board.move_step(step, StepStatus.failed, inputs=inputs, error=error)

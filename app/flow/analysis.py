@@ -5,22 +5,23 @@ complained about is believed afterwards and not complained about twice.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from app.flow.catalog import StepSpec
-from app.flow.complaints import About, Complaints
+from app.flow.complaints import About, Complaints, Within
 from app.flow.definition import Definition, Go, Node, OnError, OnItemError
-from app.flow.document import Reading
+from app.flow.document import Reading, read
 from app.flow.each import Each, build_each
 from app.flow.graph import Circles, Edge, Graph, build_graph
 from app.flow.names import FAILED, Inside, Names
 from app.flow.placed import Expression
 from app.flow.port_rules import list_of
-from app.flow.templates import Builder, Constant, Template, Whole, expressions_in
+from app.flow.signatures import MAX_BODIES, WORKFLOW, Signature, Signatures, called_by
+from app.flow.templates import Builder, Constant, Joined, Template, Whole, expressions_in
 from app.flow.typist import Typist
-from app.flow.wording import say_type, suggestion
+from app.flow.wording import say_type, say_value, suggestion
 
 _IN_RULE: Final = "“{0}” is not known here: this is decided once for the step, before its list is opened."
 
@@ -31,6 +32,9 @@ class NodeParts(msgspec.Struct, kw_only=True):
     node: Node
     spec: StepSpec | None
     values: Mapping[str, Template]
+    later: Mapping[str, Template] = {}  # worked out while the step runs, with the names its port declares
+    body: "Analysis | None" = None  # the workflow that is written into it
+    called: Signature | None = None  # of the workflow it runs, where it is known
     when: Template | None
     each: Each | None
     inside: Inside | None = None  # what its values know of its items, where the node has each
@@ -64,18 +68,38 @@ class NodeParts(msgspec.Struct, kw_only=True):
         for template in self.values.values():
             yield from expressions_in(template)
 
+    def later_expressions(self) -> Iterator[Expression]:
+        """The expressions of what is worked out while the step runs."""
+        for template in self.later.values():
+            yield from expressions_in(template)
+
 
 class Analysis:
     """Everything the language can tell about a definition before it runs. Raises Enough on the way."""
 
-    def __init__(self, reading: Reading, catalog: Mapping[str, StepSpec], complaints: Complaints) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        catalog: Mapping[str, StepSpec],
+        complaints: Complaints,
+        *,
+        signatures: Signatures | None = None,
+        builder: Builder | None = None,
+        depth: int = 0,
+    ) -> None:
+        """`signatures`: of the workflows that nodes run; None: they are not known, and believed.
+
+        `builder`: of the document this one is a body of; the bounds of a document hold for all of it.
+        """
         self.definition: Definition = reading.definition
-        self._complaints = complaints
+        self.complaints = complaints
         self.graph: Graph | None = None
         self.unsound: set[int] = set()  # ids of expressions already complained about
         self._reading = reading
         self._catalog = catalog
-        builder = Builder()
+        self._signatures = signatures
+        self._depth = depth
+        builder = builder or Builder()
         self.nodes = {node.id: self._take_apart(node, builder) for node in self.definition.nodes}
         self.outputs = {
             name: builder.build(value, None, f"outputs.{name}", self._complainer(None))
@@ -91,16 +115,97 @@ class Analysis:
         if spec is None and node.type:
             hint = suggestion(node.type, self._catalog, limit=0)
             complain("type", None, f"There is no step type “{node.type}”.{hint}")
+        ports = {} if spec is None else {port.name: port for port in spec.inputs}
+        values: dict[str, Template] = {}
+        later: dict[str, Template] = {}
+        body: Analysis | None = None
+        for name, value in node.with_.items():
+            port = ports.get(name)
+            if port is not None and port.is_body:
+                body = self._read_body(node, name, value, builder)
+            elif port is not None and port.locals:
+                later[name] = builder.build(value, node.id, f"with.{name}", complain)
+            else:
+                values[name] = builder.build(value, node.id, f"with.{name}", complain)
         return NodeParts(
             node=node,
             spec=spec,
-            values={
-                name: builder.build(value, node.id, f"with.{name}", complain)
-                for name, value in node.with_.items()
-            },
+            values=values,
+            later=later,
+            body=body,
+            called=self._called_by(node, spec, body),
             when=None if node.when is None else builder.build(node.when, node.id, "when", complain),
             each=None if node.each is None else build_each(node.each, node.id, builder, complain),
         )
+
+    def _read_body(self, node: Node, field: str, raw: Any, builder: Builder) -> "Analysis | None":
+        """The workflow written into a node; None where none is, or it lies too deep."""
+        if raw is None:
+            return None
+        complaints = Within(self.complaints, node.id, f"with.{field}")
+        if not isinstance(raw, dict):
+            complaints.add(f"The steps of a node are an object {{…}} with “nodes”, not {say_value(raw)}.")
+            return None
+        if self._depth >= MAX_BODIES:
+            complaints.add(
+                f"Steps are written into steps at most {MAX_BODIES} levels deep; make a workflow of these."
+            )
+            return None
+        reading = read({"schema": self.definition.schema, **raw}, complaints)
+        return Analysis(
+            reading,
+            self._catalog,
+            complaints,
+            signatures=self._signatures,
+            builder=builder,
+            depth=self._depth + 1,
+        )
+
+    def _called_by(self, node: Node, spec: StepSpec | None, body: "Analysis | None") -> Signature | None:
+        """What the workflow that a node runs takes and gives. Complains when there is none."""
+        if spec is None or not spec.calls:
+            return None
+        complain = self._complainer(node.id)
+        called = called_by(spec, node.with_)
+        bodies = [node.with_.get(port.name) for port in spec.inputs if port.is_body]
+        if bodies and (bodies[0] is None) == (node.with_.get(WORKFLOW) is None):
+            complain("with.body", None, "Write either steps of its own (body) or the id of a workflow.")
+        if body is not None:
+            return body.signature()
+        if called is None:
+            if "{{" in str(node.with_.get(WORKFLOW)):
+                complain(
+                    "with.workflow",
+                    None,
+                    "Which workflow runs is fixed when this one is saved: write its id.",
+                )
+            return None
+        if self._signatures is None:
+            return None
+        if called not in self._signatures:
+            what = "workflow" if called.version is None else f"version {called.version} of a workflow"
+            complain("with.workflow", None, f"There is no {what} with the id {called.workflow} here.")
+        return self._signatures.get(called)
+
+    def signature(self) -> Signature:
+        """What this workflow takes and gives."""
+        return Signature(
+            inputs=self.definition.inputs,
+            outputs={name: self._type_of(template) for name, template in self.outputs.items()},
+        )
+
+    def _type_of(self, template: Template) -> str:
+        match template:
+            case Whole(expression) if self.is_sound(expression):
+                return _PORT_TYPES.get(expression.type, expression.type)
+            case Joined() | Constant(str()):
+                return "text"
+            case Constant(bool()):
+                return "boolean"
+            case Constant(int() | float()):
+                return "number"
+            case _:
+                return "json"
 
     def _gather_names(self) -> Names:
         inputs: dict[str, str | None] = {name: each.type for name, each in self.definition.inputs.items()}
@@ -115,9 +220,10 @@ class Analysis:
 
     def _outputs_of(self, parts: NodeParts) -> dict[str, str] | None:
         """A step's outputs as expressions see them: lists where it runs once an item; None: not known."""
-        if parts.spec is None:
+        if parts.spec is None or (parts.spec.calls and parts.called is None):
             return None
         outputs = {port.name: port.type for port in parts.spec.outputs}
+        outputs |= parts.called.outputs if parts.called else {}
         for _ in parts.each.levels if parts.each else ():
             outputs = {name: list_of(kind) for name, kind in outputs.items()}
         if not parts.collects:
@@ -144,6 +250,7 @@ class Analysis:
             self._resolve(typist, parts.opening_expressions(), in_rules if has_items else self._names)
             if not has_items:
                 self._resolve(typist, parts.value_expressions(), self._names)
+                self._resolve_later(typist, parts, self._names)
         self._resolve(typist, outputs, self._names)
         for parts in every:
             self._type(typist, parts.opening_expressions(), None)
@@ -151,9 +258,13 @@ class Analysis:
             self._open_lists(typist, parts)
         for parts in every:
             if parts.inside is not None:
-                self._resolve(typist, parts.value_expressions(), self._names.within(parts.inside))
+                within = self._names.within(parts.inside)
+                self._resolve(typist, parts.value_expressions(), within)
+                self._resolve_later(typist, parts, within)
         for parts in every:
             self._type(typist, parts.value_expressions(), parts.inside)
+            for name, template in parts.later.items():
+                self._type(typist, expressions_in(template), parts.inside, _locals_of(parts, name))
         self._type(typist, outputs, None)
 
     def _resolve(self, typist: Typist, expressions: Iterable[Expression], names: Names) -> None:
@@ -161,10 +272,20 @@ class Analysis:
             if not typist.resolve(expression, names, self._complainer(expression.node)):
                 self.unsound.add(id(expression))
 
-    def _type(self, typist: Typist, expressions: Iterable[Expression], inside: Inside | None) -> None:
+    def _resolve_later(self, typist: Typist, parts: NodeParts, names: Names) -> None:
+        for name, template in parts.later.items():
+            self._resolve(typist, expressions_in(template), names.with_locals(_locals_of(parts, name)))
+
+    def _type(
+        self,
+        typist: Typist,
+        expressions: Iterable[Expression],
+        inside: Inside | None,
+        local: Mapping[str, str] | None = None,
+    ) -> None:
         for expression in expressions:
             if self.is_sound(expression) and not typist.settle(
-                expression, inside, self._complainer(expression.node)
+                expression, inside, self._complainer(expression.node), local or {}
             ):
                 self.unsound.add(id(expression))
 
@@ -204,7 +325,7 @@ class Analysis:
         dependencies: dict[str, set[str]] = {}
         for name, parts in self.nodes.items():
             complain = self._complainer(name)
-            expressions = (*parts.rule_expressions(), *parts.value_expressions())
+            expressions = (*parts.rule_expressions(), *parts.value_expressions(), *parts.later_expressions())
             read = frozenset().union(*(expression.reads for expression in expressions))
             parts.reads = frozenset(node for node in read if node in self.nodes)
             if name in read:
@@ -274,4 +395,13 @@ class Analysis:
         return None
 
     def _complainer(self, node: str | None) -> About:
-        return About(self._complaints, node)
+        return About(self.complaints, node)
+
+
+# What an expression gives, by the names that ports know.
+_PORT_TYPES: Final = {"integer": "number", "map": "json", "null": "json"}
+
+
+def _locals_of(parts: NodeParts, name: str) -> Mapping[str, str]:
+    port = None if parts.spec is None else parts.spec.input(name)
+    return {} if port is None else port.locals

@@ -32,6 +32,14 @@ class PortSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     required: bool = False
     nullable: bool = False  # null is a value here, not merely “not given”
     secret: bool = False  # only a secret may be written here, never a value
+    is_body: bool = False  # a workflow of its own is written here, with nodes that this step runs
+    # Worked out by the step while it runs, perhaps again and again, with these names more; by type.
+    locals: dict[str, str] = {}
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its value is worked out once, before the step begins."""
+        return not self.is_body and not self.locals
 
     @property
     def is_list(self) -> bool:
@@ -82,6 +90,7 @@ class StepSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     examples: tuple[Any, ...] = ()
     timeout_s: float | None = None
     branches: Branches | None = None
+    calls: bool = False  # it runs another workflow or its body, and gives what that gives
 
     def input(self, name: str) -> PortSpec | None:
         """The input port of this name."""
@@ -122,10 +131,13 @@ def spec_of(
     examples: Sequence[Any] = (),
     timeout_s: float | None = None,
     branches: Branches | None = None,
+    calls: bool = False,
 ) -> StepSpec:
     """The spec of a step type: ports and JSON Schemas derived from its msgspec structs and their Meta.
 
-    A secret field says `Meta(extra={"secret": True})`; unit and widget go into `extra_json_schema`.
+    A secret field says `Meta(extra={"secret": True})`; one that holds a workflow `{"body": True}`; one that
+    is worked out while the step runs `{"locals": {"accumulator": "json"}}`, and `{"required": True}` if its
+    default only stands in for that. Unit and widget go into `extra_json_schema`.
     """
     return StepSpec(
         kind=kind,
@@ -142,6 +154,7 @@ def spec_of(
         examples=tuple(msgspec.to_builtins(list(examples))),
         timeout_s=timeout_s,
         branches=branches,
+        calls=calls,
     )
 
 
@@ -177,10 +190,12 @@ def _port_of(field: inspect.Field) -> PortSpec:
         type=_port_type(field.type),
         title=schema.get("title", ""),
         description=schema.get("description", ""),
-        required=field.required,
+        required=field.required or bool(extra.get("required", False)),
         nullable=isinstance(kind, inspect.AnyType)
         or (isinstance(kind, inspect.UnionType) and kind.includes_none),
         secret=bool(extra.get("secret", False)),
+        is_body=bool(extra.get("body", False)),
+        locals=extra.get("locals", {}),
     )
 
 

@@ -7,17 +7,22 @@ from typing import Any
 from app.flow.analysis import Analysis, NodeParts
 from app.flow.catalog import PortSpec, StepSpec
 from app.flow.complaints import About, Complaints, Enough
+from app.flow.definition import Input
 from app.flow.document import read
 from app.flow.inputs import default_complaints
 from app.flow.port_rules import fits, item_of
+from app.flow.signatures import INPUTS, Signature, Signatures
 from app.flow.templates import Constant, Items, Joined, Members, Template, Whole
 from app.flow.values import Checker, unknown_field
-from app.flow.wording import say_type
+from app.flow.wording import say_type, suggestion
 from app.kit.errors import Complaint
 
 
-def check(raw: Any, catalog: Mapping[str, StepSpec]) -> list[Complaint]:
-    """Everything that keeps this document from running, in the order a reader meets it."""
+def check(raw: Any, catalog: Mapping[str, StepSpec], signatures: Signatures | None = None) -> list[Complaint]:
+    """Everything that keeps this document from running, in the order a reader meets it.
+
+    `signatures`: of the workflows that `calls_of` finds in it; None: what it says of them is believed.
+    """
     complaints = Complaints()
     places: dict[str, int] = {}
     with suppress(Enough):
@@ -26,11 +31,34 @@ def check(raw: Any, catalog: Mapping[str, StepSpec]) -> list[Complaint]:
         for name, wanted in reading.definition.inputs.items():
             for complaint in default_complaints(name, wanted):
                 complaints.put(complaint)
-        analysis = Analysis(reading, catalog, complaints)
-        for parts in analysis.nodes.values():
-            if parts.spec is not None:
-                _FieldCheck(analysis, parts, parts.spec, complaints).run()
-    return sorted(complaints.listed(), key=lambda each: -1 if each.node is None else places.get(each.node, 0))
+        analysis = Analysis(reading, catalog, complaints, signatures=signatures)
+        _check_fields(analysis)
+    return sorted(complaints.listed(), key=lambda each: _place(each, places))
+
+
+def signature_of(raw: Any, catalog: Mapping[str, StepSpec]) -> Signature:
+    """What a saved workflow takes and gives, as far as its document tells today."""
+    complaints = Complaints()
+    with suppress(Enough):
+        return Analysis(read(raw, complaints), catalog, complaints).signature()
+    return Signature(inputs={}, outputs={})
+
+
+def _check_fields(analysis: Analysis) -> None:
+    """The values of every node, also of those in bodies."""
+    for parts in analysis.nodes.values():
+        if parts.spec is not None:
+            _FieldCheck(analysis, parts, parts.spec, analysis.complaints).run()
+        if parts.body is not None:
+            for name, wanted in parts.body.definition.inputs.items():
+                for complaint in default_complaints(name, wanted):
+                    parts.body.complaints.put(complaint)
+            _check_fields(parts.body)
+
+
+def _place(complaint: Complaint, places: Mapping[str, int]) -> int:
+    """Where the node of a complaint stands; one in a body stands where its outermost node does."""
+    return -1 if complaint.node is None else places.get(complaint.node.partition(".")[0], 0)
 
 
 class _FieldCheck:
@@ -50,7 +78,7 @@ class _FieldCheck:
             if port.required and port.name not in self._node.with_:
                 title = f" ({port.title})" if port.title else ""
                 self._complain(f"with.{port.name}", None, f"“{port.name}”{title} is required and not given.")
-        for name, template in self._parts.values.items():
+        for name, template in (*self._parts.values.items(), *self._parts.later.items()):
             taking = self._spec.input(name)
             if taking is None:
                 self._complain(f"with.{name}", None, unknown_field(self._spec, name))
@@ -63,6 +91,26 @@ class _FieldCheck:
                 )
             else:
                 self._check_port(taking, template)
+
+        self._check_call()
+
+    def _check_call(self) -> None:
+        """The inputs of the workflow that the node runs, where they can be told apart."""
+        called, given = self._parts.called, self._node.with_.get(INPUTS, {})
+        if called is None or not isinstance(given, dict):
+            return
+        template = self._parts.values.get(INPUTS) or self._parts.later.get(INPUTS)
+        members = template.members if isinstance(template, Members) else {}
+        for name, wanted in called.inputs.items():
+            field = f"with.{INPUTS}.{name}"
+            if given.get(name) is None and wanted.is_required:
+                self._complain(field, None, f"The workflow wants “{name}”: {say_type(wanted.type)}.")
+            elif name in given and isinstance(members.get(name), Whole | Joined):
+                self._check_type(members[name], wanted.type, field, _input_port(name, wanted))
+        for name in given:
+            if name not in called.inputs:
+                hint = suggestion(str(name), called.inputs)
+                self._complain(f"with.{INPUTS}.{name}", None, f"The workflow has no input “{name}”.{hint}")
 
     def _check_port(self, port: PortSpec, template: Template) -> None:
         self._check_type(template, port.type, f"with.{port.name}", port)
@@ -95,6 +143,10 @@ class _FieldCheck:
                     self._check_type(item, inner or "json", f"{field}[{index}]", port)
             case Constant() | Members():
                 return  # the schema judges what stands in the document itself
+
+
+def _input_port(name: str, wanted: Input) -> PortSpec:
+    return PortSpec(name=name, type=wanted.type, required=wanted.is_required, nullable=wanted.may_be_null)
 
 
 def _of(field: str) -> str:

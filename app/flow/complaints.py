@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from app.kit.errors import Complaint
 
 MAX_COMPLAINTS: Final = 200  # bounds the work on a hostile document too: each may search for a suggestion
@@ -38,6 +40,25 @@ class Complaints:
             return tuple(self._found)
         more = Complaint(message=f"There may be more; these are the first {MAX_COMPLAINTS}.")
         return (*self._found, more)
+
+
+class Within(Complaints):
+    """Complaints about a workflow that is written into a node of another one: told as `again.inner`."""
+
+    def __init__(self, outer: Complaints, node: str, field: str) -> None:
+        super().__init__()
+        self._outer = outer
+        self._node = node
+        self._field = field
+
+    def put(self, complaint: Complaint) -> None:
+        """Note one at its place in the outer document. Raises Enough."""
+        super().put(complaint)
+        if complaint.node is None:
+            field = f"{self._field}.{complaint.field}" if complaint.field else self._field
+            self._outer.put(replace(complaint, node=self._node, field=field))
+        else:
+            self._outer.put(replace(complaint, node=f"{self._node}.{complaint.node}"))
 
 
 class About:

@@ -12,7 +12,7 @@ import msgspec
 from app.flow.expressions import Fault
 from app.flow.facts import FACTS
 from app.flow.port_rules import FILE_FIELDS, is_file, item_of
-from app.flow.scanner import Path
+from app.flow.scanner import LOCALS, Path
 from app.flow.wording import say_type, suggestion
 
 _STEP_FACTS: Final = {"status": "text", "error": "json"}  # what became of a step, beside its outputs
@@ -67,15 +67,24 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     steps: Mapping[str, Mapping[str, str] | None]
     nullable: Collection[str] = ()  # inputs that may be null
     inside: Inside | None = None
+    locals: Mapping[str, str] = {}  # names that a step gives to what it works out while it runs
     no_item: str = "“{0}” is known only inside a step with “each”."
 
     def within(self, inside: Inside) -> "Names":
         """The same names inside a fan-out."""
         return msgspec.structs.replace(self, inside=inside)
 
+    def with_locals(self, known: Mapping[str, str]) -> "Names":
+        """The same names and these, which go first."""
+        return msgspec.structs.replace(self, locals=known)
+
     def resolve(self, path: Path) -> tuple[Variable, tuple[str | int, ...]]:
         """The variable at the head of a path, and what is asked of it. Raises Fault."""
+        if path.root in self.locals:
+            return Variable(path.root, (path.root,), self.locals[path.root]), path.parts[1:]
         match path.root:
+            case name if name in LOCALS:
+                raise Fault(path.starts[0], f"“{name}” is known only where a step repeats or gathers.")
             case "inputs":
                 return self._input(path)
             case "steps":

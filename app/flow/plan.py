@@ -204,7 +204,7 @@ def gather(
     """
     outputs = {
         port: fold(shape, iter([None if item is None else item.get(port) for item in items]))
-        for port in node.ports
+        for port in _ports(node, items)
     }
     if node.collects:
         outputs[FAILED] = [_failed(path, error) for path, error in failures]
@@ -216,6 +216,13 @@ def _failed(path: Sequence[int], error: StepError) -> dict[str, Any]:
     if len(path) > 1:
         place["path"] = list(path)
     return {**place, "class": error.error_class, "message": shorten(error.message, MAX_REASON)}
+
+
+def _ports(node: ProgramNode, items: Sequence[Mapping[str, Any] | None]) -> Iterable[str]:
+    """The outputs of a step; one that runs another workflow has those of what it ran, known only now."""
+    if not node.spec.calls:
+        return node.ports
+    return dict.fromkeys((*node.ports, *(name for item in items if item for name in item)))
 
 
 def seed(instance_id: UUID, node_id: str, path: Sequence[int]) -> int:

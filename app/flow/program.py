@@ -20,7 +20,7 @@ from app.flow.graph import Edge, Graph
 from app.flow.messages import Lane
 from app.flow.placed import ExpressionFailed, Scope
 from app.flow.templates import Template
-from app.flow.values import BadInputs, coerce
+from app.flow.values import BadInputs, Checker, coerce
 from app.flow.wording import say_value
 from app.kit.errors import Invalid
 
@@ -51,6 +51,7 @@ class ProgramNode(msgspec.Struct, frozen=True, kw_only=True):
     when: Template | None
     each: Each | None
     values: Mapping[str, Template]
+    later: Mapping[str, Template] = {}  # worked out while the step runs
 
     @property
     def has_each(self) -> bool:
@@ -88,6 +89,22 @@ class ProgramNode(msgspec.Struct, frozen=True, kw_only=True):
         except BadInputs as exc:
             raise ExpressionFailed(self.id, exc.complaints[0].field or "with", None, exc.detail) from None
 
+    def render_later(self, port: str, scope: Scope) -> Any:
+        """A value that is worked out while the step runs; null where nothing was written.
+
+        Raises ExpressionFailed, also for a value that does not fit its input.
+        """
+        template, taking = self.later.get(port), self.spec.input(port)
+        value = None if template is None else template.render(scope)
+        if value is None or taking is None:
+            return None
+        checker = Checker(self.spec, taking, self.id)
+        fitting = checker.check(value)
+        if checker.complaints:
+            first = checker.complaints[0]
+            raise ExpressionFailed(self.id, first.field or "with", None, first.message)
+        return fitting
+
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):
     """A compiled workflow. `order` names each node after all it depends on; `roots` depend on nothing."""
@@ -97,6 +114,14 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     order: tuple[str, ...]
     roots: tuple[str, ...]
     outputs: Mapping[str, Template]
+    bodies: Mapping[str, "Program"] = {}  # the workflows written into nodes, by node
+
+    def within(self, body: str) -> "Program":
+        """The program of a node's body, named by the nodes it lies in: `again/inner`; itself for no name."""
+        found = self
+        for node in body.split("/") if body else ():
+            found = found.bodies[node]
+        return found
 
     def evaluate_outputs(self, scope: Scope) -> dict[str, Any]:
         """The outputs of the instance. Raises ExpressionFailed (its node is None)."""
@@ -119,18 +144,27 @@ def compile_program(definition: Definition, catalog: Mapping[str, StepSpec]) -> 
             remedy="Open it in the editor, mend what is marked, and save a new version.",
             complaints=complaints.listed(),
         )
+    return _program_of(analysis)
+
+
+def _program_of(analysis: Analysis) -> Program:
+    """The program of a document without complaints, and of the bodies in it."""
     graph = analysis.graph
-    nodes = {
-        name: _node_of(parts, parts.spec, graph)
-        for name, parts in analysis.nodes.items()
-        if parts.spec is not None
-    }
+    if graph is None:
+        raise ValueError("a document without complaints has a graph")
     return Program(
-        definition=definition,
-        nodes=nodes,
+        definition=analysis.definition,
+        nodes={
+            name: _node_of(parts, parts.spec, graph)
+            for name, parts in analysis.nodes.items()
+            if parts.spec is not None
+        },
         order=graph.order,
         roots=graph.roots,
         outputs=analysis.outputs,
+        bodies={
+            name: _program_of(parts.body) for name, parts in analysis.nodes.items() if parts.body is not None
+        },
     )
 
 
@@ -158,4 +192,5 @@ def _node_of(parts: NodeParts, spec: StepSpec, graph: Graph) -> ProgramNode:
         when=parts.when,
         each=parts.each,
         values=parts.values,
+        later=parts.later,
     )

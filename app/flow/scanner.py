@@ -10,7 +10,11 @@ from typing import Final
 
 import msgspec
 
-ROOTS: Final = ("inputs", "steps", "item", "index", "outer", "instance", "organization", "secrets")
+LOCALS: Final = ("accumulator", "last", "round")  # known only to what a step works out while it runs
+ROOTS: Final = (
+    *("inputs", "steps", "item", "index", "outer", "instance", "organization", "secrets"),
+    *LOCALS,
+)
 GROWING: Final = ("map", "filter")  # these build lists
 MACROS: Final = (*GROWING, "all", "exists", "exists_one")
 

@@ -37,7 +37,7 @@ def coerce(spec: StepSpec, values: Mapping[str, Any], node: str | None = None) -
     """
     complaints: list[Complaint] = []
     fitting: dict[str, Any] = {}
-    for port in spec.inputs:
+    for port in filter(lambda port: port.is_plain, spec.inputs):
         value = values.get(port.name)
         field = f"with.{port.name}"
         if value is None and not (port.nullable and port.name in values):

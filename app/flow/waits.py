@@ -19,6 +19,7 @@ class WaitKind(StrEnum):
     start = "start"  # a person starts a step whose mode is `stop`
     person = "person"  # people are asked and answer
     callback = "callback"  # another program calls the step's own address
+    child = "child"  # an instance that runs for this step
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,3 +38,11 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
     request: dict[str, Any] = {}
     answers: list[Answer] = []
+
+
+class Round(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a step stands that runs another workflow: the request of its `Waiting`."""
+
+    number: int = 1
+    instance: UUID | None = None  # what runs for it now; None: the round has not begun
+    last: UUID | None = None  # the instance of the round before

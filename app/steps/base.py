@@ -155,6 +155,29 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     outputs: dict[str, Any]
 
 
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A workflow to be run for a step, and on what. Without `workflow`: the body written into the step."""
+
+    inputs: dict[str, Any]
+    workflow: str | None = None  # its id
+    version: int | None = None  # None: the one that runs today
+
+
+class Again(msgspec.Struct, frozen=True):
+    """A step's wish for one more round."""
+
+    delay_s: float = 0.0
+
+
+class Later(Protocol):
+    """Works out a value that is worked out while the step runs, with the names its port declares.
+
+    Raises StepFailed. None where nothing was written.
+    """
+
+    def __call__(self, port: str, **names: Any) -> Any: ...
+
+
 class Example(msgspec.Struct, frozen=True, kw_only=True):
     """Inputs that a reader can try; the walk-all test runs those marked `runs_offline`.
 
@@ -195,6 +218,7 @@ class InlineStepType(Declaration[I, O]):
     """A step that the engine evaluates inside its own transaction: pure, quick, no I/O."""
 
     lane: ClassVar[Lane] = Lane.inline
+    later: Later  # set by the engine
 
     def evaluate(self, inputs: I, now: datetime) -> O | Pause | Wait | Stop:
         """The outputs, or what the step wishes instead. `now` is the database's time. Raises StepFailed."""
@@ -215,3 +239,22 @@ class InlineStepType(Declaration[I, O]):
             "Nobody answered in time.",
             remedy="Run the workflow again, or give the step more time.",
         )
+
+
+class CallStepType(Declaration[I, O]):
+    """A step that runs another workflow, or the body written into it, once or in rounds.
+
+    It waits meanwhile and holds no worker. `Outputs` declares what it gives beside the outputs of what it
+    runs, whose names and types it has as well.
+    """
+
+    lane: ClassVar[Lane] = Lane.inline
+    later: Later  # set by the engine
+
+    def call(self, inputs: I, round_number: int, last: dict[str, Any] | None) -> Call:
+        """What to run in this round, from 1; `last`: what the round before gave. Raises StepFailed."""
+        raise NotImplementedError
+
+    def returned(self, inputs: I, round_number: int, outputs: dict[str, Any]) -> dict[str, Any] | Again:
+        """The step's outputs, or one more round, now that this one has given `outputs`. Raises StepFailed."""
+        raise NotImplementedError

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.flow.catalog import Catalog, StepSpec, spec_of
-from app.steps.base import Declaration
+from app.steps.base import CallStepType, Declaration
 
 PACKAGE = "app.steps"
 FOLDER = Path(__file__).parent
@@ -57,6 +57,7 @@ def spec(step_type: AnyStepType) -> StepSpec:
         examples=step_type.examples,
         timeout_s=step_type.timeout_s,
         branches=step_type.branches,
+        calls=issubclass(step_type, CallStepType),
     )
 
 

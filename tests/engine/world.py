@@ -179,6 +179,28 @@ class World:
             )
         return VersionId(version)
 
+    async def publish_next(self, workflow: UUID, number: int, definition: dict[str, Any]) -> VersionId:
+        """The next version of a workflow; it runs from now on."""
+        version = new_id()
+        async with self.database.transaction(Scope.organization(self.organization_id)) as tx:
+            await tx.execute(
+                """INSERT INTO workflow_versions (id, organization_id, workflow_id, number, definition)
+                   VALUES (%(id)s, %(org)s, %(workflow)s, %(number)s, %(definition)s)""",
+                {
+                    "id": version,
+                    "org": self.organization_id,
+                    "workflow": workflow,
+                    "number": number,
+                    "definition": jsonb(definition),
+                },
+            )
+            await tx.execute(
+                "UPDATE workflows SET latest_version = %(number)s, published_version = %(number)s "
+                "WHERE id = %(id)s",
+                {"id": workflow, "number": number},
+            )
+        return VersionId(version)
+
     async def start_version(
         self, version: VersionId, given: dict[str, Any] | None = None, *, priority: int = 0
     ) -> Started:

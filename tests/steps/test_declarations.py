@@ -11,7 +11,7 @@ from app.flow.messages import Lane
 from app.flow.ports import PORT_TYPES
 from app.kit.clock import now
 from app.kit.codec import to_plain
-from app.steps.base import Declaration, InlineStepType, Pause, StepType
+from app.steps.base import CallStepType, Declaration, InlineStepType, Pause, StepType
 from app.steps.discovery import catalog, step_types
 from tests.steps.bench import Bench
 
@@ -35,8 +35,8 @@ def test_a_step_type_is_declared_completely(kind: str, step_type: AnyStepType) -
     assert re.fullmatch(r"[a-z]+\.[a-z_]+", kind)
     assert step_type.__module__ == f"app.steps.{kind.replace('.', '_')}", "one file, named after its kind"
     assert step_type.version >= 1
-    assert issubclass(step_type, InlineStepType) == (step_type.lane is Lane.inline)
-    assert issubclass(step_type, InlineStepType) or issubclass(step_type, StepType)
+    assert issubclass(step_type, InlineStepType | CallStepType) == (step_type.lane is Lane.inline)
+    assert issubclass(step_type, InlineStepType | CallStepType | StepType)
     assert step_type.title
     assert step_type.summary.endswith(".")
     assert re.fullmatch(r"[A-Z][A-Za-z ]*", step_type.category)
@@ -55,7 +55,7 @@ def test_kinds_of_one_family_stand_together_in_the_palette() -> None:
 @pytest.mark.parametrize(("kind", "step_type"), EVERY)
 def test_every_port_has_a_title_and_a_port_type(kind: str, step_type: AnyStepType) -> None:
     spec = catalog()[kind]
-    assert spec.outputs
+    assert spec.outputs or spec.calls
     for port in (*spec.inputs, *spec.outputs):
         assert port.title, f"{kind}: “{port.name}” has no title"
         assert port.type in PORT_TYPES

@@ -12,4 +12,12 @@ async def explain_waits(parts: Parts) -> int:
     return await parts.engine.explain_waits(served)
 
 
-JOBS = (Job(name="waits explained", every_s=5.0, run=explain_waits),)
+async def end_orphans(parts: Parts) -> int:
+    """End what a killed process left running for a step that has ended."""
+    return await parts.engine.end_orphans()
+
+
+JOBS = (
+    Job(name="instances nobody waits for ended", every_s=5.0, run=end_orphans),
+    Job(name="waits explained", every_s=5.0, run=explain_waits),
+)

@@ -31,6 +31,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     event_seq: int
     total_steps: int
     open_steps: int
+    parent_id: InstanceId | None
+    parent_step_id: StepId | None
     created_by: UUID | None
     cancelled_by: UUID | None
     created_at: datetime
@@ -100,8 +102,8 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
 
 _INSTANCE: Final = (
     "i.id, i.number, i.workflow_id, w.name AS workflow_name, v.number AS version, i.version_id, i.status, "
-    "i.reason, i.error, i.source, i.priority, i.event_seq, i.total_steps, i.open_steps, i.created_by, "
-    "i.cancelled_by, i.created_at, i.started_at, i.ended_at"
+    "i.reason, i.error, i.source, i.priority, i.event_seq, i.total_steps, i.open_steps, i.parent_id, "
+    "i.parent_step_id, i.created_by, i.cancelled_by, i.created_at, i.started_at, i.ended_at"
 )
 _FROM: Final = (
     "FROM instances i JOIN workflows w ON w.id = i.workflow_id "
@@ -125,11 +127,13 @@ SELECT {_STEP} FROM steps
 # The organization is named although row-level security says it too: it leads the index.
 _LIST: Final = f"""
 SELECT {_INSTANCE} {_FROM}
- WHERE i.organization_id = %(organization)s AND i.id < %(before)s {{narrowed}}
+ WHERE i.organization_id = %(organization)s AND i.id < %(before)s AND {{narrowed}}
  ORDER BY i.id DESC LIMIT %(rows)s
 """
-_OF_WORKFLOW: Final = "AND i.workflow_id = %(workflow)s"
-_OF_STATUS: Final = "AND i.status = ANY(%(statuses)s)"
+_RUNS: Final = "i.parent_id IS NULL"
+_OF_PARENT: Final = "i.parent_id = %(parent)s"
+_OF_WORKFLOW: Final = "i.workflow_id = %(workflow)s"
+_OF_STATUS: Final = "i.status = ANY(%(statuses)s)"
 
 
 async def find_version(tx: Transaction, workflow_id: UUID, number: int | None) -> VersionId | None:
@@ -144,17 +148,27 @@ async def find_version(tx: Transaction, workflow_id: UUID, number: int | None) -
 
 
 async def list_instances(
-    tx: Transaction, page: Page, *, workflow_id: UUID | None, statuses: list[InstanceStatus]
+    tx: Transaction,
+    page: Page,
+    *,
+    workflow_id: UUID | None,
+    parent_id: UUID | None,
+    statuses: list[InstanceStatus],
 ) -> list[Instance]:
-    """One page and one row more, newest first; perhaps of one workflow, or in some statuses only."""
-    narrowed = " ".join(
-        part for part, wanted in ((_OF_WORKFLOW, workflow_id), (_OF_STATUS, statuses)) if wanted
+    """One page and one row more, newest first; perhaps of one workflow, or in some statuses only.
+
+    What runs for a step of another instance is shown only among the children of that one.
+    """
+    wishes = ((_OF_WORKFLOW, workflow_id), (_OF_STATUS, statuses))
+    narrowed = " AND ".join(
+        [_OF_PARENT if parent_id else _RUNS, *(part for part, wanted in wishes if wanted)]
     )
     rows = await tx.fetch_all(
         _LIST.format(narrowed=narrowed),
         {
             "organization": tx.organization_id,
             "workflow": workflow_id,
+            "parent": parent_id,
             "statuses": list(statuses),
             **page.params,
         },

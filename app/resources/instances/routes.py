@@ -24,6 +24,7 @@ ManySteps = Annotated[int, Parameter(ge=1, le=500, description="How many at most
 ManyLines = Annotated[int, Parameter(ge=1, le=1000, description="How many at most")]
 OfWorkflow = Annotated[UUID | None, Parameter(description="Only instances of this workflow")]
 InStatus = Annotated[list[InstanceStatus] | None, Parameter(description="Only these; may be repeated")]
+OfInstance = Annotated[UUID | None, Parameter(description="What steps of this instance run")]
 OfParent = Annotated[UUID | None, Parameter(description="The items of this fan-out step")]
 
 
@@ -60,14 +61,17 @@ class InstanceController(Controller):
         principal: Principal,
         database: Database,
         workflow_id: OfWorkflow = None,
+        parent: OfInstance = None,
         status: InStatus = None,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
     ) -> Instances:
-        """The organization's instances, newest first."""
+        """The organization's instances, newest first; those that steps run only with `parent`."""
         part = page(limit, cursor)
         async with database.transaction(principal.scope) as tx:
-            rows = await model.list_instances(tx, part, workflow_id=workflow_id, statuses=status or [])
+            rows = await model.list_instances(
+                tx, part, workflow_id=workflow_id, parent_id=parent, statuses=status or []
+            )
         items, next_cursor = part.cut(rows, lambda row: row.id)
         return Instances(items=[summary(row) for row in items], next_cursor=next_cursor)
 

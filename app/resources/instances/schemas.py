@@ -30,7 +30,10 @@ class InstanceProgress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InstanceSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """An instance in a list. `reason`: what it waits for. `number` counts within its workflow."""
+    """An instance in a list. `reason`: what it waits for. `number` counts within its workflow.
+
+    `parent_id`, `parent_step_id`: the instance and its step that it runs for.
+    """
 
     id: UUID
     number: int
@@ -43,6 +46,8 @@ class InstanceSummary(msgspec.Struct, frozen=True, kw_only=True):
     progress: InstanceProgress
     source: str
     priority: int
+    parent_id: UUID | None
+    parent_step_id: UUID | None
     created_by: UUID | None
     created_at: datetime
     started_at: datetime | None

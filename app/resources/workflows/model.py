@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 from psycopg.types.json import Json
 
+from app.flow.signatures import Called
 from app.kit.ids import UserId, VersionId, WorkflowId, new_id
 from app.resources.paging import Page
 from app.store.database import Transaction
@@ -172,6 +173,21 @@ async def find_version(tx: Transaction, workflow_id: UUID, number: int) -> Versi
         {"workflow_id": workflow_id, "organization_id": tx.organization_id, "number": number},
     )
     return None if row is None else msgspec.convert(row, VersionWithDefinition)
+
+
+async def find_called(tx: Transaction, called: Called) -> dict[str, Any] | None:
+    """The document that a step would run; None when the workflow or the version is not there."""
+    try:
+        workflow_id = UUID(called.workflow)
+    except ValueError:
+        return None
+    found: dict[str, Any] | None = await tx.fetch_value(
+        "SELECT v.definition FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id "
+        "AND v.number = coalesce(%(version)s::integer, w.published_version) "
+        "WHERE w.id = %(id)s AND w.organization_id = %(organization_id)s AND w.deleted_at IS NULL",
+        {"id": workflow_id, "organization_id": tx.organization_id, "version": called.version},
+    )
+    return found
 
 
 async def list_versions(tx: Transaction, workflow_id: UUID, page: Page) -> list[Version]:

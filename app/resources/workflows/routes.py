@@ -5,7 +5,6 @@ from uuid import UUID
 from litestar import Controller, delete, get, patch, post, put
 
 from app.flow.catalog import Catalog
-from app.flow.check import check
 from app.flow.difference import Difference, difference
 from app.resources.accounts.guards import requires
 from app.resources.accounts.principal import Principal
@@ -70,9 +69,12 @@ class WorkflowController(Controller):
             )
 
     @post("/validate", operation_id="validateWorkflow", status_code=200, guards=[requires(Role.viewer)])
-    async def validate(self, data: Validate, catalog: Catalog) -> Validation:
+    async def validate(
+        self, data: Validate, principal: Principal, database: Database, catalog: Catalog
+    ) -> Validation:
         """Every mistake in a document. Nothing is stored and nothing runs."""
-        return Validation(errors=list(check(data.definition, catalog)))
+        async with database.transaction(principal.scope) as tx:
+            return Validation(errors=await service.mistakes(tx, data.definition, catalog))
 
     @get("/{workflow_id:uuid}", operation_id="getWorkflow", guards=[requires(Role.viewer)])
     async def read(self, principal: Principal, database: Database, workflow_id: UUID) -> WorkflowView:

@@ -1,10 +1,12 @@
 """Saving workflows and saying which version runs. A document is checked whole before anything is written."""
 
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 from uuid import UUID
 
 from app.flow.catalog import Catalog
-from app.flow.check import check
+from app.flow.check import check, signature_of
+from app.flow.signatures import Called, Signature, Signatures, calls_of
 from app.kit.codec import encode
 from app.kit.errors import Complaint, Conflict, Invalid, NotFound
 from app.resources.workflows import model
@@ -18,6 +20,8 @@ from app.resources.workflows.schemas import (
     WorkflowView,
 )
 from app.store.database import Transaction
+
+MAX_CALLS: Final = 200  # different workflows that one document runs
 
 
 class DefinitionInvalid(Invalid):
@@ -40,9 +44,27 @@ class NamelessWorkflow(Invalid):
     """A workflow needs a name of 1 to 200 letters."""
 
 
-def refuse_mistakes(definition: Any, catalog: Catalog, outcome: str = "nothing was saved") -> None:
+async def mistakes(tx: Transaction, definition: Any, catalog: Catalog) -> list[Complaint]:
+    """Everything wrong with a document, the workflows it runs looked up in this organization."""
+    return check(definition, catalog, await _signatures(tx, definition, catalog))
+
+
+async def _signatures(tx: Transaction, definition: Any, catalog: Catalog) -> Signatures:
+    """What the workflows that a document runs take and give; those that are not there are left out."""
+    wanted = list(dict.fromkeys(islice(calls_of(definition, catalog), MAX_CALLS)))
+    found: dict[Called, Signature] = {}
+    for called in wanted:
+        raw = await model.find_called(tx, called)
+        if raw is not None:
+            found[called] = signature_of(raw, catalog)
+    return found
+
+
+async def refuse_mistakes(
+    tx: Transaction, definition: Any, catalog: Catalog, outcome: str = "nothing was saved"
+) -> None:
     """Raises DefinitionInvalid with every complaint."""
-    complaints = check(definition, catalog)
+    complaints = await mistakes(tx, definition, catalog)
     if complaints:
         count = "a mistake" if len(complaints) == 1 else f"{len(complaints)} mistakes"
         raise DefinitionInvalid(f"The workflow document has {count}; {outcome}.", complaints=complaints)
@@ -57,7 +79,7 @@ async def create(
     is_sample: bool = False,
 ) -> WorkflowView:
     """A new workflow with version 1, which runs at once."""
-    refuse_mistakes(new.definition, catalog)
+    await refuse_mistakes(tx, new.definition, catalog)
     name = (new.name or str(new.definition.get("name") or "")).strip()
     if not 1 <= len(name) <= 200:
         raise NamelessWorkflow(complaints=[Complaint(field="name", message="write 1 to 200 letters")])
@@ -91,7 +113,7 @@ async def define(
     A document equal to the newest one is saved already. Raises DefinitionInvalid, WorkflowNotFound,
     WorkflowMovedOn.
     """
-    refuse_mistakes(new.definition, catalog)
+    await refuse_mistakes(tx, new.definition, catalog)
     workflow = await _find(tx, workflow_id, lock=True)
     if new.base_version is not None and new.base_version != workflow.latest_version:
         raise WorkflowMovedOn(version=workflow.latest_version)
@@ -112,7 +134,7 @@ async def publish(
     workflow = await _find(tx, workflow_id, lock=True)
     version = await get_version(tx, workflow_id, number)
     if number != workflow.published_version:
-        refuse_mistakes(version.definition, catalog, "it was not published")
+        await refuse_mistakes(tx, version.definition, catalog, "it was not published")
         await model.publish(tx, workflow_id, number, note=wish.note, created_by=created_by)
     return await get(tx, workflow_id)
 

@@ -309,3 +309,43 @@ async def test_a_viewer_watches_but_starts_and_cancels_nothing(
     assert (await read(viewer, f"/{made['id']}"))["id"] == made["id"]
     problem(await viewer.post("/api/v1/instances", json={"workflow_id": workflow, "inputs": {}}), 403)
     problem(await viewer.post(f"/api/v1/instances/{made['id']}/cancel"), 403)
+
+
+async def test_what_a_step_runs_stands_under_its_instance_and_not_among_the_runs(
+    client: httpx.AsyncClient,
+) -> None:
+    inner = await save(client, SUM)
+    outer = await save(
+        client,
+        document(
+            node("sub", "core.workflow", with_={"workflow": inner, "inputs": {"n": "{{ inputs.n }}"}}),
+            inputs=NUMBER,
+            outputs={"n": "{{ steps.sub.outputs.n }}"},
+        ),
+    )
+    run = await start(client, outer, inputs={"n": 2})
+    assert (run["status"], run["outputs"], run["parent_id"]) == ("completed", {"n": 4}, None)
+    listed = (await client.get("/api/v1/instances", params={"workflow_id": inner})).json()["items"]
+    assert listed == []
+    (child,) = (await client.get("/api/v1/instances", params={"parent": run["id"]})).json()["items"]
+    (step,) = (await client.get(f"/api/v1/instances/{run['id']}/steps")).json()["items"]
+    assert (child["workflow_id"], child["source"], child["parent_id"], child["parent_step_id"]) == (
+        inner,
+        "workflow",
+        run["id"],
+        step["id"],
+    )
+
+
+async def test_a_workflow_cannot_run_one_of_another_organization(
+    client: httpx.AsyncClient, people: People
+) -> None:
+    stranger = await people.member(Role.editor)
+    foreign = await save(stranger.client, SUM)
+    definition = document(node("sub", "core.workflow", with_={"workflow": foreign, "inputs": {"n": 1}}))
+    answer = await client.post("/api/v1/workflows", json={"definition": definition})
+    assert answer.status_code == 422
+    (complaint,) = answer.json()["errors"]
+    assert complaint["message"] == f"There is no workflow with the id {foreign} here."
+    seen = (await client.post("/api/v1/workflows/validate", json={"definition": definition})).json()
+    assert seen["errors"] == [complaint]

@@ -330,7 +330,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The organization's instances, newest first */
+        /** The organization's instances, newest first; those that steps run only with `parent` */
         get: operations["listInstances"];
         put?: never;
         /**
@@ -1102,6 +1102,8 @@ export interface components {
             /** Format: uuid */
             id: string;
             number: number;
+            parent_id: string | null;
+            parent_step_id: string | null;
             priority: number;
             progress: components["schemas"]["InstanceProgress"];
             reason: string | null;
@@ -1131,6 +1133,8 @@ export interface components {
             outputs: {
                 [key: string]: unknown;
             } | null;
+            parent_id: string | null;
+            parent_step_id: string | null;
             priority: number;
             progress: components["schemas"]["InstanceProgress"];
             reason: string | null;
@@ -1347,6 +1351,11 @@ export interface components {
         PortSpec: {
             /** @default  */
             description?: string;
+            /** @default false */
+            is_body?: boolean;
+            locals?: {
+                [key: string]: string;
+            };
             name: string;
             /** @default false */
             nullable?: boolean;
@@ -1551,6 +1560,8 @@ export interface components {
         /** StepSpec */
         StepSpec: {
             branches?: components["schemas"]["Branches"] | null;
+            /** @default false */
+            calls?: boolean;
             category: string;
             /** @default [] */
             examples?: unknown[];
@@ -2470,6 +2481,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description How many at most */
                 limit?: number;
+                /** @description What steps of this instance run */
+                parent?: string | null;
                 /** @description Only these; may be repeated */
                 status?: components["schemas"]["InstanceStatus"][] | null;
                 /** @description Only instances of this workflow */
