@@ -324,6 +324,7 @@ async def test_what_a_step_runs_stands_under_its_instance_and_not_among_the_runs
         ),
     )
     run = await start(client, outer, inputs={"n": 2})
+    run = (await client.get(f"/api/v1/instances/{run['id']}")).json()  # it went on after that answer
     assert (run["status"], run["outputs"], run["parent_id"]) == ("completed", {"n": 4}, None)
     listed = (await client.get("/api/v1/instances", params={"workflow_id": inner})).json()["items"]
     assert listed == []
@@ -345,7 +346,7 @@ async def test_a_workflow_cannot_run_one_of_another_organization(
     definition = document(node("sub", "core.workflow", with_={"workflow": foreign, "inputs": {"n": 1}}))
     answer = await client.post("/api/v1/workflows", json={"definition": definition})
     assert answer.status_code == 422
-    (complaint,) = answer.json()["errors"]
+    (complaint,) = answer.json()["complaints"]
     assert complaint["message"] == f"There is no workflow with the id {foreign} here."
     seen = (await client.post("/api/v1/workflows/validate", json={"definition": definition})).json()
     assert seen["errors"] == [complaint]
