@@ -12,6 +12,7 @@ from pathlib import Path
 from app.kit.log import get_logger
 from app.kit.settings import Settings
 from appliance.chorus import Chorus
+from appliance.ends import Ends
 from appliance.launch import lines_pipe
 from appliance.postgres import Cluster
 from appliance.process import processes_in
@@ -19,7 +20,7 @@ from appliance.programs import BY_NAME, PROGRAMS, is_wanted
 from appliance.refusal import Refusal
 from appliance.storage import make_folder
 from appliance.supervisor import Supervisor
-from appliance.users import as_account, myself, postgres_account
+from appliance.users import as_account, myself, postgres_account, service_account
 
 log = get_logger(__name__)
 
@@ -36,6 +37,7 @@ class Crew:
         self._chorus = chorus
         self._supervisord: subprocess.Popen[bytes] | None = None
         self._supervisor = Supervisor(settings.run_dir / "supervisor.sock")
+        self._ends = Ends()
 
     def await_former(self) -> None:
         """Wait for a supervisord whose boot was killed: it is stopping, and would take our socket with it."""
@@ -61,18 +63,27 @@ class Crew:
             self._chorus.named_pipe(
                 lines_pipe(self.settings, program.name), program.service, owner, program.dialect
             )
+        words = lines_pipe(self.settings, "supervisord")
+        self._chorus.named_pipe(words, "studio-supervisord", myself(), self._ends.dialect)
+        make_folder(run_dir / "at-work", service_account(self.settings), 0o700)
+        for mark in (run_dir / "at-work").iterdir():
+            mark.unlink()  # of an earlier life of the box
         (run_dir / "supervisor.sock").unlink(missing_ok=True)
         command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(CODE / "supervisord.conf")]
+        # Opened to read as well: should boot be killed, supervisord's last words must not break its stop.
+        output = os.open(words, os.O_RDWR)
         self._supervisord = subprocess.Popen(
             # Should boot be killed, supervisord gets the signal and stops everything in order.
             as_account(myself(), command, death_signal=signal.SIGTERM),
             env=program_environment(self.settings),
             cwd=CODE,
             stdin=subprocess.DEVNULL,
+            stdout=output,
             # A Ctrl-C goes to every process of the terminal's foreground group: it is to reach boot alone,
             # which then stops the others in their order.
             start_new_session=True,
         )
+        os.close(output)
 
     def start(self, name: str) -> None:
         """Start one program."""
@@ -155,13 +166,21 @@ class Crew:
 
     def _refuse_if_ended(self) -> None:
         with contextlib.suppress(FileNotFoundError):
-            raise Refusal((self.settings.run_dir / "reason").read_text(encoding="utf-8"), exit_code=70)
+            left = (self.settings.run_dir / "reason").read_text(encoding="utf-8")
+            raise Refusal(self._with_last_end(left), exit_code=70)
         if self._supervisord is not None and self._supervisord.poll() is not None:
             raise Refusal(
                 f"supervisord ended by itself (code {self._supervisord.returncode}), and nothing is watched. "
                 "Start Studio again.",
                 exit_code=70,
             )
+
+    def _with_last_end(self, left: str) -> str:
+        """What the watchdog left, `program` and sentence, with how the program ended the last time."""
+        program, _, reason = left.partition("\n")
+        where = f"The lines of studio-{program} above may say why."
+        how = self._ends.of(program)
+        return f"{reason} The last time it {how}. {where}" if how else f"{reason} {where}"
 
 
 def _is_supervisord(process: int) -> bool:

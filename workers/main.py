@@ -28,7 +28,7 @@ from workers.lane import LaneSlots as Slots
 from workers.memory import Cards, process_memory_bytes
 from workers.refusals import ApiAway, Refused, WrongSecret
 from workers.scratch import Scratch
-from workers.standing import Unusable, box_id, own_ports, secret_of, slots_of, version
+from workers.standing import Unusable, box_id, mark_at_work, own_ports, secret_of, slots_of, version
 
 log = get_logger(__name__)
 
@@ -65,6 +65,7 @@ class Worker:
         self._shop: Workshop | None = None
         self._scratch: Scratch | None = None
         self._stopping = asyncio.Event()
+        self._has_worked = False
 
     def stop(self) -> None:
         """Leave in good order; called by the signal handlers."""
@@ -169,6 +170,9 @@ class Worker:
 
     async def _perform(self, job: Job, slot: int) -> Outcome:
         assert self._shop is not None  # noqa: S101  there is one since registration
+        if not self._has_worked:
+            self._has_worked = True
+            mark_at_work(self._settings, self._lane)
         return await perform(job, self._shop, self._children[slot] if self._children else None)
 
     def _on_free(self) -> None:

@@ -58,6 +58,13 @@ def box_id(settings: Settings) -> str | None:
     return None
 
 
+def mark_at_work(settings: Settings, lane: Lane) -> None:
+    """Leave a mark that this life has begun a step: should it end now, the box's watchdog counts no failed
+    start. On a machine without a box nobody looks, and there is no such folder."""
+    with contextlib.suppress(OSError):
+        (settings.run_dir / "at-work" / f"worker-{lane}").touch()
+
+
 def version() -> str:
     """The version in pyproject.toml, which lies beside the code natively and in the image."""
     with (Path(__file__).parent.parent / "pyproject.toml").open("rb") as file:

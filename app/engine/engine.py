@@ -2,8 +2,9 @@
 
 Rooms call `start` and `cancel` inside their own transaction, so that what they write beside it (an
 idempotency key, an audit entry) is one fact with the move. The worker protocol calls `claim`, `renew`,
-`report`, `finish` and `give_back`; the daemon calls `sweep`. Any number of processes may do so at once:
-a row lock on the instance puts the moves of one instance in order, and a fence makes a late report harmless.
+`report`, `finish`, `give_back` and `lose`; the daemon calls `sweep`. Any number of processes may do so at
+once: a row lock on the instance puts the moves of one instance in order, and a fence makes a late report
+harmless.
 
 Locks are taken in one order: the instance, then its steps and attempts; one instance at a time. What starts
 from an attempt (a claim, a heartbeat, the bells) locks nothing it would have to wait with.
@@ -117,8 +118,12 @@ class Engine:
         return await finish.finish(self._parts, worker_id, end)
 
     async def give_back(self, worker_id: WorkerId) -> int:
-        """Hand every attempt this worker holds to others (it leaves, or came back without them); how many."""
+        """Hand every attempt this worker holds to others, because it leaves; how many."""
         return await leases.give_back(self._parts, worker_id)
+
+    async def lose(self, worker_id: WorkerId) -> int:
+        """Hand every attempt of a worker that died to others, or end those that killed too many; how many."""
+        return await leases.lose(self._parts, worker_id)
 
     async def sweep(self, *, bells_are_lost: bool = False) -> Swept:
         """Repair and wake what is due: lost leases, overrun deadlines, timers, bells that never rang.

@@ -28,7 +28,7 @@ from app.kit.ids import AttemptId, WorkerId
 from app.store.database import Scope
 
 REQUEUED: Final = {
-    "lost": "Its worker went silent; another takes over.",
+    "lost": "Its worker died or went silent; another takes over.",
     "given_back": "Its worker left; another takes over.",
 }
 
@@ -132,7 +132,8 @@ async def failed(parts: Parts, held: Held, error: StepError) -> None:
 async def lost(parts: Parts, held: Held, told: StepError | None = None) -> None:
     """Nobody's fault: it is tried again, unless this step seems to end every worker it meets.
 
-    The lease ran out; or the worker is there to tell that the process which ran the step was killed (`told`).
+    The lease ran out or the worker is known to be dead; or it is there to tell that the process which ran the
+    step was killed (`told`).
     """
     times_lost = held.step.times_lost + 1
     held = replace(held, step=held.board.note(held.step, times_lost=times_lost))

@@ -1,10 +1,10 @@
-"""Leases: renewed by heartbeats, given back by workers that leave."""
+"""Leases: renewed by heartbeats, given back by workers that leave, lost with workers that die."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from app.engine import announce, finish
-from app.engine.held import hold
+from app.engine.held import Held, hold
 from app.engine.parts import Parts
 from app.flow.messages import LEASE_S, Beat, Lease
 from app.kit.ids import WorkerId
@@ -54,17 +54,28 @@ async def renew(parts: Parts, worker_id: WorkerId, held: Sequence[Lease]) -> Bea
 
 async def give_back(parts: Parts, worker_id: WorkerId) -> int:
     """Put every attempt this worker holds back in the queue; no retry is used up. How many there were."""
+    return await _hand_on(parts, worker_id, finish.given_back)
+
+
+async def lose(parts: Parts, worker_id: WorkerId) -> int:
+    """End every attempt of a worker known to be dead, as if its leases had run out. How many there were."""
+    return await _hand_on(parts, worker_id, finish.lost)
+
+
+async def _hand_on(
+    parts: Parts, worker_id: WorkerId, settle: Callable[[Parts, Held], Awaitable[None]]
+) -> int:
     async with parts.database.transaction(Scope.system()) as tx:
         held_now = await tx.fetch_all(_HELD_BY, {"worker": worker_id})
-    given_back = 0
+    handed_on = 0
     for row in held_now:
         # One transaction each: they may belong to different instances, which are locked one at a time.
         async with parts.database.transaction(Scope.system()) as tx:
             held = await hold(parts, tx, row["id"])
             if held is None or not held.is_held_by(worker_id, row["fence"]):
                 continue
-            await finish.given_back(parts, held)
+            await settle(parts, held)
             await held.board.save()
             announce.announce(parts, tx, held.board)
-            given_back += 1
-    return given_back
+            handed_on += 1
+    return handed_on

@@ -138,7 +138,7 @@ def poison(times_lost: int) -> StepError | None:
         return None
     return StepError(
         error_class=ErrorClass.lost,
-        message=f"{times_lost} workers went silent while they ran this step, so it is not tried again.",
+        message=f"{times_lost} workers died or fell silent while they ran this step; it is not tried again.",
         remedy="Look at the workers' log: a step that ends its worker usually runs out of memory.",
     )
 

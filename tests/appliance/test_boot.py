@@ -127,7 +127,9 @@ def test_a_program_that_cannot_start_ends_the_box_with_code_70_and_the_reason(tm
     env["PATH"] = f"{broken.parent}:{env['PATH']}"
     with Box(env) as box:
         assert box.end() == 70
+    assert "Program redis ended with exit status 3" in box.text
     assert "The program redis cannot be started" in box.text
+    assert "The last time it ended with exit status 3." in box.text
     assert "Database system is shut down" in box.text
     assert json.loads(studio(env, "status", "--json").stdout)["state"] == "failed"
 

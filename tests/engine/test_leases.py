@@ -152,6 +152,25 @@ async def test_a_worker_that_leaves_gives_back_everything_and_that_is_not_poison
     assert await world.status(instance) == "completed"
 
 
+async def test_what_a_dead_worker_held_is_lost_at_once_and_counts_as_poison(world: World) -> None:
+    instance = await world.start(node("a"), node("b", retry={"max": 3, "backoff_s": 1}))
+    for number in range(1, POISON_AFTER):
+        dead = world.worker()
+        await dead.must_claim()
+        await dead.must_claim()
+        assert await world.engine.lose(dead.id) == 2
+        assert await world.engine.lose(dead.id) == 0
+        for step in (await world.steps(instance)).values():
+            assert (step["status"], step["times_lost"], step["attempts_used"]) == ("queued", number, 0)
+            assert step["reason"] == "Its worker died or went silent; another takes over."
+    dead = world.worker()
+    await dead.must_claim()
+    assert await world.engine.lose(dead.id) == 1
+    row = await world.instance(instance)
+    assert (row["status"], row["error"]["class"]) == ("failed", "lost")
+    await world.events(instance)
+
+
 async def test_a_step_that_everybody_hands_back_ends_some_time(world: World) -> None:
     instance = await world.start(node("a"))
     hand = world.worker()

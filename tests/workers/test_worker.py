@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from app.flow.messages import Lane, LaneSlots, Register
+from app.flow.plan import POISON_AFTER
 from app.kit.blobs import BlobFolder
 from app.kit.codec import encode, to_plain
 from app.kit.log import configure
@@ -113,9 +115,42 @@ async def test_kill_minus_nine_in_the_middle_costs_nothing_but_time(yard: Yard) 
     await second.said("job_completed")
     assert await yard.end_of(instance) == "completed"
     attempts = await yard.attempts(instance)
-    assert [attempt["status"] for attempt in attempts] == ["lost", "completed"]
-    assert (await yard.steps(instance))["a"]["outputs"]["value"] == 7
-    assert (await yard.steps(instance))["a"]["attempts_used"] == 0, "no retry was used up"
+    assert [(attempt["status"], attempt["cause"]) for attempt in attempts] == [
+        ("lost", "first"),
+        ("completed", "lost"),
+    ]
+    step = (await yard.steps(instance))["a"]
+    assert step["outputs"]["value"] == 7
+    assert step["attempts_used"] == 0, "no retry was used up"
+    assert step["times_lost"] == 1
+
+
+async def test_a_step_that_kills_worker_after_worker_is_not_tried_for_ever(yard: Yard) -> None:
+    instance = await yard.start(node("a", with_=LONG))
+
+    async def has_it(attempt: int) -> bool:
+        statuses = [one["status"] for one in await yard.attempts(instance)]
+        return statuses == ["lost"] * (attempt - 1) + ["leased"]
+
+    for attempt in range(1, POISON_AFTER + 1):
+        worker = await yard.crew.start("cpu")
+        await eventually(partial(has_it, attempt))
+        worker.kill()
+        assert await worker.ended() == -9
+    await yard.crew.start("cpu")
+    assert await yard.end_of(instance) == "failed"
+    step = (await yard.steps(instance))["a"]
+    assert (step["error"]["class"], step["times_lost"]) == ("lost", POISON_AFTER)
+
+
+async def test_a_worker_leaves_a_mark_with_its_first_step(yard: Yard, tmp_path: Path) -> None:
+    mark = tmp_path / "at-work" / "worker-cpu"
+    mark.parent.mkdir()
+    await yard.crew.start("cpu", STUDIO_RUN_DIR=str(tmp_path), REDIS_URL=yard.box.settings.redis.url)
+    assert not mark.exists()
+    instance = await yard.start(node("a"))
+    assert await yard.end_of(instance) == "completed"
+    assert mark.exists()
 
 
 async def test_another_worker_takes_over_when_the_lease_has_run_out(yard: Yard) -> None:

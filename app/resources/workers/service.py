@@ -24,14 +24,14 @@ FORGET_S: Final = 7 * 24 * 3600.0
 
 
 async def register(database: Database, engine: Engine, settings: Settings, worker: Register) -> Registered:
-    """Admit a worker; what its dead predecessor on this machine held goes back at once."""
+    """Admit a worker; what a dead predecessor on this machine held is lost at once."""
     token = new_token("sw")
     async with database.transaction(Scope.nobody()) as tx:
         before = await model.present_on(tx, worker.host)
         worker_id = await model.add(tx, worker, worker_token_hash(settings, token))
     for other, pid in before:
         if worker.host == socket.gethostname() and not _is_running(pid):
-            await leave(database, engine, other)
+            await _bury(database, engine, other)
     shared = worker.box_id is not None and worker.box_id == box_id(settings.workspace)
     log.info(
         "worker registered",
@@ -53,11 +53,19 @@ async def heartbeat(database: Database, engine: Engine, worker_id: WorkerId, bea
 
 
 async def leave(database: Database, engine: Engine, worker_id: WorkerId) -> None:
-    """A worker goes, or is known to be dead: its token ends, its attempts go to others."""
+    """A worker goes: its token ends, its attempts go to others."""
     async with database.transaction(Scope.nobody()) as tx:
         await model.note_left(tx, worker_id)
     given_back = await engine.give_back(worker_id)
     log.info("worker left", action="worker_left", worker=worker_id, given_back=given_back)
+
+
+async def _bury(database: Database, engine: Engine, worker_id: WorkerId) -> None:
+    """A worker has died without a goodbye: perhaps of a step it ran, so its attempts count as lost."""
+    async with database.transaction(Scope.nobody()) as tx:
+        await model.note_left(tx, worker_id)
+    lost = await engine.lose(worker_id)
+    log.warning("worker died", action="worker_died", worker=worker_id, lost=lost)
 
 
 async def mark_silent(database: Database) -> list[WorkerId]:
