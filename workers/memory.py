@@ -1,6 +1,8 @@
 """What this machine has and how much of it is in use: CPU quota, memory, GPUs. An absent GPU is normal."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +14,8 @@ from app.kit.log import get_logger
 log = get_logger(__name__)
 
 CGROUP: Final = Path("/sys/fs/cgroup")
+MEMBERSHIP: Final = Path("/proc/self/cgroup")
+MACHINE: Final = Path("/proc/vmstat")
 LEAST_CPU_SLOTS: Final = 2  # one long film must not keep a quick picture waiting, even on one core
 
 
@@ -50,8 +54,24 @@ def free_memory_bytes() -> int:
 
 
 def kills_by_memory() -> int:
-    """How often the kernel ended a process of this cgroup for memory; it only grows."""
-    return _field(CGROUP / "memory.events", "oom_kill") or 0
+    """How often the kernel ended a process for want of memory, in our cgroup or at least on this machine.
+
+    It only grows.
+    """
+    counts = (_field(path, "oom_kill") for path in (*_kill_counters(), MACHINE))
+    return next((count for count in counts if count is not None), 0)
+
+
+def _kill_counters() -> Iterator[Path]:
+    """Where our cgroup counts them, v2 or v1. In a container it is the root, whatever its path says."""
+    with contextlib.suppress(OSError):
+        for line in MEMBERSHIP.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers in ("", "memory"):
+                base = CGROUP / controllers
+                name = "memory.oom_control" if controllers else "memory.events"
+                yield base / path.lstrip("/") / name
+                yield base / name
 
 
 class Cards:

@@ -15,6 +15,7 @@ from app.flow.messages import ErrorClass
 from app.kit.log import get_logger
 from app.steps.base import StepFailed
 from workers import frames
+from workers.killed import explain_kill
 from workers.memory import cpu_quota, kills_by_memory
 
 log = get_logger(__name__)
@@ -174,16 +175,9 @@ class ChildProcess:
             status=code,
             last_words="\n".join(self._tail),
         )
-        if code == -signal.SIGKILL and kills_by_memory() > self._kills_before:
-            return StepFailed(
-                ErrorClass.out_of_memory,
-                "The system ended the model process because memory ran out.",
-                remedy="Try a smaller size or fewer items at once, or give the box more memory.",
-            )
-        if code in (-signal.SIGKILL, -signal.SIGTERM):
-            return StepFailed(
-                ErrorClass.lost, "The model process was ended from outside.", remedy="Try again."
-            )
+        killed = explain_kill(code, self._kills_before, "the model process")
+        if killed is not None:
+            return killed
         cause = f"signal {-code}" if code < 0 else f"status {code}"
         return StepFailed(
             ErrorClass.bug,

@@ -15,6 +15,8 @@ from typing import Final
 
 from app.flow.messages import ErrorClass
 from app.steps.base import Program, StepFailed
+from workers.killed import explain_kill
+from workers.memory import kills_by_memory
 
 MAX_OUTPUT_BYTES: Final = 32 * 1024 * 1024
 TAIL_BYTES: Final = 16 * 1024
@@ -34,7 +36,8 @@ async def run_program(
     on_line: OnLine | None = None,
     feed: AsyncIterator[bytes] | None = None,
 ) -> Program:
-    """Run a program in `folder` to its end. Raises StepFailed when it is missing or says too much."""
+    """Run a program in `folder` to its end. Raises StepFailed when it is missing, killed or says too much."""
+    kills_before = kills_by_memory()
     try:
         process = await asyncio.create_subprocess_exec(
             *_bound_to_us(),
@@ -71,9 +74,13 @@ async def run_program(
     except BaseException:
         await asyncio.shield(_end(process))
         raise
-    _check_presence(process.returncode, tail.result(), argv[0])
+    code = process.returncode or 0
+    _check_presence(code, tail.result(), argv[0])
+    killed = explain_kill(code, kills_before, f"the program “{argv[0]}”")
+    if killed is not None:
+        raise killed
     return Program(
-        returncode=process.returncode or 0,
+        returncode=code,
         output=output.result(),
         tail=tail.result().decode(errors="replace"),
     )
@@ -93,7 +100,7 @@ def _bound_to_us() -> tuple[str, ...]:
     return ("setpriv", "--pdeathsig", "KILL", "--") if shutil.which("setpriv") else ()
 
 
-def _check_presence(code: int | None, tail: bytes, name: str) -> None:
+def _check_presence(code: int, tail: bytes, name: str) -> None:
     """setpriv answers 127 for a program that is not there."""
     if code == 127 and tail.startswith(b"setpriv: failed to execute"):
         raise StepFailed(

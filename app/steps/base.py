@@ -123,7 +123,8 @@ class Context(Protocol):
         """Run a program such as ffmpeg in a process group of its own, killed when the step is cancelled.
 
         `on_line` gets each line of its standard output (then `output` stays empty); `feed` is its standard
-        input.
+        input. Raises StepFailed when the program is not there, or was killed: for memory (out_of_memory), or
+        from outside (lost).
         """
 
     def runtime(self, family: str) -> Runtime:

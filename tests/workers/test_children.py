@@ -96,7 +96,7 @@ async def test_a_kill_for_memory_is_out_of_memory(host: ChildHost, monkeypatch: 
     await work(host)
     call = asyncio.ensure_future(work(host, seconds=600))
     await asyncio.sleep(0.1)
-    monkeypatch.setattr("workers.process.kills_by_memory", lambda: 1_000_000)
+    monkeypatch.setattr("workers.killed.kills_by_memory", lambda: 1_000_000)
     assert host.pid is not None
     os.kill(host.pid, signal.SIGKILL)
     with pytest.raises(StepFailed) as caught:

@@ -105,6 +105,22 @@ async def test_a_missing_program_says_what_to_install(tmp_path: Path) -> None:
         await run_program(["no-such-program-here"], tmp_path)
 
 
+@pytest.mark.parametrize("sign", ["KILL", "TERM"])
+async def test_a_program_killed_from_outside_is_lost_and_not_its_own_fault(tmp_path: Path, sign: str) -> None:
+    with pytest.raises(StepFailed, match=r"The program “sh” was ended from outside\.") as caught:
+        await run_program(["sh", "-c", f"kill -{sign} $$"], tmp_path)
+    assert caught.value.error_class is ErrorClass.lost
+
+
+async def test_a_program_killed_for_memory_is_out_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.killed.kills_by_memory", lambda: 1_000_000)
+    with pytest.raises(StepFailed, match="memory ran out") as caught:
+        await run_program(["sh", "-c", "kill -KILL $$"], tmp_path)
+    assert caught.value.error_class is ErrorClass.out_of_memory
+
+
 async def test_programs_get_none_of_our_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKER_SHARED_SECRET", "sesame")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sesame")

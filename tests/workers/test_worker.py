@@ -195,6 +195,25 @@ async def test_cancel_ends_ffmpeg_too(yard: Yard, tmp_path: Path) -> None:
     assert time.monotonic() - began < 2.5
 
 
+async def test_a_film_whose_ffmpeg_is_killed_is_made_by_another(yard: Yard, tmp_path: Path) -> None:
+    worker = await yard.crew.start("cpu")
+    picture = await photo(yard, tmp_path)
+    film = {"images": "{{ inputs.photos }}", "seconds_per_image": 20, "width": 640, "height": 360}
+    instance = await yard.start(
+        node("film", "video.slideshow", with_=film),
+        given={"photos": [picture] * 3},
+        inputs={"photos": {"type": "image[]"}},
+    )
+    await yard.until_progress(instance, "film")
+    (program,) = worker.children("ffmpeg")
+    program.kill()
+    assert await yard.end_of(instance) == "completed"
+    assert [(one["status"], one["cause"]) for one in await yard.attempts(instance)] == [
+        ("lost", "first"),
+        ("completed", "lost"),
+    ]
+
+
 @pytest.mark.parametrize("deaf", [False, True], ids=["obedient", "deaf"])
 async def test_cancel_ends_work_in_the_child_and_the_lane_goes_on(yard: Yard, deaf: bool) -> None:
     worker = await yard.crew.start("gpu")

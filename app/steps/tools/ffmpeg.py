@@ -88,7 +88,7 @@ def failed(program: Program, doing: str) -> StepFailed:
         return StepFailed(
             ErrorClass.refused, f"The disk is full; {doing} could not go on.", remedy="Free some space."
         )
-    if "Cannot allocate memory" in program.tail or program.returncode == -9:
+    if "Cannot allocate memory" in program.tail:
         return StepFailed(
             ErrorClass.out_of_memory,
             f"There was not enough memory for {doing}.",
