@@ -71,6 +71,8 @@ def _lead_on(parts: Parts, tx: Transaction, board: Board) -> None:
         tx.after_commit(partial(parts.sequels.begin_child, parts, step_id))
     if board.has_to_tell:
         tx.after_commit(partial(parts.sequels.tell_parent, parts, board.instance.id))
+    if board.instance.is_held or (board.has_ended and board.instance.concurrency_limit is not None):
+        tx.after_commit(partial(parts.sequels.admit, parts, board.instance.workflow_id))
     if board.closed_early:
         tx.after_commit(partial(parts.sequels.end_children, parts, board.instance.id))
 

@@ -317,6 +317,10 @@ class Board:
         """Somebody ended the instance; whatever is still open is cancelled."""
         self._end(InstanceStatus.cancelled, cancelled_by=by, cancel_requested_at=self.now)
 
+    def hold(self, reason: str) -> None:
+        """A new instance waits for its turn; nothing of it begins."""
+        self.instance = replace(self.instance, is_held=True, reason=reason)
+
     def stall(self, step: StepRow, reason: str) -> None:
         """Nobody can take this queued step for now: the instance waits, and says for what."""
         self.note(step, reason=reason)
@@ -411,7 +415,9 @@ class Board:
         if self.has_ended:
             return
         reason: str | None = None
-        if self._stalled is not None:
+        if instance.is_held:
+            status, reason = InstanceStatus.pending, instance.reason
+        elif self._stalled is not None:
             status, reason = InstanceStatus.waiting, self._stalled
         elif instance.busy_steps:
             status = InstanceStatus.running if instance.started_at else InstanceStatus.pending

@@ -21,6 +21,7 @@ import msgspec
 
 from app.engine import announce, cancel, inline, statements
 from app.engine.board import Board
+from app.engine.errors import WorkflowBusy
 from app.engine.held import hold_step
 from app.engine.parts import Parts
 from app.engine.rows import InstanceError, StepRow
@@ -260,6 +261,8 @@ class _Calling(msgspec.Struct, frozen=True, kw_only=True):
         except Invalid as exc:
             message = " ".join(complaint.message for complaint in exc.complaints[:3]) or exc.detail
             raise StepFailed(ErrorClass.bad_input, message, remedy=exc.remedy) from exc
+        except WorkflowBusy as exc:
+            raise StepFailed(ErrorClass.refused, exc.detail, remedy=exc.remedy) from exc
 
     async def _called(self, call: Call) -> tuple[VersionId, str]:
         """The version to run, and the node whose body of it. Raises StepFailed."""

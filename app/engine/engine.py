@@ -13,7 +13,7 @@ from an attempt (a claim, a heartbeat, the bells) locks nothing it would have to
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from app.engine import cancel, children, claim, finish, leases, report, start, sweep, waiting
+from app.engine import admission, cancel, children, claim, finish, leases, report, start, sweep, waiting
 from app.engine.assets import AssetKeeper
 from app.engine.parts import Parts, Sequels
 from app.engine.programs import Programs
@@ -57,6 +57,7 @@ class Engine:
                 begin_child=children.begin_child,
                 tell_parent=children.tell_parent,
                 end_children=children.end_children,
+                admit=admission.admit,
             ),
         )
 
@@ -68,7 +69,8 @@ class Engine:
         """Begin an instance inside the caller's transaction.
 
         Plans its first steps and evaluates every inline step that is ready; when all are, the instance
-        has ended by the time this returns. Bells ring after the caller's commit.
+        has ended by the time this returns. Bells ring after the caller's commit. Raises VersionNotFound,
+        Invalid, and WorkflowBusy where the workflow's limit refuses a start.
         """
         return await start.start(self._parts, tx, request)
 
@@ -136,6 +138,10 @@ class Engine:
     async def end_orphans(self) -> int:
         """Cancel what runs for a step that does not wait for it any more; how many. Seldom anything."""
         return await children.end_orphans(self._parts, most=sweep.AT_ONCE)
+
+    async def admit_waiting(self) -> int:
+        """Let instances begin whose turn has come and was missed; how many. Seldom anything."""
+        return await admission.admit_all(self._parts, most=sweep.AT_ONCE)
 
     async def explain_waits(self, served: Collection[Lane]) -> int:
         """Mark instances whose queued steps no worker serves as waiting, with the reason; how many.

@@ -11,6 +11,10 @@ class InstanceAlreadyFinished(Conflict):
     """This instance has finished; start a new one to try again."""
 
 
+class WorkflowBusy(Conflict):
+    """As many instances of this workflow run as may; this one was not started."""
+
+
 class StepNotFound(NotFound):
     """This instance has no such step."""
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from app.engine import announce, statements
-from app.engine.board import Board
+from app.engine.board import Board, lock_instance
 from app.engine.parts import Parts
 from app.engine.programs import NO_PROGRAM
 from app.engine.rows import HeldAttempt, InstanceError, InstanceRow, StepRow
@@ -13,7 +13,7 @@ from app.flow import plan
 from app.flow.messages import ErrorClass
 from app.flow.states import AttemptStatus
 from app.kit.errors import Invalid
-from app.kit.ids import AttemptId, StepId, WorkerId
+from app.kit.ids import AttemptId, InstanceId, StepId, WorkerId
 from app.store.database import Row, Transaction
 
 DEADLINE_GRACE_S = 5.0  # a worker ends an overrun step itself; the sweep only when the worker did not
@@ -43,6 +43,18 @@ async def hold(parts: Parts, tx: Transaction, attempt_id: AttemptId) -> Held | N
         return None
     board, step, attempt = await _board(parts, tx, row, attempt_id)
     return Held(board, step, msgspec.convert(attempt, HeldAttempt))
+
+
+async def hold_instance(parts: Parts, tx: Transaction, instance_id: InstanceId) -> Board | None:
+    """The board of an instance with none of its steps on it; None when there is no such instance."""
+    instance = await lock_instance(tx, instance_id)
+    if instance is None:
+        return None
+    try:
+        program = await parts.programs.get(tx, instance.version_id, instance.body)
+    except Invalid:
+        program = NO_PROGRAM
+    return Board(tx, program, instance, await tx.fetch_value("SELECT clock_timestamp()"))
 
 
 async def hold_step(parts: Parts, tx: Transaction, step_id: StepId) -> tuple[Board, StepRow] | None:

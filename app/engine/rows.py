@@ -47,6 +47,8 @@ class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
     parent_id: InstanceId | None
     parent_step_id: StepId | None
     depth: int  # how many instances stand above it
+    concurrency_limit: int | None  # how many of its workflow run at once
+    is_held: bool  # it waits for its turn
     body: str  # the node whose body it runs, such as `again` or `again/inner`; empty: a whole workflow
     started_at: datetime | None
     outputs: dict[str, Any] | None = None

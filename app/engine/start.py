@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from app.engine import announce, statements
+from app.engine import admission, announce, statements
 from app.engine.board import Board
 from app.engine.errors import VersionNotFound
 from app.engine.parts import Parts
@@ -45,7 +45,7 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def start(parts: Parts, tx: Transaction, request: StartRequest) -> Started:
-    """Write the instance and its steps, walk what is ready, arrange the bells. Raises VersionNotFound."""
+    """Write the instance and its steps, walk what is ready, arrange the bells. Raises as `begin` does."""
     board = await begin(parts, tx, request)
     await board.save()
     announce.announce(parts, tx, board)
@@ -54,9 +54,13 @@ async def start(parts: Parts, tx: Transaction, request: StartRequest) -> Started
 
 
 async def begin(parts: Parts, tx: Transaction, request: StartRequest, family: Family | None = None) -> Board:
-    """The board of a new instance, walked as far as it goes, not saved. Raises VersionNotFound, Invalid."""
+    """The board of a new instance, walked as far as it goes, not saved.
+
+    Raises VersionNotFound, Invalid (its step types have changed), WorkflowBusy.
+    """
     body = family.body if family else ""
     program = await parts.programs.get(tx, request.version_id, body)
+    limits = None if body else program.definition.concurrency
     row = await tx.fetch_one(
         statements.CREATE_INSTANCE,
         {
@@ -72,6 +76,9 @@ async def begin(parts: Parts, tx: Transaction, request: StartRequest, family: Fa
             "parent_step": family.step_id if family else None,
             "depth": family.instance.depth + 1 if family else 0,
             "body": body,
+            "timeout_s": program.definition.timeout_s,
+            "concurrency_limit": None if limits is None else limits.limit,
+            "on_limit": None if limits is None else limits.on_limit,
         },
     )
     if row is None:
@@ -96,13 +103,16 @@ async def begin(parts: Parts, tx: Transaction, request: StartRequest, family: Fa
         parent_step_id=family.step_id if family else None,
         depth=family.instance.depth + 1 if family else 0,
         body=body,
+        concurrency_limit=None if limits is None else limits.limit,
+        is_held=False,
         started_at=None,
     )
     board = Board(tx, program, instance, row["created_at"])
     board.tell_created()
     for place, node_id in enumerate(program.order):
         board.make(_step(program.nodes[node_id], place))
-    await Walk(parts, board).begin()
+    if await admission.may_begin(board):
+        await Walk(parts, board).begin()
     return board
 
 

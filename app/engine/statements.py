@@ -26,7 +26,7 @@ _STEP_READ = """
 _INSTANCE_READ = """
     i.id, i.organization_id, o.name AS organization_name, i.workflow_id, i.version_id, i.number, i.status,
     i.reason, i.priority, i.event_seq, i.open_steps, i.busy_steps, i.created_by, i.parent_id,
-    i.parent_step_id, i.depth, i.body, i.created_at, i.started_at,
+    i.parent_step_id, i.depth, i.concurrency_limit, i.is_held, i.body, i.created_at, i.started_at,
     CASE WHEN pg_column_size(i.inputs) < 8192 THEN i.inputs END AS inputs
 """
 
@@ -44,10 +44,12 @@ WITH chosen AS (
     RETURNING last_number
 ), made AS (
     INSERT INTO instances (id, organization_id, workflow_id, version_id, number, status, inputs, source,
-                           priority, created_by, total_steps, parent_id, parent_step_id, depth, body)
+                           priority, created_by, total_steps, parent_id, parent_step_id, depth, body,
+                           deadline_at, concurrency_limit, on_limit)
     SELECT %(id)s, organization_id, workflow_id, id,
            coalesce((SELECT last_number FROM counted), %(number)s), 'pending', %(inputs)s::jsonb, %(source)s,
-           %(priority)s, %(created_by)s, %(total_steps)s, %(parent)s, %(parent_step)s, %(depth)s, %(body)s
+           %(priority)s, %(created_by)s, %(total_steps)s, %(parent)s, %(parent_step)s, %(depth)s, %(body)s,
+           clock_timestamp() + make_interval(secs => %(timeout_s)s), %(concurrency_limit)s, %(on_limit)s
       FROM chosen
     RETURNING id, organization_id, workflow_id, version_id, number, status, priority, created_at
 )

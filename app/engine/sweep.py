@@ -15,14 +15,15 @@ import msgspec
 from app.engine import announce, children, waiting
 from app.engine.board import Board
 from app.engine.finish import failed, lost
-from app.engine.held import DEADLINE_GRACE_S, hold, hold_step
+from app.engine.held import DEADLINE_GRACE_S, hold, hold_instance, hold_step
 from app.engine.parts import Parts
+from app.engine.rows import InstanceError
 from app.engine.walk import Walk
 from app.flow import plan
-from app.flow.messages import Lane
+from app.flow.messages import ErrorClass, Lane
 from app.flow.states import StepStatus
 from app.flow.waits import WaitKind
-from app.kit.ids import AttemptId, StepId
+from app.kit.ids import AttemptId, InstanceId, StepId
 from app.kit.log import get_logger
 from app.store.database import Scope, Transaction
 
@@ -41,8 +42,13 @@ SELECT ARRAY(SELECT id FROM attempts WHERE status = 'leased' AND lease_until < n
               LIMIT %(most)s) AS overrun,
        ARRAY(SELECT id FROM steps WHERE status = 'waiting' AND due_at <= now()
               ORDER BY due_at LIMIT %(most)s) AS due,
+       ARRAY(SELECT id FROM instances
+              WHERE deadline_at < now() AND status IN ('pending', 'running', 'waiting')
+              ORDER BY deadline_at LIMIT %(most)s) AS too_long,
        ARRAY(SELECT id FROM instances WHERE NOT is_told LIMIT %(most)s) AS untold,
        least((SELECT min(due_at) FROM steps WHERE status = 'waiting' AND due_at > now()),
+             (SELECT min(deadline_at) FROM instances
+               WHERE deadline_at > now() AND status IN ('pending', 'running', 'waiting')),
              (SELECT min(available_at) FROM attempts
                WHERE status = 'queued' AND rung_at IS NULL AND available_at > now())) AS next_due_at,
        now() AS now
@@ -101,7 +107,8 @@ async def sweep(parts: Parts, *, bells_are_lost: bool = False) -> Swept:
         raise RuntimeError("a SELECT without FROM gave no row")
     return Swept(
         lost=await _each(seen["expired"], partial(_lose, parts)),
-        overrun=await _each(seen["overrun"], partial(_end_overrun, parts)),
+        overrun=await _each(seen["overrun"], partial(_end_overrun, parts))
+        + await _each(seen["too_long"], partial(_end_instance, parts)),
         woken=await _each(seen["due"], partial(_wake, parts)),
         told=await _each(seen["untold"], partial(children.tell_parent, parts)),
         rung=rung,
@@ -147,6 +154,24 @@ async def _end_overrun(parts: Parts, attempt_id: AttemptId) -> bool:
         await failed(parts, held, plan.overrun(held.attempt.timeout_s))
         held.board.stopped.append(attempt_id)
         await _save(parts, tx, held.board)
+    return True
+
+
+async def _end_instance(parts: Parts, instance_id: InstanceId) -> bool:
+    """End an instance that has run for longer than its workflow allows."""
+    async with parts.database.transaction(Scope.system()) as tx:
+        found = await hold_instance(parts, tx, instance_id)
+        if found is None or found.has_ended or found.instance.is_held:
+            return False
+        timeout_s = found.program.definition.timeout_s or 0
+        found.fail(
+            InstanceError(
+                error_class=ErrorClass.timeout,
+                message=f"The instance ran longer than its timeout of {timeout_s:g} s.",
+                remedy="Raise the workflow's timeout_s, or give it less to do.",
+            )
+        )
+        await _save(parts, tx, found)
     return True
 
 

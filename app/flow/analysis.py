@@ -152,6 +152,8 @@ class Analysis:
             )
             return None
         reading = read({"schema": self.definition.schema, **raw}, complaints)
+        if reading.definition.concurrency is not None:
+            complaints.add("Only a whole workflow has a limit.", field="concurrency")
         return Analysis(
             reading,
             self._catalog,

@@ -21,6 +21,7 @@ MAX_ITEMS: Final = 10_000  # of one fan-out, nested or not, and of one list that
 MAX_LEVELS: Final = 4  # of a nested fan-out
 MAX_ZIPPED: Final = 20  # lists side by side
 MAX_PARALLEL: Final = 1_000
+MAX_CONCURRENCY: Final = 10_000
 MAX_RETRIES: Final = 20
 MAX_BACKOFF_S: Final = 3600.0
 MIN_PRIORITY: Final = -100
@@ -72,6 +73,21 @@ class Mode(StrEnum):
     enabled = "enabled"
     skip = "skip"  # as if its `when` were false
     stop = "stop"  # the instance stops before it until a person starts it
+
+
+class OnLimit(StrEnum):
+    """What becomes of a start while as many instances run as may."""
+
+    queue = "queue"  # it waits for its turn
+    skip = "skip"  # it is refused
+    replace_ = "replace"  # those that run are cancelled for it
+
+
+class Concurrency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How many instances of a workflow run at once."""
+
+    limit: int
+    on_limit: OnLimit = OnLimit.queue
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -168,7 +184,10 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A whole workflow. `ui` belongs to the editor and is kept as it came."""
+    """A whole workflow. `ui` belongs to the editor and is kept as it came.
+
+    `timeout_s`: of an instance, from its start or from the end of its wait for a turn.
+    """
 
     schema: int
     name: str = ""
@@ -176,4 +195,6 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     inputs: dict[str, Input] = {}
     nodes: tuple[Node, ...] = ()
     outputs: dict[str, Any] = {}
+    timeout_s: float | None = None
+    concurrency: Concurrency | None = None
     ui: dict[str, Any] = {}

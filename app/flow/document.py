@@ -12,9 +12,12 @@ import msgspec
 
 from app.flow.complaints import Complaints, Enough
 from app.flow.definition import (
+    MAX_CONCURRENCY,
     MAX_DEPTH,
     MAX_OUTPUTS,
+    MAX_TIMEOUT_S,
     SCHEMA,
+    Concurrency,
     Definition,
     Go,
     Input,
@@ -22,6 +25,7 @@ from app.flow.definition import (
     Mode,
     Node,
     OnError,
+    OnLimit,
     Retry,
 )
 from app.flow.fields import NAME, Fields, name_fault
@@ -107,6 +111,8 @@ def read(raw: Any, complaints: Complaints) -> Reading:
         inputs=inputs,
         nodes=nodes,
         outputs=_read_outputs(fields),
+        timeout_s=fields.bounded("timeout_s", None, 0.001, MAX_TIMEOUT_S, " seconds"),
+        concurrency=_read_concurrency(fields, complaints),
         ui=fields.record("ui"),
     )
     fields.refuse_unknown(_DOCUMENT_HINTS)
@@ -116,6 +122,19 @@ def read(raw: Any, complaints: Complaints) -> Reading:
         broken_nodes=frozenset(places) - {node.id for node in nodes},
         broken_inputs=frozenset(broken_inputs),
     )
+
+
+def _read_concurrency(parent: Fields, complaints: Complaints) -> Concurrency | None:
+    raw = parent.record("concurrency")
+    if not raw:
+        return None
+    fields = Fields(raw, complaints, node=None, prefix="concurrency.")
+    limit = fields.whole("limit", None, 1, MAX_CONCURRENCY)
+    if "limit" not in raw:
+        fields.complain("limit", "“limit” is missing: how many instances run at once.")
+    on_limit = fields.one_of("on_limit", OnLimit, OnLimit.queue)
+    fields.refuse_unknown()
+    return None if limit is None else Concurrency(limit=limit, on_limit=on_limit)
 
 
 def _read_outputs(fields: Fields) -> dict[str, Any]:

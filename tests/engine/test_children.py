@@ -239,7 +239,7 @@ async def lose(*_: object) -> None:
     """A sequel whose process was killed."""
 
 
-LOST = Sequels(begin_child=lose, tell_parent=lose, end_children=lose)
+LOST = Sequels(begin_child=lose, tell_parent=lose, end_children=lose, admit=lose)
 
 
 async def test_a_child_that_was_not_begun_is_begun_by_the_sweep(

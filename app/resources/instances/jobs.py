@@ -17,7 +17,13 @@ async def end_orphans(parts: Parts) -> int:
     return await parts.engine.end_orphans()
 
 
+async def admit_waiting(parts: Parts) -> int:
+    """Let instances begin whose turn a killed process has missed."""
+    return await parts.engine.admit_waiting()
+
+
 JOBS = (
+    Job(name="instances admitted late", every_s=5.0, run=admit_waiting),
     Job(name="instances nobody waits for ended", every_s=5.0, run=end_orphans),
     Job(name="waits explained", every_s=5.0, run=explain_waits),
 )

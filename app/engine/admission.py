@@ -1,0 +1,154 @@
+"""Turns: a workflow with a limit runs so many instances at once, and the rest wait, are refused or take over.
+
+Starts and admissions of one workflow are put in order by the row of its counter, which every start locks
+anyway: whoever holds it may count. Locks are taken in one order, the counter before an instance that waits
+for its turn; nothing that holds a waiting instance asks for its counter.
+
+An admission follows the end of an instance after its commit. One that was lost with its process is made up
+for by the daemon, which looks at every workflow with somebody waiting.
+"""
+
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from app.engine import announce, cancel
+from app.engine.board import Board, lock_instance
+from app.engine.errors import WorkflowBusy
+from app.engine.parts import Parts
+from app.engine.programs import NO_PROGRAM
+from app.engine.rows import InstanceError
+from app.engine.walk import Walk
+from app.flow.definition import OnLimit
+from app.flow.messages import ErrorClass
+from app.kit.errors import Invalid
+from app.kit.ids import InstanceId
+from app.store.database import Scope, Transaction
+
+MAX_WAITING: Final = 10_000  # instances of one workflow; a start beyond them is refused
+
+_CROWD: Final = """
+SELECT count(*) FILTER (WHERE NOT is_held) AS running, count(*) FILTER (WHERE is_held) AS waiting
+  FROM instances
+ WHERE workflow_id = %(workflow)s AND concurrency_limit IS NOT NULL AND id <> %(id)s
+   AND status IN ('pending', 'running', 'waiting')
+"""
+
+_HOLD: Final = "UPDATE instances SET is_held = true, deadline_at = NULL WHERE id = %(id)s"
+
+_ADMIT: Final = """
+UPDATE instances SET is_held = false, deadline_at = clock_timestamp() + make_interval(secs => %(timeout_s)s)
+ WHERE id = %(id)s
+"""
+
+_LOCK_COUNTER: Final = """
+SELECT last_number FROM instance_counters WHERE workflow_id = %(workflow)s FOR NO KEY UPDATE
+"""
+
+# Those that wait come in the order of their turns.
+_OPEN: Final = """
+SELECT id, is_held, concurrency_limit, on_limit FROM instances
+ WHERE workflow_id = %(workflow)s AND concurrency_limit IS NOT NULL
+   AND status IN ('pending', 'running', 'waiting')
+ ORDER BY is_held, priority DESC, id
+"""
+
+_WAITED_FOR: Final = """
+SELECT DISTINCT workflow_id FROM instances
+ WHERE concurrency_limit IS NOT NULL AND is_held AND status IN ('pending', 'running', 'waiting')
+ LIMIT %(most)s
+"""
+
+
+async def may_begin(board: Board) -> bool:
+    """Whether a new instance goes on at once; it is held if not. Raises WorkflowBusy."""
+    instance, limits = board.instance, board.program.definition.concurrency
+    if limits is None or instance.body:
+        return True
+    place = {"workflow": instance.workflow_id, "id": instance.id}
+    crowd = await board.tx.fetch_one(_CROWD, place) or {"running": 0, "waiting": 0}
+    if crowd["running"] < limits.limit and not crowd["waiting"]:
+        return True
+    if limits.on_limit is OnLimit.skip:
+        raise WorkflowBusy(
+            f"{crowd['running']} of {limits.limit} instances of this workflow are under way; "
+            "this one was not started.",
+            remedy="Start it again when one has ended, or let starts wait (concurrency.on_limit: queue).",
+        )
+    if crowd["waiting"] >= MAX_WAITING:
+        raise WorkflowBusy(
+            f"{crowd['waiting']:,} instances of this workflow wait for their turn; no more fit.",
+            remedy="Raise the workflow's limit, or cancel some of those that wait.",
+        )
+    await board.tx.execute(_HOLD, {"id": instance.id})
+    board.hold(f"Waits for its turn: {limits.limit} may run at once.")
+    return False
+
+
+async def admit(parts: Parts, workflow_id: UUID) -> int:
+    """Let instances of a workflow begin that wait for their turn, as many as may; how many."""
+    admitted = 0
+    while True:
+        async with parts.database.transaction(Scope.system()) as tx:
+            await tx.fetch_one(_LOCK_COUNTER, {"workflow": workflow_id})
+            rows = await tx.fetch_all(_OPEN, {"workflow": workflow_id})
+            turn = _Turn.of(rows)
+            if turn.next is not None:
+                await _begin(parts, tx, turn.next)
+        if turn.next is None and not turn.victims:
+            return admitted
+        for victim in turn.victims:
+            async with parts.database.transaction(Scope.system()) as tx:
+                await cancel.cancel_open(parts, tx, InstanceId(victim), by=None)
+        admitted += turn.next is not None
+
+
+async def admit_all(parts: Parts, *, most: int) -> int:
+    """The same for every workflow with somebody waiting; how many began."""
+    async with parts.database.transaction(Scope.system()) as tx:
+        rows = await tx.fetch_all(_WAITED_FOR, {"most": most})
+    return sum([await admit(parts, row["workflow_id"]) for row in rows])
+
+
+class _Turn(msgspec.Struct, frozen=True):
+    """Whose turn it is, and who is cancelled for it."""
+
+    next: InstanceId | None = None
+    victims: list[UUID] = []
+
+    @classmethod
+    def of(cls, rows: list[dict[str, Any]]) -> "_Turn":
+        running = [row["id"] for row in rows if not row["is_held"]]
+        waiting = [row for row in rows if row["is_held"]]
+        if not waiting:
+            return cls()
+        newest = max(waiting, key=lambda row: row["id"])
+        if newest["on_limit"] == OnLimit.replace_:
+            # The newest takes over: from those that run, and from those that waited to do so before it.
+            older = [row["id"] for row in waiting if row is not newest]
+            surplus = running[: max(0, len(running) - newest["concurrency_limit"] + 1)]
+            victims = [*older, *surplus]
+            return cls(victims=victims) if victims else cls(next=newest["id"])
+        first = waiting[0]
+        return cls(next=first["id"] if len(running) < first["concurrency_limit"] else None)
+
+
+async def _begin(parts: Parts, tx: Transaction, instance_id: InstanceId) -> None:
+    """Let an instance begin that was held."""
+    instance = await lock_instance(tx, instance_id)
+    if instance is None or not instance.is_held:
+        return
+    moment = await tx.fetch_value("SELECT clock_timestamp()")
+    try:
+        program = await parts.programs.get(tx, instance.version_id, instance.body)
+    except Invalid as exc:
+        board = Board(tx, NO_PROGRAM, instance, moment)
+        board.fail(InstanceError(error_class=ErrorClass.bug, message=exc.detail, remedy=exc.remedy))
+    else:
+        await tx.execute(_ADMIT, {"id": instance.id, "timeout_s": program.definition.timeout_s})
+        board = Board(tx, program, msgspec.structs.replace(instance, is_held=False, reason=None), moment)
+        await board.load_nodes(program.order)
+        await Walk(parts, board).begin()
+    await board.save()
+    announce.announce(parts, tx, board)

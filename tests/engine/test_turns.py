@@ -1,0 +1,192 @@
+"""How many instances of a workflow run at once, and for how long one runs."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.engine.errors import WorkflowBusy
+from app.flow.check import check
+from app.kit.ids import InstanceId, VersionId
+from app.steps.discovery import catalog
+from tests.engine.test_children import LOST, replaced
+from tests.engine.world import World, document, node
+
+
+async def limited(world: World, limit: int = 1, on_limit: str = "queue") -> VersionId:
+    """A workflow of one step for a worker, of which so many instances run at once."""
+    return await world.publish(
+        document(node("work"), node("after", "core.set", needs=["work"], with_={"value": 1}),
+                 concurrency={"limit": limit, "on_limit": on_limit})
+    )  # fmt: skip
+
+
+async def start(world: World, version: VersionId, *, priority: int = 0) -> InstanceId:
+    return (await world.start_version(version, priority=priority)).id
+
+
+async def statuses(world: World, *instances: InstanceId) -> list[str]:
+    return [await world.status(one) for one in instances]
+
+
+async def test_the_rest_waits_for_its_turn_in_the_order_it_came(world: World) -> None:
+    version = await limited(world, 2)
+    first, second, third, fourth = [await start(world, version) for _ in range(4)]
+    row = await world.instance(third)
+    assert (row["status"], row["is_held"], row["reason"]) == (
+        "pending",
+        True,
+        "Waits for its turn: 2 may run at once.",
+    )
+    assert await world.step_statuses(third) == {"work": "pending", "after": "pending"}
+    hand = world.worker()
+    one, two = await hand.must_claim(), await hand.must_claim()
+    assert {one.instance_id, two.instance_id} == {first, second}
+    assert await hand.claim() is None
+    await hand.complete(one)
+    three = await hand.must_claim()
+    assert three.instance_id == third
+    await world.cancel(InstanceId(two.instance_id))
+    four = await hand.must_claim()
+    assert four.instance_id == fourth
+    await hand.complete(three)
+    await hand.complete(four)
+    assert sorted(await statuses(world, first, second, third, fourth)) == [
+        "cancelled",
+        "completed",
+        "completed",
+        "completed",
+    ]
+    for one_instance in (first, second, third, fourth):
+        await world.events(one_instance)
+
+
+async def test_the_more_urgent_goes_first(world: World) -> None:
+    version = await limited(world)
+    hand = world.worker()
+    await start(world, version)
+    modest, urgent = await start(world, version), await start(world, version, priority=5)
+    await hand.complete(await hand.must_claim())
+    assert (await hand.must_claim()).instance_id == urgent
+    assert await world.status(modest) == "pending"
+
+
+async def test_a_start_too_many_is_refused_and_leaves_nothing(world: World) -> None:
+    version = await limited(world, 1, "skip")
+    first = await start(world, version)
+    with pytest.raises(WorkflowBusy, match="1 of 1 instances"):
+        await start(world, version)
+    await world.drain()
+    second = await world.start_version(version)
+    assert second.number == 2
+    assert await statuses(world, first, second.id) == ["completed", "pending"]
+
+
+async def test_the_newest_takes_over(world: World) -> None:
+    version = await limited(world, 1, "replace")
+    first = await start(world, version)
+    job = await world.worker().must_claim()
+    second = await start(world, version)
+    assert job.instance_id == first
+    assert await statuses(world, first, second) == ["cancelled", "pending"]
+    assert (await world.instance(second))["is_held"] is False
+    assert await world.drain() == 1
+    assert await world.status(second) == "completed"
+
+
+async def test_as_many_run_as_may_however_they_are_started_and_ended(world: World) -> None:
+    version = await limited(world, 3)
+    crowd = [await start(world, version) for _ in range(3)]
+    crowd += await asyncio.gather(*(start(world, version) for _ in range(9)))
+    most = 0
+
+    async def work() -> None:
+        nonlocal most
+        hand = world.worker()
+        while (job := await hand.claim()) is not None:
+            (row,) = await world.rows(
+                "SELECT count(*) AS n FROM instances WHERE NOT is_held AND status IN ('pending', 'running')"
+            )
+            most = max(most, row["n"])
+            await hand.complete(job)
+
+    await asyncio.gather(*(work() for _ in range(4)))
+    await world.drain()
+    assert set(await statuses(world, *crowd)) == {"completed"}
+    assert most <= 3
+
+
+async def test_a_turn_that_was_missed_is_made_up_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = await limited(world)
+    await start(world, version)
+    second = await start(world, version)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.engine, "_parts", replaced(world, LOST))
+        await world.drain()
+    assert (await world.instance(second))["is_held"] is True
+    assert await world.engine.admit_waiting() == 1
+    assert await world.engine.admit_waiting() == 0
+    assert await world.drain() == 1
+    assert await world.status(second) == "completed"
+
+
+async def test_one_that_waits_for_its_turn_can_be_cancelled(world: World) -> None:
+    version = await limited(world)
+    await start(world, version)
+    second = await start(world, version)
+    await world.cancel(second)
+    assert await world.status(second) == "cancelled"
+    assert await world.drain() == 1
+
+
+async def test_a_step_that_runs_a_busy_workflow_waits_with_it_or_fails(world: World) -> None:
+    for on_limit, expected in (("queue", "waiting"), ("skip", "failed")):
+        version = await limited(world, 1, on_limit)
+        (row,) = await world.rows("SELECT workflow_id FROM workflow_versions WHERE id = %(id)s", id=version)
+        await start(world, version)
+        parent = await world.start(node("sub", "core.workflow", with_={"workflow": str(row["workflow_id"])}))
+        assert await world.status(parent) == expected
+        await world.drain()
+        assert await world.status(parent) == ("completed" if on_limit == "queue" else "failed")
+
+
+async def test_an_instance_that_runs_too_long_ends_in_words(world: World) -> None:
+    instance = await world.start(
+        node("work"), node("wait", "core.delay", with_={"seconds": 900}), timeout_s=600
+    )
+    job = await world.worker().must_claim()
+    assert (await world.engine.sweep()).overrun == 0
+    await world.execute("UPDATE instances SET deadline_at = now() WHERE id = %(id)s", id=instance)
+    assert (await world.engine.sweep()).overrun == 1
+    row = await world.instance(instance)
+    assert (row["status"], row["error"]["class"]) == ("failed", "timeout")
+    assert row["error"]["message"] == "The instance ran longer than its timeout of 600 s."
+    assert (await world.worker_like(world.worker()).complete(job)).accepted is False
+    await world.events(instance)
+
+
+async def test_waiting_for_a_turn_is_not_running(world: World) -> None:
+    version = await world.publish(document(node("work"), concurrency={"limit": 1}, timeout_s=60))
+    await start(world, version)
+    second = await start(world, version)
+    assert (await world.instance(second))["deadline_at"] is None
+    await world.drain()
+    assert (await world.instance(second))["deadline_at"] is not None
+
+
+def told(**fields: Any) -> list[tuple[str | None, str]]:
+
+    return [(one.field, one.message) for one in check(document(node("a"), **fields), catalog())]
+
+
+def test_limits_are_checked_when_a_document_is_saved() -> None:
+    assert told(concurrency={"limit": 3, "on_limit": "replace"}, timeout_s=5) == []
+    assert told(concurrency={"on_limit": "never"}) == [
+        ("concurrency.limit", "“limit” is missing: how many instances run at once."),
+        ("concurrency.on_limit", "“on_limit” must be one of “queue”, “skip” and “replace”, not “never”."),
+    ]
+    assert told(concurrency={"limit": 0})[0] == (
+        "concurrency.limit",
+        "“limit” must be from 1 to 10000, not 0.",
+    )
+    assert told(timeout_s=0)[0][0] == "timeout_s"
