@@ -53,15 +53,17 @@ COPY --from=ui /ui/dist ./app/ui/dist
 # cloudflared: only when asked for, and only the very bytes that the checksum names.
 FROM tools AS cloudflared
 ARG WITH_CLOUDFLARED=0
-# The checksum of cloudflared-linux-amd64 in the release notes of this version. Another version or another
-# machine needs both arguments: the notes list them all.
-ARG CLOUDFLARED_VERSION=2025.7.0
-ARG CLOUDFLARED_SHA256=173276e3370f366493fb818ebe33cca23a9601d721ca3c03085b3f838eaf3ca9
+# The checksums of cloudflared-linux-amd64 and -arm64 in the release notes of this version; another version needs
+# its own. (The pair before these was of two different releases, so that no build could ever succeed.)
+ARG CLOUDFLARED_VERSION=2026.9.3
+ARG CLOUDFLARED_SHA256_AMD64=77e26d8d900e0b8469f416239d14b5f296525fdf79fee6f511ef55609e3fbac2
+ARG CLOUDFLARED_SHA256_ARM64=aaeb2d7d0da3614634c7e03ab13487a1522c2e79165ed2929cfe23d5e95b326d
 COPY scripts/image/fetch-cloudflared /usr/local/bin/fetch-cloudflared
 RUN --mount=type=secret,id=ca \
     mkdir -p /cloudflared \
  && if [ "$WITH_CLOUDFLARED" = 1 ]; then \
-      with-ca fetch-cloudflared "$CLOUDFLARED_VERSION" "$CLOUDFLARED_SHA256" /cloudflared/cloudflared; \
+      with-ca fetch-cloudflared "$CLOUDFLARED_VERSION" /cloudflared/cloudflared \
+        "amd64=$CLOUDFLARED_SHA256_AMD64" "arm64=$CLOUDFLARED_SHA256_ARM64"; \
     fi
 
 # ---------------------------------------------------------------------------------------------------------------
