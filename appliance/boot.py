@@ -15,6 +15,7 @@ from types import FrameType
 
 from app.kit.log import configure, get_logger
 from app.kit.settings import LogSettings, Settings, SettingsFaults, load_settings
+from app.kit.voice import Voice, emit
 from appliance import external, keys, passport, schema, storage
 from appliance.chorus import Chorus
 from appliance.commands import Claim
@@ -40,8 +41,9 @@ class Stopped(Exception):
 class Boot:
     """One life of a box."""
 
-    def __init__(self, settings: Settings, chorus: Chorus) -> None:
+    def __init__(self, settings: Settings, chorus: Chorus, database_patience_s: float) -> None:
         self._settings = settings
+        self._database_patience_s = database_patience_s
         self._chorus = chorus
         self._progress = Progress(studio_version())
         self._crew = Crew(settings, chorus)
@@ -157,7 +159,9 @@ class Boot:
         settings = self._settings
         if not is_wanted(BY_NAME["postgres"], settings):
             if settings.roles & {"api", "daemon"} and not settings.database.embedded:
-                return external.check_database(settings, lambda text: log.warning(text, action="db_waiting"))
+                return external.check_database(
+                    settings, lambda text: log.warning(text, action="db_waiting"), self._database_patience_s
+                )
             return "not run here"
         self._cluster = cluster = Cluster(settings)
         is_new = cluster.prepare()
@@ -201,9 +205,15 @@ class Boot:
         address = public_address(self._settings)
         self._progress.report.address = address
         self._progress.become("ready")
-        log.info("Studio is ready at %s (%.1f s)", address, self._progress.report.ready_s, action="box_ready")
+        took_s = self._progress.report.ready_s
+        self._tell(f"Studio is ready at {address} ({took_s:.1f} s)", action="box_ready")
         if claim is not None and claim.setup_token:
-            log.info("claim this box: open %s/setup?token=%s (works once)", address, claim.setup_token)
+            link = f"{address}/setup?token={claim.setup_token}"
+            self._tell(f"Claim this box: open {link} (works once)", action="box_unclaimed")
+
+    def _tell(self, sentence: str, action: str) -> None:
+        """Say it at any LOG_LEVEL: without the address and the link nobody could use the box."""
+        emit(Voice("studio-boot", self._settings.log).line("INFO", sentence, {"action": action}))
 
     def _end(self) -> None:
         self._progress.become("stopping")
@@ -237,8 +247,8 @@ def public_address(settings: Settings) -> str:
     return f"https://{pod}-{settings.port}.proxy.runpod.net" if pod else settings.local_url
 
 
-def main() -> int:
-    """Read the settings, take over standard output, and live."""
+def main(database_patience_s: float = external.PATIENCE_S) -> int:
+    """Read the settings, take over standard output, and live. A database elsewhere has so long to answer."""
     try:
         settings = load_settings()
     except SettingsFaults as exc:
@@ -252,7 +262,7 @@ def main() -> int:
     chorus.start("studio-boot")
     configure("studio-boot", settings.log)
     try:
-        return Boot(settings, chorus).run()
+        return Boot(settings, chorus, database_patience_s).run()
     finally:
         chorus.close()
 

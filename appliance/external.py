@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 PATIENCE_S = 30.0  # a Compose neighbour that starts at the same moment
 
 
-def check_database(settings: Settings, waiting: Callable[[str], None]) -> str:
+def check_database(settings: Settings, waiting: Callable[[str], None], patience_s: float = PATIENCE_S) -> str:
     """Connect with DATABASE_URL and look at its login; gives what was found, for the log.
 
     `waiting` is told once when the server does not answer yet. Raises Refusal with the remedy.
     """
     import psycopg  # late: only this shape needs it, and it costs a fifth of a second
 
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     told = False
     while True:
         try:

@@ -41,12 +41,13 @@ def box_environment(folder: Path, **settings: str) -> dict[str, str]:
 class Box:
     """`studio boot` with its lines read in the background. Use it in a with block: it never stays behind."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, env: Mapping[str, str], *, database_patience_s: float | None = None) -> None:
+        call = f"main({'' if database_patience_s is None else database_patience_s})"
         self.env = env
         self.lines: list[str] = []
         self._news: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "appliance.boot"],
+            [sys.executable, "-c", f"import sys; from appliance.boot import main; sys.exit({call})"],
             env=dict(env),
             cwd=ROOT,
             stdin=subprocess.DEVNULL,

@@ -84,6 +84,16 @@ def test_every_line_is_whole_and_in_the_voice(tmp_path: Path) -> None:
     assert {"studio-boot", "studio-postgres", "studio-redis"} <= {record["service"] for record in records}
 
 
+@pytest.mark.parametrize("form", ["pretty", "json"])
+def test_the_address_and_the_setup_link_are_seen_at_any_level(tmp_path: Path, form: str) -> None:
+    env = box_environment(tmp_path, STUDIO_ROLES="api,postgres,redis", LOG_LEVEL="ERROR", LOG_FORMAT=form)
+    with Box(env) as box:
+        link = box.wait_for("Claim this box: open http://127.0.0.1:")
+        assert f"{env['PORT']}/setup?token=" in link
+        assert box.stop() == 0
+    assert [line for line in box.lines if "Studio is ready at http://127.0.0.1:" in line]
+
+
 def test_a_killed_supervisor_ends_the_box_with_postgres_shut_down(tmp_path: Path) -> None:
     env = box_environment(tmp_path)
     with Box(env) as box:
@@ -145,11 +155,17 @@ def test_every_setting_fault_is_told_at_once(tmp_path: Path) -> None:
 
 def test_an_unreachable_database_is_a_sentence(tmp_path: Path) -> None:
     url = "postgresql://someone:secret-word@127.0.0.1:1/studio"
-    with Box(box_environment(tmp_path, DATABASE_URL=url, STUDIO_ROLES="api")) as box:
-        box.wait_for("does not answer yet")
-        assert box.stop() == 0
+    env = box_environment(tmp_path, DATABASE_URL=url, STUDIO_ROLES="api")
+    with Box(env, database_patience_s=0.2) as box:
+        assert box.end() == 78
+    assert "does not answer yet" in box.text
+    assert "The database in DATABASE_URL cannot be used: connection to server" in box.text
+    assert "Check host, port, user, password and database name" in box.text
     assert "Traceback" not in box.text
     assert "secret-word" not in box.text
+    with Box(env, database_patience_s=60) as box:
+        box.wait_for("does not answer yet")
+        assert box.stop() == 0
 
 
 def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
