@@ -37,6 +37,10 @@ CONTENT_SECURITY_POLICY = (
     "frame-ancestors 'none'"
 )
 
+# Where programs call, by the map: an address there that is none says so, whatever of it this version answers.
+# A page of the UI with status 200 would look like success to whoever sent an event or a probe.
+FOR_PROGRAMS = frozenset({"api", "internal", "hooks", "health", "livez", "readyz", "metrics", ".well-known"})
+
 # What a sign-in showed must not come back from a cache after the sign-out; files say otherwise themselves.
 NOT_KEPT = (b"cache-control", b"no-store")
 
@@ -57,9 +61,9 @@ class Edge:
         self.litestar = api
         self.api = cast("Application", api)
         self.ui = ui
-        # What the API answers; every other address is a page of the UI.
         self._heads = [_pattern(route) for route in api.routes if "HEAD" in route.methods]
-        self.reserved = frozenset(route.path.strip("/").split("/")[0] for route in api.routes) - {""}
+        # What the API answers; every other address is a page of the UI.
+        self.reserved = FOR_PROGRAMS | {route.path.strip("/").split("/")[0] for route in api.routes} - {""}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

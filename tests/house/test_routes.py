@@ -19,7 +19,7 @@ from app.resources.accounts.guards import Guard, Hook, Public, Requires, SuperAd
 from app.resources.accounts.roles import Role
 from app.resources.openapi import document
 from app.resources.workflows.samples import document as sample_document
-from app.server.edge import Edge
+from app.server.edge import FOR_PROGRAMS, Edge
 from app.store.database import Database, Scope
 from tests.furnish import furnish
 from tests.house.tables import tables
@@ -205,10 +205,34 @@ async def shared_ids(database: Database) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/nothing", "/internal/v1/nothing"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api",
+        "/api/nothing",
+        "/api/v1/nothing",
+        "/internal/v1/nothing",
+        "/hooks",
+        "/hooks/nobody/knows/this",
+        "/health/nothing",
+        "/metrics/nothing",
+        "/.well-known/nothing",
+    ],
+)
 async def test_an_address_that_is_none_is_a_problem_and_no_page(client: httpx.AsyncClient, path: str) -> None:
     problem(await client.get(path), 404)
     problem(await client.post(path), 404)
+
+
+async def test_every_root_of_the_map_is_a_route_or_a_problem_and_no_page(
+    app: Edge, client: httpx.AsyncClient
+) -> None:
+    """What later versions answer there is no page today either."""
+    routes = {path for _, path, _, _ in handlers(app)}
+    for root in FOR_PROGRAMS:
+        answer = await client.get(f"/{root}")
+        assert f"/{root}" in routes or answer.status_code == 404, f"/{root}: {answer.status_code}"
+        assert not answer.headers["content-type"].startswith("text/html")
 
 
 def is_list(call: Call) -> bool:
