@@ -30,14 +30,17 @@ async def answer(
 ) -> StepStatus:
     """Take an answer to a waiting step and go on if that was what it waited for.
 
-    Raises StepNotFound, InstanceAlreadyFinished, StepNotWaiting, and what the step refuses the answer with.
+    Raises StepNotFound, InstanceAlreadyFinished, StepNotWaiting, NotAsked, AnsweredAlready, and what the step
+    refuses the answer with.
     """
     board, step = await _waiting(parts, tx, instance_id, step_id, kind)
     row = await tx.fetch_one(statements.LOAD_WAIT, {"id": step_id}) or {}
     waiting = msgspec.convert(row["wait"] or {}, Waiting)
+    if waiting.who is not None:
+        waiting.who.admit(given, waiting.answers)
     waiting = msgspec.structs.replace(waiting, answers=[*waiting.answers, given])
     step = board.note(step, wait=waiting)
-    board.tell("step.answered", step, {"by": given.by, "name": given.name, "value": given.value})
+    board.tell("step.answered", step, {"by": given.by, "name": given.name})
     try:
         said = inline.answer(parts.steps, step.kind, row["inputs"] or {}, waiting.answers, board.now)
     except StepFailed as exc:
@@ -94,7 +97,7 @@ async def _go_on(
         case None:
             return
         case Wait():
-            asked = msgspec.structs.replace(waiting, request=said.request)
+            asked = msgspec.structs.replace(waiting, request=said.request, who=said.who)
             board.note(step, wait=asked, wait_kind=said.on, reason=said.reason, due_at=said.until)
         case outputs:
             await Walk(parts, board).complete(step, outputs)

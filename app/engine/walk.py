@@ -209,7 +209,7 @@ class Walk:
         if isinstance(wish, Pause):
             changes = {"outputs": wish.outputs, "wait_kind": WaitKind.time}
         else:
-            changes = {"wait": Waiting(request=wish.request), "wait_kind": wish.on}
+            changes = {"wait": Waiting(request=wish.request, who=wish.who), "wait_kind": wish.on}
         return self.board.move_step(
             step,
             StepStatus.waiting,

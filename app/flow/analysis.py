@@ -380,7 +380,8 @@ class Analysis:
         known = branches.among(parts.node.with_)
         if known is None or way in known:
             return True
-        complain(field, None, f"No way “{way}” leads on from “{node}”.{suggestion(way, known)}")
+        hint = branches.condition(way) or suggestion(way, known)
+        complain(field, None, f"No way “{way}” leads on from “{node}”.{hint}")
         return False
 
     def _target_of(self, name: str, target: str) -> str | None:

@@ -33,6 +33,7 @@ class PortSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     nullable: bool = False  # null is a value here, not merely “not given”
     secret: bool = False  # only a secret may be written here, never a value
     is_body: bool = False  # a workflow of its own is written here, with nodes that this step runs
+    is_form: bool = False  # declares fields to be filled in, as the inputs of a workflow are declared
     # Worked out by the step while it runs, perhaps again and again, with these names more; by type.
     locals: dict[str, str] = {}
 
@@ -58,9 +59,15 @@ class Branches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     output: str  # the output whose text names the way taken
     names: tuple[str, ...] = ()  # ways there always are
     listed_in: str = ""  # the input whose items bring more, each with its `name`
+    only_where: Mapping[str, tuple[str, str]] = {}  # ways there are only where an input has this value
 
     def among(self, values: Mapping[str, Any]) -> tuple[str, ...] | None:
         """The ways of a step with these values; None where an expression hides some of them."""
+        decisive = [values.get(field) for field, _ in self.only_where.values()]
+        if any(isinstance(value, str) and "{{" in value for value in decisive):
+            return None
+        closed = {way for way, (field, value) in self.only_where.items() if values.get(field) != value}
+        open_names = tuple(name for name in self.names if name not in closed)
         listed = values.get(self.listed_in, []) if self.listed_in else []
         if not isinstance(listed, list):
             return None
@@ -70,7 +77,14 @@ class Branches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             if not isinstance(name, str) or "{{" in name:
                 return None
             names.append(name)
-        return (*names, *self.names)
+        return (*names, *open_names)
+
+    def condition(self, way: str) -> str:
+        """What opens a way that is closed, as a clause to append; nothing where no input decides."""
+        if way not in self.only_where:
+            return ""
+        field, value = self.only_where[way]
+        return f" It does only with “{field}” set to “{value}”."
 
 
 class StepSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -136,8 +150,9 @@ def spec_of(
     """The spec of a step type: ports and JSON Schemas derived from its msgspec structs and their Meta.
 
     A secret field says `Meta(extra={"secret": True})`; one that holds a workflow `{"body": True}`; one that
-    is worked out while the step runs `{"locals": {"accumulator": "json"}}`, and `{"required": True}` if its
-    default only stands in for that. Unit and widget go into `extra_json_schema`.
+    declares fields to fill in `{"form": True}`; one that is worked out while the step runs
+    `{"locals": {"accumulator": "json"}}`, and `{"required": True}` if its default only stands in for that.
+    Unit and widget go into `extra_json_schema`.
     """
     return StepSpec(
         kind=kind,
@@ -195,6 +210,7 @@ def _port_of(field: inspect.Field) -> PortSpec:
         or (isinstance(kind, inspect.UnionType) and kind.includes_none),
         secret=bool(extra.get("secret", False)),
         is_body=bool(extra.get("body", False)),
+        is_form=bool(extra.get("form", False)),
         locals=extra.get("locals", {}),
     )
 

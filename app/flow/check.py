@@ -9,6 +9,7 @@ from app.flow.catalog import PortSpec, StepSpec
 from app.flow.complaints import About, Complaints, Enough
 from app.flow.definition import Input
 from app.flow.document import read
+from app.flow.forms import check_form
 from app.flow.inputs import default_complaints
 from app.flow.port_rules import fits, item_of
 from app.flow.signatures import INPUTS, Signature, Signatures
@@ -29,7 +30,7 @@ def check(raw: Any, catalog: Mapping[str, StepSpec], signatures: Signatures | No
         reading = read(raw, complaints)
         places = reading.places
         for name, wanted in reading.definition.inputs.items():
-            for complaint in default_complaints(name, wanted):
+            for complaint in default_complaints(f"inputs.{name}", wanted):
                 complaints.put(complaint)
         analysis = Analysis(reading, catalog, complaints, signatures=signatures)
         _check_fields(analysis)
@@ -121,6 +122,8 @@ class _FieldCheck:
         checker.check(value)
         for complaint in checker.complaints:
             self._complaints.put(complaint)
+        if port.is_form and isinstance(value, dict):
+            check_form(value, self._complaints, self._node.id, f"with.{port.name}")
 
     def _check_type(self, template: Template, wanted: str, field: str, port: PortSpec) -> None:
         """The type of every expression against the port, or the item of a list, it stands in."""

@@ -62,20 +62,22 @@ def prepare_inputs(definition: Definition, raw: Any) -> dict[str, Any]:
     return values
 
 
-def default_complaints(name: str, wanted: Input) -> list[Complaint]:
-    """What is wrong with an input's own default and choices."""
+def default_complaints(place: str, wanted: Input, node: str | None = None) -> list[Complaint]:
+    """What is wrong with an input's own default and choices; `place` is where it stands: `inputs.title`."""
     complaints: list[Complaint] = []
     item = Input(type=wanted.type.removesuffix("[]"))
     for index, choice in enumerate(wanted.choices):
         try:
             _fitting(f"choice {index + 1}", item, choice)
         except Unfit as unfit:
-            complaints.append(Complaint(message=unfit.message, field=f"inputs.{name}.choices[{index}]"))
+            field = f"{place}.choices[{index}]"
+            complaints.append(Complaint(message=unfit.message, node=node, field=field))
     if wanted.default is not msgspec.UNSET and wanted.default is not None and not complaints:
         try:
             _fitting("default", wanted, wanted.default)
         except Unfit as unfit:
-            complaints.append(Complaint(message=unfit.message, field=f"inputs.{name}.default{unfit.place}"))
+            field = f"{place}.default{unfit.place}"
+            complaints.append(Complaint(message=unfit.message, node=node, field=field))
     return complaints
 
 

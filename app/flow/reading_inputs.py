@@ -1,5 +1,9 @@
-"""Reading the inputs of a workflow document: what the workflow asks for when it starts."""
+"""Reading the inputs of a workflow document: what the workflow asks for when it starts.
 
+The fields that a step asks people for in the middle are written in the same way and read here too.
+"""
+
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -26,27 +30,32 @@ def read_inputs(fields: Fields, complaints: Complaints) -> tuple[dict[str, Input
     if len(rows) > MAX_INPUTS:
         fields.complain("inputs", f"A workflow takes at most {MAX_INPUTS} inputs; this one has {len(rows)}.")
         return {}, set(rows)
+    inputs = read_rows(rows, complaints, node=None, prefix="inputs")
+    return inputs, set(rows) - set(inputs)
+
+
+def read_rows(
+    rows: Mapping[str, Any], complaints: Complaints, *, node: str | None, prefix: str
+) -> dict[str, Input]:
+    """The inputs that could be read, by name; `node` and `prefix` say where they stand. Raises Enough."""
     inputs: dict[str, Input] = {}
-    broken: set[str] = set()
     for name, raw in rows.items():
+        place = f"{prefix}.{name}"
         fault = name_fault(name, "The name of an input", NAME)
         if fault:
-            fields.complain(f"inputs.{name}", fault)
-        read_input = _read_input(name, raw, complaints)
-        if fault or read_input is None:
-            broken.add(name)
-        else:
+            complaints.add(fault, node=node, field=place)
+        read_input = _read_input(raw, complaints, node, place)
+        if fault is None and read_input is not None:
             inputs[name] = read_input
-    return inputs, broken
+    return inputs
 
 
-def _read_input(name: str, raw: Any, complaints: Complaints) -> Input | None:
-    prefix = f"inputs.{name}"
+def _read_input(raw: Any, complaints: Complaints, node: str | None, place: str) -> Input | None:
     if not isinstance(raw, dict):
         message = f'An input is an object such as {{"type": "text"}}, not {say_value(raw)}.'
-        complaints.add(message, field=prefix)
+        complaints.add(message, node=node, field=place)
         return None
-    fields = Fields(raw, complaints, node=None, prefix=f"{prefix}.")
+    fields = Fields(raw, complaints, node=node, prefix=f"{place}.")
     kind = fields.take("type")
     if kind is None:
         fields.complain(

@@ -17,7 +17,7 @@ from app.flow.catalog import Branches
 from app.flow.messages import ErrorClass, Lane
 from app.flow.ports import Asset
 from app.flow.states import InstanceStatus
-from app.flow.waits import Answer, WaitKind
+from app.flow.waits import Answer, WaitKind, Who
 
 I = TypeVar("I", bound=msgspec.Struct)  # noqa: E741  the inputs struct of a step type
 O = TypeVar("O", bound=msgspec.Struct)  # noqa: E741  the outputs struct of a step type
@@ -144,7 +144,8 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
 
     on: WaitKind
     reason: str  # for whoever looks at the instance
-    request: dict[str, Any] = {}  # what is asked, for whoever answers
+    request: dict[str, Any] = {}  # what is asked, for whoever answers; large values stay in the inputs
+    who: Who | None = None  # may answer; None: whoever can reach it
     until: datetime | None = None  # then `expire` decides; None: as long as it takes
 
 
