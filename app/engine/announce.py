@@ -12,6 +12,7 @@ from app.engine.board import Board
 from app.engine.parts import Parts
 from app.engine.rows import Event
 from app.flow.messages import CANCEL_CHANNEL, Lane, live_channel
+from app.flow.waits import WaitKind
 from app.kit.codec import encode
 from app.kit.ids import AttemptId
 from app.store.database import Transaction
@@ -22,7 +23,9 @@ MAX_BELLS = 16
 
 
 def organization_channel(organization_id: UUID) -> str:
-    """The pub/sub channel of the instances of one organization: their own events, not their steps'."""
+    """The pub/sub channel of the instances of one organization: their own events, and of their steps' only
+    what an inbox has to hear: that somebody is asked, and that somebody answered.
+    """
     return f"studio:live:organization:{organization_id}"
 
 
@@ -58,11 +61,15 @@ def event_messages(instance_id: UUID, organization_id: UUID, events: Sequence[Ev
     own = [
         {"instance_id": instance_id, "type": event.type, "at": event.at, "data": event.data}
         for event in events
-        if event.step_id is None
+        if event.step_id is None or _is_for_people(event)
     ]
     if own:
         messages.append((organization_channel(organization_id), encode(own)))
     return messages
+
+
+def _is_for_people(event: Event) -> bool:
+    return event.type == "step.answered" or event.data.get("wait") in {WaitKind.person, WaitKind.start}
 
 
 def _lead_on(parts: Parts, tx: Transaction, board: Board) -> None:

@@ -91,9 +91,11 @@ class Engine:
         """
         return await waiting.answer(self._parts, tx, instance_id, step_id, given, kind=kind)
 
-    async def start_step(self, tx: Transaction, instance_id: InstanceId, step_id: StepId) -> StepStatus:
-        """Let a step begin before which its instance stopped. Raises as `answer` does."""
-        return await waiting.start(self._parts, tx, instance_id, step_id)
+    async def start_step(
+        self, tx: Transaction, instance_id: InstanceId, step_id: StepId, said: Answer
+    ) -> StepStatus:
+        """Let a step begin before which its instance stopped; `said`: who. Raises as `answer` does."""
+        return await waiting.start(self._parts, tx, instance_id, step_id, said)
 
     async def claim(self, worker_id: WorkerId, lane: Lane, attempt_id: AttemptId | None = None) -> Job | None:
         """Lease the most urgent attempt of a lane to this worker for 20 s, or None when none is due.

@@ -52,9 +52,13 @@ async def answer(
     return board.step(step_id).status
 
 
-async def start(parts: Parts, tx: Transaction, instance_id: InstanceId, step_id: StepId) -> StepStatus:
+async def start(
+    parts: Parts, tx: Transaction, instance_id: InstanceId, step_id: StepId, said: Answer
+) -> StepStatus:
     """Let a step begin before which its instance stopped. Raises as `answer` does."""
     board, step = await _waiting(parts, tx, instance_id, step_id, WaitKind.start)
+    step = board.note(step, wait=Waiting(answers=[said]))
+    board.tell("step.answered", step, {"by": said.by, "name": said.name})
     await Walk(parts, board).start(step)
     await board.save()
     announce.announce(parts, tx, board)

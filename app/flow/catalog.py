@@ -53,20 +53,27 @@ class PortSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.type.removesuffix("[]")
 
 
+class OnlyWhere(msgspec.Struct, frozen=True):
+    """A condition on the values of a step: this input has this value."""
+
+    input: str
+    value: str
+
+
 class Branches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The ways that lead on from a step: `needs: ["route.large"]` goes on only where “large” was taken."""
 
     output: str  # the output whose text names the way taken
     names: tuple[str, ...] = ()  # ways there always are
     listed_in: str = ""  # the input whose items bring more, each with its `name`
-    only_where: Mapping[str, tuple[str, str]] = {}  # ways there are only where an input has this value
+    only_where: Mapping[str, OnlyWhere] = {}  # names that lead on only then
 
     def among(self, values: Mapping[str, Any]) -> tuple[str, ...] | None:
         """The ways of a step with these values; None where an expression hides some of them."""
-        decisive = [values.get(field) for field, _ in self.only_where.values()]
+        decisive = [values.get(needed.input) for needed in self.only_where.values()]
         if any(isinstance(value, str) and "{{" in value for value in decisive):
             return None
-        closed = {way for way, (field, value) in self.only_where.items() if values.get(field) != value}
+        closed = {way for way, needed in self.only_where.items() if values.get(needed.input) != needed.value}
         open_names = tuple(name for name in self.names if name not in closed)
         listed = values.get(self.listed_in, []) if self.listed_in else []
         if not isinstance(listed, list):
@@ -81,10 +88,8 @@ class Branches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def condition(self, way: str) -> str:
         """What opens a way that is closed, as a clause to append; nothing where no input decides."""
-        if way not in self.only_where:
-            return ""
-        field, value = self.only_where[way]
-        return f" It does only with “{field}” set to “{value}”."
+        needed = self.only_where.get(way)
+        return f" It does only with “{needed.input}” set to “{needed.value}”." if needed else ""
 
 
 class StepSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from app.flow.catalog import Branches
+from app.flow.catalog import Branches, OnlyWhere
 from app.flow.messages import ErrorClass
 from app.flow.roles import Role
 from app.flow.waits import Answer, WaitKind
@@ -109,7 +109,7 @@ class HumanApprove(InlineStepType[HumanApproveInputs, HumanApproveOutputs]):
     summary = "Waits until people approve or reject; they may choose what to keep."
     category = "People"
     branches = Branches(
-        output="decision", names=(APPROVED, REJECTED), only_where={REJECTED: ("on_reject", "go_on")}
+        output="decision", names=(APPROVED, REJECTED), only_where={REJECTED: OnlyWhere("on_reject", "go_on")}
     )
     Inputs = HumanApproveInputs
     Outputs = HumanApproveOutputs

@@ -101,7 +101,7 @@ async def test_a_step_waits_in_the_database_until_its_answer_comes(asking: World
     row, step = await world.instance(instance), (await world.steps(instance))["ask"]
     assert (row["status"], row["reason"], row["busy_steps"]) == ("waiting", "Somebody is asked.", 0)
     assert (step["status"], step["wait_kind"], step["wait"]) == (
-        "waiting", "person", {"request": {"question": "Well?"}, "answers": []},
+        "waiting", "person", {"request": {"question": "Well?"}, "answers": [], "who": None},
     )  # fmt: skip
     assert await answer(world, instance, "ask", "yes") is StepStatus.completed
     row, step = await world.instance(instance), (await world.steps(instance))["ask"]
@@ -213,8 +213,9 @@ async def test_an_instance_stops_before_a_step_until_it_is_started(world: World)
     row, step = await world.instance(instance), (await world.steps(instance))["work"]
     assert (row["status"], step["status"], step["wait_kind"]) == ("waiting", "waiting", "start")
     assert await world.worker().claim() is None
+    said = Answer(at=now(), name="Ada")
     async with world.database.transaction(Scope.organization(world.organization_id)) as tx:
-        assert await world.engine.start_step(tx, instance, StepId(step["id"])) is StepStatus.queued
+        assert await world.engine.start_step(tx, instance, StepId(step["id"]), said) is StepStatus.queued
     assert await world.drain() == 2
     assert await world.status(instance) == "completed"
     await world.events(instance)

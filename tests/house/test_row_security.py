@@ -116,18 +116,18 @@ async def test_a_pooled_connection_forgets_whose_it_was(settings: Settings, peop
     owner = await people.member(Role.owner)
     await furnish(owner, settings)
     single = Database.open(settings, "tests-single", pool_size=1)
-    count = "SELECT count(*) FROM workflows"
+    sees_any = "SELECT EXISTS (SELECT FROM workflows)"
     pid = "SELECT pg_backend_pid()"
     try:
         async with single.transaction(Scope.organization(owner.organization_id)) as tx:
             first = await tx.fetch_value(pid)
-            assert await tx.fetch_value(count) == 1
+            assert await tx.fetch_value(sees_any)
         with pytest.raises(psycopg.errors.DivisionByZero):
             async with single.transaction(Scope.system()) as tx:
                 await tx.fetch_value("SELECT 1 / 0")
         async with single.transaction(Scope.nobody()) as tx:
             assert await tx.fetch_value(pid) == first, "the same connection was to be used again"
-            assert await tx.fetch_value(count) == 0
+            assert not await tx.fetch_value(sees_any)
     finally:
         await single.close()
 

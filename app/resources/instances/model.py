@@ -9,6 +9,7 @@ import msgspec
 from app.engine.rows import Event, InstanceError
 from app.flow.messages import StepError
 from app.flow.states import AttemptStatus, InstanceStatus, StepStatus
+from app.flow.waits import Waiting, WaitKind
 from app.kit.ids import InstanceId, StepId, VersionId, WorkflowId
 from app.resources.paging import Page
 from app.store.database import Transaction
@@ -71,9 +72,19 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     progress_fraction: float | None
     progress_message: str | None
     due_at: datetime | None
+    wait_kind: WaitKind | None
+    wait: Waiting | None  # only while the step waits
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step asks or asked. `created_by`: who started its instance."""
+
+    wait_kind: WaitKind | None
+    wait: Waiting | None
+    created_by: UUID | None
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +123,8 @@ _FROM: Final = (
 _STEP: Final = (
     "id, node_id, path, parent_id, ordinal, kind, lane, status, reason, inputs, outputs, error, items_total, "
     "items_started, items_open, items_failed, attempts_used, times_lost, progress_fraction, "
-    "progress_message, due_at, created_at, started_at, ended_at"
+    "progress_message, due_at, wait_kind, CASE WHEN status = 'waiting' THEN wait END AS wait, created_at, "
+    "started_at, ended_at"
 )
 
 _TOP: Final = "parent_id IS NULL"
@@ -199,6 +211,33 @@ async def list_steps(
         {"id": instance_id, "parent": parent_id, "after": after, "rows": limit},
     )
     return [msgspec.convert(row, Step) for row in rows]
+
+
+async def find_step(tx: Transaction, instance_id: UUID, step_id: UUID) -> Step | None:
+    """One step, or item of a fan-out."""
+    row = await tx.fetch_one(
+        f"SELECT {_STEP} FROM steps WHERE id = %(step)s AND instance_id = %(id)s",  # noqa: S608  a constant
+        {"id": instance_id, "step": step_id},
+    )
+    return None if row is None else msgspec.convert(row, Step)
+
+
+async def find_question(tx: Transaction, instance_id: UUID, step_id: UUID) -> Question | None:
+    """What a step asks."""
+    row = await tx.fetch_one(
+        "SELECT s.wait_kind, s.wait, i.created_by FROM steps s JOIN instances i ON i.id = s.instance_id "
+        "WHERE s.id = %(step)s AND s.instance_id = %(id)s",
+        {"id": instance_id, "step": step_id},
+    )
+    return None if row is None else msgspec.convert(row, Question)
+
+
+async def requester_of(tx: Transaction, instance_id: UUID) -> UUID | None:
+    """Who started an instance."""
+    found: UUID | None = await tx.fetch_value(
+        "SELECT created_by FROM instances WHERE id = %(id)s", {"id": instance_id}
+    )
+    return found
 
 
 async def attempts_of(tx: Transaction, step_ids: list[StepId]) -> list[Attempt]:

@@ -8,13 +8,23 @@ from litestar.params import Parameter
 
 from app.engine.engine import Engine
 from app.flow.states import InstanceStatus
-from app.kit.ids import InstanceId
+from app.kit.ids import InstanceId, StepId
 from app.resources.accounts.guards import requires
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
 from app.resources.idempotency import IdempotencyKey
-from app.resources.instances import model, service
-from app.resources.instances.schemas import Events, Instances, InstanceView, Logs, NewInstance, Steps, summary
+from app.resources.instances import model, questions, service
+from app.resources.instances.schemas import (
+    Events,
+    Instances,
+    InstanceView,
+    Logs,
+    NewAnswer,
+    NewInstance,
+    Steps,
+    StepView,
+    summary,
+)
 from app.resources.paging import DEFAULT_LIMIT, Cursor, CursorUnfit, Limit, page
 from app.store.database import Database
 from app.store.idempotency import once
@@ -94,7 +104,9 @@ class InstanceController(Controller):
     ) -> Steps:
         """The steps, each behind all it depends on; with `parent`, the items of that fan-out."""
         async with database.transaction(principal.scope) as tx:
-            return await service.steps(tx, instance_id, parent_id=parent, after=_ordinal(cursor), limit=limit)
+            return await service.steps(
+                tx, principal, instance_id, parent_id=parent, after=_ordinal(cursor), limit=limit
+            )
 
     @get(
         "/{instance_id:uuid}/steps/{step_id:uuid}/logs",
@@ -142,6 +154,46 @@ class InstanceController(Controller):
         async with database.transaction(principal.scope) as tx:
             await engine.cancel(tx, InstanceId(instance_id), by=principal.user_id)
             return await service.get(tx, instance_id)
+
+
+class StepController(Controller):
+    """What people do to one step of a run."""
+
+    path = "/api/v1/instances/{instance_id:uuid}/steps/{step_id:uuid}"
+    tags = ("instances",)
+
+    @post("/answer", operation_id="answerStep", status_code=200, guards=[requires(Role.viewer)])
+    async def answer(
+        self,
+        *,
+        principal: Principal,
+        database: Database,
+        engine: Engine,
+        instance_id: UUID,
+        step_id: UUID,
+        data: NewAnswer,
+        idempotency_key: IdempotencyKey = None,
+    ) -> StepView:
+        """Answer a step that asks people. Who may is the step's own to say; each person answers once."""
+
+        async def effect() -> StepView:
+            await questions.answer(tx, engine, principal, data, instance_id=instance_id, step_id=step_id)
+            return await service.step(tx, principal, instance_id, step_id)
+
+        async with database.transaction(principal.scope) as tx:
+            call = ("answerStep", instance_id, step_id, data)
+            return await once(tx, principal.user_id, idempotency_key, call, effect=effect, into=StepView)
+
+    @post("/start", operation_id="startStep", status_code=200, guards=[requires(Role.operator)])
+    async def start(
+        self, principal: Principal, database: Database, engine: Engine, instance_id: UUID, step_id: UUID
+    ) -> StepView:
+        """Let a step begin before which its run stopped (“mode”: “stop”)."""
+        async with database.transaction(principal.scope) as tx:
+            requester = await model.requester_of(tx, instance_id)
+            said = questions.signed(principal, requester)
+            await engine.start_step(tx, InstanceId(instance_id), StepId(step_id), said)
+            return await service.step(tx, principal, instance_id, step_id)
 
 
 def _ordinal(cursor: str | None) -> int:

@@ -10,6 +10,7 @@ from msgspec import Meta
 from app.engine.rows import InstanceError
 from app.flow.messages import StepError
 from app.flow.states import AttemptStatus, InstanceStatus, StepStatus
+from app.flow.waits import WaitKind
 from app.resources.instances import model
 
 
@@ -92,6 +93,36 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
 
 
+class AnswerView(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer so far. `by`: None for a program that called back."""
+
+    at: datetime
+    by: UUID | None
+    name: str
+    value: Any
+
+
+class WaitView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a waiting step waits for: time, a start, a person, a call.
+
+    `request`: what is asked; what it is asked about stands in the step's inputs. `may_answer`: whether the
+    reader may bring it on now; `refusal`: why not, where that needs a word.
+    """
+
+    kind: WaitKind
+    request: dict[str, Any]
+    answers: list[AnswerView]
+    until: datetime | None
+    may_answer: bool
+    refusal: str | None
+
+
+class NewAnswer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An answer to a waiting step: for an approval {decision, comment, kept}, for a form its values."""
+
+    value: Any
+
+
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
     """A step, or an item of a fan-out (then `parent_id` and `path` say of which, and which one)."""
 
@@ -113,6 +144,7 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     progress_fraction: float | None
     progress_message: str | None
     due_at: datetime | None
+    wait: WaitView | None
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -171,15 +203,15 @@ def _instance_fields(row: model.Instance) -> dict[str, Any]:
     return {**_fields(row), "progress": progress}
 
 
-def step_view(row: model.Step, attempts: list[model.Attempt]) -> StepView:
-    """A step with its tries."""
+def step_view(row: model.Step, attempts: list[model.Attempt], wait: WaitView | None) -> StepView:
+    """A step with its tries and what it waits for."""
     items = None
     if row.items_total is not None:
         items = ItemsProgress(
             total=row.items_total, done=row.items_started - row.items_open, failed=row.items_failed
         )
     return msgspec.convert(
-        {**_fields(row), "items": items, "attempts": [_attempt_view(one) for one in attempts]},
+        {**_fields(row), "items": items, "attempts": [_attempt_view(one) for one in attempts], "wait": wait},
         StepView,
         from_attributes=True,
     )

@@ -1,19 +1,22 @@
 """Starting instances and reading how they are."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from app.engine.engine import Engine
-from app.engine.errors import InstanceNotFound
+from app.engine.errors import InstanceNotFound, StepNotFound
 from app.engine.start import Started, StartRequest
 from app.flow.definition import Definition
 from app.flow.inputs import asset_ids, prepare_inputs, with_assets
 from app.kit.ids import StepId, UserId, VersionId, parse_id
+from app.resources.accounts.principal import Principal
 from app.resources.assets.service import values_of
 from app.resources.instances import model
+from app.resources.instances.questions import signed, wait_view
 from app.resources.instances.schemas import (
     Events,
     EventView,
@@ -22,6 +25,7 @@ from app.resources.instances.schemas import (
     Logs,
     NewInstance,
     Steps,
+    StepView,
     step_view,
     view,
 )
@@ -83,20 +87,37 @@ async def get(tx: Transaction, instance_id: UUID) -> InstanceView:
 
 
 async def steps(
-    tx: Transaction, instance_id: UUID, *, parent_id: UUID | None, after: int, limit: int
+    tx: Transaction, reader: Principal, instance_id: UUID, *, parent_id: UUID | None, after: int, limit: int
 ) -> Steps:
     """Steps, or the items of the fan-out `parent_id`, with their tries. Raises InstanceNotFound."""
     rows = await model.list_steps(tx, instance_id, parent_id, after=after, limit=limit + 1)
     if not rows:
         await refuse_unknown(tx, instance_id)
     shown = rows[:limit]
-    tries: defaultdict[StepId, list[model.Attempt]] = defaultdict(list)
-    for attempt in await model.attempts_of(tx, [row.id for row in shown]):
-        tries[attempt.step_id].append(attempt)
     return Steps(
-        items=[step_view(row, tries[row.id]) for row in shown],
+        items=await _step_views(tx, reader, instance_id, shown),
         next_cursor=str(shown[-1].ordinal) if len(rows) > limit else None,
     )
+
+
+async def step(tx: Transaction, reader: Principal, instance_id: UUID, step_id: UUID) -> StepView:
+    """One step, or item of a fan-out, with its tries. Raises StepNotFound."""
+    row = await model.find_step(tx, instance_id, step_id)
+    if row is None:
+        raise StepNotFound
+    (shown,) = await _step_views(tx, reader, instance_id, [row])
+    return shown
+
+
+async def _step_views(
+    tx: Transaction, reader: Principal, instance_id: UUID, rows: Sequence[model.Step]
+) -> list[StepView]:
+    tries: defaultdict[StepId, list[model.Attempt]] = defaultdict(list)
+    for attempt in await model.attempts_of(tx, [row.id for row in rows]):
+        tries[attempt.step_id].append(attempt)
+    is_asking = any(row.wait_kind for row in rows)
+    signature = signed(reader, await model.requester_of(tx, instance_id) if is_asking else None)
+    return [step_view(row, tries[row.id], wait_view(row, signature)) for row in rows]
 
 
 async def events(tx: Transaction, instance_id: UUID, *, after: int, limit: int) -> Events:
