@@ -7,27 +7,42 @@ import msgspec
 
 from app.engine.announce import Messages, event_messages
 from app.engine.parts import Parts
+from app.engine.rota import CROWD
 from app.engine.rows import Event
 from app.flow import plan
 from app.flow.messages import LEASE_S, Job, Lane
 from app.kit.ids import WorkerId
 from app.store.database import Row, Scope, Transaction
 
-# 1 picked: the most urgent due attempt that nobody else is claiming at this moment. Claimers tell one another
-#   by an advisory lock that nobody waits for. A row lock with SKIP LOCKED would not do: it can stay on a row
-#   that another claimer has just leased, and waiting for the instance with it closes a circle with the moves
-#   of that instance (seen as deadlocks when a cancel, a finish and four claims met).
+# 0 crowd, turns: the organizations with work in this lane, those served longest ago first; one that runs as
+#   many steps as it may is left out.
+# 1 picked: the most urgent due attempt of the first of them that nobody else is claiming at this moment.
+#   Claimers tell one another by an advisory lock that nobody waits for. A row lock with SKIP LOCKED would not
+#   do: it can stay on a row that another claimer has just leased, and waiting for the instance with it closes
+#   a circle with the moves of that instance (seen as deadlocks when a cancel, a finish and four claims met).
 #   Due by the clock, not by the transaction's beginning: a finish hands on what it has just made due.
 # 2 locked: its instance. From here on the moves of the instance are in order; what a faster one did shows in
 #   the statuses asked for next, which are read anew after the wait.
 # 3 leased, step, owner: the lease begins, the step runs, the instance runs.
 # 4 told: the numbered events, as every move writes them.
 _CLAIM = """
-WITH candidates AS MATERIALIZED (
-    SELECT id, instance_id
-      FROM attempts
-     WHERE lane = %(lane)s AND status = 'queued' AND available_at <= (SELECT clock_timestamp())
-     ORDER BY priority DESC, available_at, id
+WITH RECURSIVE crowd(organization_id) AS (
+    {crowd}
+), turns AS MATERIALIZED (
+    SELECT c.organization_id, coalesce(array_position(%(served)s::uuid[], c.organization_id), 0) AS turn
+      FROM crowd c JOIN organizations o ON o.id = c.organization_id
+     WHERE o.max_running_steps IS NULL OR o.max_running_steps > (
+           SELECT count(*) FROM attempts a WHERE a.status = 'leased' AND a.organization_id = o.id)
+), candidates AS MATERIALIZED (
+    SELECT a.id, a.instance_id
+      FROM turns t CROSS JOIN LATERAL (
+           SELECT id, instance_id, priority, available_at
+             FROM attempts
+            WHERE lane = %(lane)s AND organization_id = t.organization_id AND status = 'queued'
+              AND available_at <= (SELECT clock_timestamp())
+            ORDER BY priority DESC, available_at, id
+            LIMIT greatest(4, {claimers_at_once} / (SELECT count(*) FROM turns))) AS a
+     ORDER BY t.turn, t.organization_id, a.priority DESC, a.available_at, a.id
      LIMIT {claimers_at_once}
 ), picked AS MATERIALIZED (
     SELECT id, instance_id FROM candidates
@@ -77,16 +92,17 @@ SELECT p.id AS attempt_id, leased.fence, leased.number, leased.timeout_s,
   FROM picked p LEFT JOIN leased ON leased.id = p.id LEFT JOIN step s ON s.id = leased.step_id
 """
 _CLAIMERS_AT_ONCE: Final = 64  # more than that look again a moment later
-CLAIM: Final = _CLAIM.format(claimers_at_once=_CLAIMERS_AT_ONCE, when_instance_is_busy="")
+_PARTS: Final = {"claimers_at_once": _CLAIMERS_AT_ONCE, "crowd": CROWD}
+CLAIM: Final = _CLAIM.format(**_PARTS, when_instance_is_busy="")
 # Inside another move, which holds its own instance already: waiting for a second one could close a circle.
-CLAIM_WITHIN: Final = _CLAIM.format(claimers_at_once=_CLAIMERS_AT_ONCE, when_instance_is_busy="SKIP LOCKED")
+CLAIM_WITHIN: Final = _CLAIM.format(**_PARTS, when_instance_is_busy="SKIP LOCKED")
 
 
 async def claim(parts: Parts, worker_id: WorkerId, lane: Lane) -> Job | None:
     """The most urgent due attempt of a lane, leased; None when there is none."""
     while True:
         async with parts.database.transaction(Scope.system()) as tx:
-            row = await tx.fetch_one(CLAIM, _params(worker_id, lane))
+            row = await tx.fetch_one(CLAIM, _params(parts, worker_id, lane))
             if row is None:
                 return None
             if row["fence"] is not None:
@@ -99,14 +115,19 @@ async def claim_within(
     parts: Parts, tx: Transaction, worker_id: WorkerId, lane: Lane
 ) -> tuple[Job, Messages] | None:
     """The same inside another move, which publishes the messages; None also when it would have to wait."""
-    row = await tx.fetch_one(CLAIM_WITHIN, _params(worker_id, lane))
+    row = await tx.fetch_one(CLAIM_WITHIN, _params(parts, worker_id, lane))
     if row is None or row["fence"] is None:
         return None
     return _job(parts, row, lane), _messages(row)
 
 
-def _params(worker_id: WorkerId, lane: Lane) -> dict[str, Any]:
-    return {"worker": worker_id, "lane": str(lane), "lease_s": LEASE_S}
+def _params(parts: Parts, worker_id: WorkerId, lane: Lane) -> dict[str, Any]:
+    return {
+        "worker": worker_id,
+        "lane": str(lane),
+        "lease_s": LEASE_S,
+        "served": parts.rota.served(lane),
+    }
 
 
 def _messages(row: Row) -> Messages:
@@ -115,6 +136,7 @@ def _messages(row: Row) -> Messages:
 
 
 def _job(parts: Parts, row: Row, lane: Lane) -> Job:
+    parts.rota.note(lane, row["organization_id"])
     step_type = parts.steps.get(row["kind"])
     return Job(
         attempt_id=row["attempt_id"],

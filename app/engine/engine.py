@@ -12,8 +12,9 @@ from an attempt (a claim, a heartbeat, the bells) locks nothing it would have to
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
-from app.engine import admission, cancel, children, claim, finish, leases, report, start, sweep, waiting
+from app.engine import admission, cancel, children, claim, finish, leases, report, rota, start, sweep, waiting
 from app.engine.assets import AssetKeeper
 from app.engine.parts import Parts, Sequels
 from app.engine.programs import Programs
@@ -28,7 +29,7 @@ from app.kit.ids import AttemptId, InstanceId, StepId, UserId, VersionId, Worker
 from app.steps.base import Declaration
 from app.steps.discovery import step_types
 from app.store.bus import Bus
-from app.store.database import Database, Transaction
+from app.store.database import Database, Scope, Transaction
 from app.store.queue import Bells
 
 
@@ -53,6 +54,7 @@ class Engine:
             bells=bells,
             bus=bus,
             assets=assets,
+            rota=rota.Rota(),
             sequels=Sequels(
                 begin_child=children.begin_child,
                 tell_parent=children.tell_parent,
@@ -105,6 +107,11 @@ class Engine:
         """
         del attempt_id
         return await claim.claim(self._parts, worker_id, lane)
+
+    async def queue_positions(self, step_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """The place in the queue, from 1, of those of these steps that wait for a worker now."""
+        async with self._parts.database.transaction(Scope.system()) as tx:
+            return await rota.positions(tx, self._parts.rota, step_ids)
 
     async def renew(self, worker_id: WorkerId, held: Sequence[Lease]) -> Beat:
         """Extend every lease a worker holds; the answer names the cancelled and the lost ones."""

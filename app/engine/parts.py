@@ -8,6 +8,7 @@ import msgspec
 
 from app.engine.assets import AssetKeeper
 from app.engine.programs import Programs
+from app.engine.rota import Rota
 from app.steps.base import Declaration
 from app.store.bus import Bus
 from app.store.database import Database
@@ -38,3 +39,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     bus: Bus
     assets: AssetKeeper
     sequels: Sequels
+    rota: Rota

@@ -54,14 +54,25 @@ SELECT ARRAY(SELECT id FROM attempts WHERE status = 'leased' AND lease_until < n
        now() AS now
 """
 
-# Only the head of each lane: those behind it are taken by the workers whom the head wakes.
+# Only the head of each lane: those behind it are taken by the workers whom the head wakes. A bell means only
+# that there is work, so whose attempts these are does not matter.
 _RING: Final = """
-WITH head AS MATERIALIZED (
-    SELECT a.id
+WITH RECURSIVE crowd(lane, organization_id) AS (
+    SELECT l.lane, (SELECT a.organization_id FROM attempts a WHERE a.lane = l.lane AND a.status = 'queued'
+                     ORDER BY a.organization_id LIMIT 1)
       FROM unnest(%(lanes)s::text[]) AS l(lane)
+    UNION ALL
+    SELECT c.lane, (SELECT a.organization_id FROM attempts a
+                     WHERE a.lane = c.lane AND a.status = 'queued' AND a.organization_id > c.organization_id
+                     ORDER BY a.organization_id LIMIT 1)
+      FROM crowd c WHERE c.organization_id IS NOT NULL
+), head AS MATERIALIZED (
+    SELECT a.id
+      FROM crowd c
      CROSS JOIN LATERAL (
            SELECT id, rung_at, available_at FROM attempts
-            WHERE lane = l.lane AND status = 'queued' AND available_at <= now()
+            WHERE lane = c.lane AND organization_id = c.organization_id AND status = 'queued'
+              AND available_at <= now()
             ORDER BY priority DESC, available_at, id LIMIT %(most)s
               FOR UPDATE SKIP LOCKED) AS a
      WHERE a.rung_at IS NULL

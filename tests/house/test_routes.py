@@ -153,8 +153,8 @@ async def test_another_organization_finds_nothing_under_any_address(
     belongings = await furnish(owner, settings)
     looked_at = 0
     for call in calls(app):
-        if not call.parameters or not call.in_schema:
-            continue
+        if not call.parameters or not call.in_schema or isinstance(call.guard, SuperAdmin):
+            continue  # what those who run the box may do is no organization's, and closed to all others
         missing = set(call.parameters) - set(belongings)
         assert not missing, f"{call}: no furnish.py of tests/resources makes a thing for {missing}"
         path = call.path.format(**belongings)

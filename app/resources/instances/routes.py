@@ -97,6 +97,7 @@ class InstanceController(Controller):
         *,
         principal: Principal,
         database: Database,
+        engine: Engine,
         instance_id: UUID,
         parent: OfParent = None,
         limit: ManySteps = 500,
@@ -104,9 +105,10 @@ class InstanceController(Controller):
     ) -> Steps:
         """The steps, each behind all it depends on; with `parent`, the items of that fan-out."""
         async with database.transaction(principal.scope) as tx:
-            return await service.steps(
+            found = await service.steps(
                 tx, principal, instance_id, parent_id=parent, after=_ordinal(cursor), limit=limit
             )
+        return await service.placed(engine, found)
 
     @get(
         "/{instance_id:uuid}/steps/{step_id:uuid}/logs",

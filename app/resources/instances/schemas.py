@@ -143,6 +143,9 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     attempts: list[AttemptView]
     progress_fraction: float | None
     progress_message: str | None
+    queue_position: Annotated[
+        int | None, Meta(description="Its place, from 1, among all that wait for such a worker")
+    ]
     due_at: datetime | None
     wait: WaitView | None
     created_at: datetime
@@ -211,7 +214,13 @@ def step_view(row: model.Step, attempts: list[model.Attempt], wait: WaitView | N
             total=row.items_total, done=row.items_started - row.items_open, failed=row.items_failed
         )
     return msgspec.convert(
-        {**_fields(row), "items": items, "attempts": [_attempt_view(one) for one in attempts], "wait": wait},
+        {
+            **_fields(row),
+            "items": items,
+            "attempts": [_attempt_view(one) for one in attempts],
+            "wait": wait,
+            "queue_position": None,
+        },
         StepView,
         from_attributes=True,
     )

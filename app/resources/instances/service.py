@@ -12,6 +12,7 @@ from app.engine.errors import InstanceNotFound, StepNotFound
 from app.engine.start import Started, StartRequest
 from app.flow.definition import Definition
 from app.flow.inputs import asset_ids, prepare_inputs, with_assets
+from app.flow.states import StepStatus
 from app.kit.ids import StepId, UserId, VersionId, parse_id
 from app.resources.accounts.principal import Principal
 from app.resources.assets.service import values_of
@@ -118,6 +119,16 @@ async def _step_views(
     is_asking = any(row.wait_kind for row in rows)
     signature = signed(reader, await model.requester_of(tx, instance_id) if is_asking else None)
     return [step_view(row, tries[row.id], wait_view(row, signature)) for row in rows]
+
+
+async def placed(engine: Engine, page: Steps) -> Steps:
+    """The same steps with their places in the queue; outside of any transaction, for it takes one itself."""
+    queued = [step.id for step in page.items if step.status is StepStatus.queued]
+    if not queued:
+        return page
+    places = await engine.queue_positions(queued)
+    items = [msgspec.structs.replace(step, queue_position=places.get(step.id)) for step in page.items]
+    return msgspec.structs.replace(page, items=items)
 
 
 async def events(tx: Transaction, instance_id: UUID, *, after: int, limit: int) -> Events:

@@ -350,3 +350,18 @@ async def test_a_workflow_cannot_run_one_of_another_organization(
     assert complaint["message"] == f"There is no workflow with the id {foreign} here."
     seen = (await client.post("/api/v1/workflows/validate", json={"definition": definition})).json()
     assert seen["errors"] == [complaint]
+
+
+async def test_a_step_that_waits_for_a_worker_tells_its_place(
+    client: httpx.AsyncClient, theirs: World
+) -> None:
+    workflow = await save(client, document(node("work")))
+    runs = [await start(client, workflow) for _ in range(3)]
+    places = []
+    for run in runs:
+        (step,) = (await client.get(f"/api/v1/instances/{run['id']}/steps")).json()["items"]
+        places.append(step["queue_position"])
+    assert places == [1, 2, 3]
+    await theirs.worker().must_claim()
+    (step,) = (await client.get(f"/api/v1/instances/{runs[0]['id']}/steps")).json()["items"]
+    assert (step["status"], step["queue_position"]) == ("running", None)

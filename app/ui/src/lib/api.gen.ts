@@ -545,6 +545,43 @@ export interface paths {
         patch: operations["changeRole"];
         trace?: never;
     };
+    "/api/v1/organizations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every organization, newest first, with its limits and how much it runs now */
+        get: operations["listOrganizations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organizations/{organization_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Give an organization a limit
+         * @description What runs beyond it ends by itself; nothing new begins until then.
+         */
+        patch: operations["limitOrganization"];
+        trace?: never;
+    };
     "/api/v1/schedules": {
         parameters: {
             query?: never;
@@ -1419,6 +1456,27 @@ export interface components {
             input: string;
             value: string;
         };
+        /** Organization */
+        Organization: {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: uuid */
+            id: string;
+            max_running_steps: number | null;
+            name: string;
+            running_steps: number;
+            slug: string;
+        };
+        /** OrganizationLimits */
+        OrganizationLimits: {
+            /** @description Steps on workers at once */
+            max_running_steps: number | null;
+        };
+        /** Organizations */
+        Organizations: {
+            items: components["schemas"]["Organization"][];
+            next_cursor: string | null;
+        };
         /** OrganizationView */
         OrganizationView: {
             /** Format: uuid */
@@ -1717,6 +1775,8 @@ export interface components {
             path: number[];
             progress_fraction: number | null;
             progress_message: string | null;
+            /** @description Its place, from 1, among all that wait for such a worker */
+            queue_position: number | null;
             reason: string | null;
             started_at: string | null;
             status: components["schemas"]["StepStatus"];
@@ -3100,6 +3160,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MemberView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOrganizations: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string | null;
+                /** @description How many at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Organizations"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    limitOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                organization_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganizationLimits"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Organization"];
                 };
             };
             /** @description A problem, with a sentence to act on */

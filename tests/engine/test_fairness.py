@@ -1,0 +1,125 @@
+"""Who is served next: the most urgent of an organization, organizations in turn, nobody beyond its limit."""
+
+import asyncio
+from uuid import UUID
+
+from app.kit.ids import InstanceId
+from app.store.bus import Bus
+from app.store.database import Database
+from tests.engine.fixtures import new_organization
+from tests.engine.world import Hand, World, node
+
+
+async def beside(world: World) -> World:
+    """Another organization on the same box."""
+    return World(world.database, world.engine, await new_organization(world.database), world.shelf)
+
+
+async def served(hand: Hand, *worlds: World, most: int = 100) -> str:
+    """A letter for each job a worker gets, in order, by whose it was."""
+    letters: dict[UUID, str] = {
+        world.organization_id: letter for world, letter in zip(worlds, "abcdef", strict=False)
+    }
+    order = ""
+    job = await hand.claim()
+    while job is not None and len(order) < most:
+        order += letters[job.organization_id]
+        job = (await hand.complete(job, take_next=True)).next
+    return order
+
+
+async def test_organizations_take_turns_whatever_their_backlog(world: World) -> None:
+    other, third = await beside(world), await beside(world)
+    for _ in range(6):
+        await world.start(node("work"))
+    for _ in range(2):
+        await other.start(node("work"))
+    await third.start(node("work"))
+    order = await served(world.worker(), world, other, third)
+    assert sorted(order[:3]) == ["a", "b", "c"]
+    assert sorted(order[3:5]) == ["a", "b"]
+    assert order[5:] == "aaaa"
+
+
+async def test_one_who_comes_late_waits_for_one_turn_and_not_for_the_backlog(world: World) -> None:
+    other = await beside(world)
+    for _ in range(5):
+        await world.start(node("work"))
+    hand = world.worker()
+    job = await hand.must_claim()
+    await other.start(node("work"))
+    assert job.organization_id == world.organization_id
+    await hand.complete(job)
+    assert (await hand.must_claim()).organization_id == other.organization_id
+
+
+async def test_urgency_counts_within_an_organization_only(world: World) -> None:
+    other = await beside(world)
+    await world.start(node("work"), priority=100)
+    await world.start(node("work"), priority=100)
+    await other.start(node("work"), priority=-100)
+    order = await served(world.worker(), world, other)
+    assert "b" in order[:2]
+    modest, urgent = await world.start(node("work")), await world.start(node("work"), priority=5)
+    hand = world.worker()
+    assert [(await hand.must_claim()).instance_id for _ in range(2)] == [urgent, modest]
+
+
+async def test_an_organization_runs_no_more_than_it_may(world: World) -> None:
+    other = await beside(world)
+    await world.execute(
+        "UPDATE organizations SET max_running_steps = 2 WHERE id = %(id)s", id=world.organization_id
+    )
+    for _ in range(4):
+        await world.start(node("work"))
+    await other.start(node("work"))
+    hand = world.worker()
+    jobs = [await hand.must_claim() for _ in range(3)]
+    assert await hand.claim() is None
+    assert sorted(job.organization_id == world.organization_id for job in jobs) == [False, True, True]
+    mine = next(job for job in jobs if job.organization_id == world.organization_id)
+    await hand.complete(mine)
+    assert (await hand.must_claim()).organization_id == world.organization_id
+    assert await hand.claim() is None
+
+
+async def test_one_whose_work_is_not_due_holds_nobody_up(world: World) -> None:
+    other = await beside(world)
+    await world.start(node("work"))
+    await world.execute("UPDATE attempts SET available_at = now() + interval '1 hour'")
+    instance = await other.start(node("work"))
+    assert InstanceId((await world.worker().must_claim()).instance_id) == instance
+
+
+async def test_many_claimers_at_once_find_each_its_own(world: World, database: Database, bus: Bus) -> None:
+
+    others = [await beside(world) for _ in range(3)]
+    for one in (world, *others):
+        for _ in range(5):
+            await one.start(node("work"))
+    claimed: set[UUID] = set()
+    while len(claimed) < 20:  # who met another claimer's instance looks again
+        jobs = await asyncio.gather(*(world.worker().claim() for _ in range(20 - len(claimed))))
+        found = [job.attempt_id for job in jobs if job is not None]
+        assert found
+        assert claimed.isdisjoint(found)
+        claimed.update(found)
+
+
+async def test_a_step_knows_its_exact_place_in_the_queue(world: World) -> None:
+    other = await beside(world)
+    mine = [await world.start(node("work")) for _ in range(4)]
+    theirs = [await other.start(node("work")) for _ in range(2)]
+    urgent = await world.start(node("work"), priority=5)
+    later = await world.start(node("work"))
+    await world.execute(
+        "UPDATE attempts SET available_at = now() + interval '1 hour' WHERE instance_id = %(id)s", id=later
+    )
+    steps = {one: (await world.steps(one))["work"]["id"] for one in (*mine, *theirs, urgent, later)}
+    places = await world.engine.queue_positions(list(steps.values()))
+    assert steps[later] not in places
+    order = sorted((one for one in steps if one != later), key=lambda one: places[steps[one]])
+    assert sorted(places.values()) == list(range(1, 8))
+    hand = world.worker()
+    assert [(await hand.must_claim()).instance_id for _ in order] == order
+    assert await world.engine.queue_positions(list(steps.values())) == {}
