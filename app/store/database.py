@@ -226,7 +226,8 @@ class Database:
     @asynccontextmanager
     async def transaction(self, scope: Scope) -> AsyncIterator[Transaction]:
         """One transaction: commits when the block ends, rolls back when it raises, then runs what waits
-        for the commit. Raises DatabaseUnavailable when no connection can be had.
+        for the commit. Raises DatabaseUnavailable when no connection can be had, or when it breaks at the
+        commit; then nobody knows whether that was done.
         """
         connection, raw = await self._begin(scope)
         tx = Transaction(connection, raw, scope)
@@ -235,6 +236,9 @@ class Database:
                 yield tx
                 await tx.flush()
                 await connection.commit()
+            except (OperationalError, InterfaceError) as exc:  # SQLAlchemy's names for what psycopg raised
+                await self._abandon(connection)
+                raise DatabaseUnavailable from exc
             except BaseException:
                 await self._abandon(connection)
                 raise

@@ -60,6 +60,28 @@ async def test_a_connection_the_server_closed_is_replaced(database: Database) ->
             assert await tx.fetch_value("SELECT 1") == 1
 
 
+async def test_a_connection_that_breaks_before_the_commit_is_told_as_a_database_that_is_away(
+    database: Database,
+) -> None:
+    rung: list[str] = []
+
+    async def ring() -> None:
+        rung.append("rung")
+
+    async def break_off() -> None:
+        async with database.transaction(Scope.nobody()) as tx:
+            tx.after_commit(ring)
+            process = await tx.fetch_value("SELECT pg_backend_pid()")
+            async with database.transaction(Scope.nobody()) as other:
+                await other.execute("SELECT pg_terminate_backend(%(process)s)", {"process": process})
+
+    with pytest.raises(DatabaseUnavailable):
+        await break_off()
+    assert rung == []
+    async with database.transaction(Scope.nobody()) as tx:
+        assert await tx.fetch_value("SELECT 1") == 1
+
+
 async def test_a_full_pool_is_told_at_once_and_never_replaced(settings: Settings) -> None:
     role = None if settings.database.embedded else "studio_app"
     small = Database(
