@@ -27,10 +27,10 @@ from app.kit.errors import StudioError
 from app.kit.ids import AttemptId, WorkerId
 from app.store.database import Scope
 
-REQUEUED: Final = {
-    "lost": "Its worker died or went silent; another takes over.",
-    "given_back": "Its worker left; another takes over.",
-}
+# Why a step is queued again without a failure of its own, for people.
+SILENT: Final = "Its worker died or went silent; another takes over."
+LEFT: Final = "Its worker left; another takes over."
+UNHEARD: Final = "Its worker never heard of it; another takes over."
 
 
 async def finish(parts: Parts, worker_id: WorkerId, end: Finish) -> Finished:
@@ -138,16 +138,29 @@ async def lost(parts: Parts, held: Held, told: StepError | None = None) -> None:
     times_lost = held.step.times_lost + 1
     held = replace(held, step=held.board.note(held.step, times_lost=times_lost))
     poison = plan.poison(times_lost)
-    await _try_elsewhere(parts, held, cause="lost", told=told, end=poison and (told or poison))
+    end = poison and (told or poison)
+    reason = f"Trying again after: {told.message}" if told else SILENT
+    await _try_elsewhere(parts, held, cause="lost", reason=reason, told=told, end=end)
 
 
 async def given_back(parts: Parts, held: Held) -> None:
     """The worker left or stopped for reasons of its own: another tries, and no retry is used up."""
-    await _try_elsewhere(parts, held, cause="given_back", told=None, end=None)
+    await _try_elsewhere(parts, held, cause="given_back", reason=LEFT)
+
+
+async def unheard(parts: Parts, held: Held) -> None:
+    """The worker never began, for it never heard of it: another tries, and no retry is used up."""
+    await _try_elsewhere(parts, held, cause="given_back", reason=UNHEARD)
 
 
 async def _try_elsewhere(
-    parts: Parts, held: Held, *, cause: str, told: StepError | None, end: StepError | None
+    parts: Parts,
+    held: Held,
+    *,
+    cause: str,
+    reason: str,
+    told: StepError | None = None,
+    end: StepError | None = None,
 ) -> None:
     """A new attempt at once, in place of one that is nobody's fault; `end`: why there is none any more."""
     board, step, attempt = held.board, held.step, held.attempt
@@ -158,10 +171,4 @@ async def _try_elsewhere(
         return
     node = board.program.nodes[step.node_id]
     board.queue_attempt(step, node, number=attempt.number + 1, cause=cause)
-    board.move_step(
-        step,
-        StepStatus.queued,
-        event="step.requeued",
-        data={"cause": cause},
-        reason=f"Trying again after: {told.message}" if told else REQUEUED[cause],
-    )
+    board.move_step(step, StepStatus.queued, event="step.requeued", data={"cause": cause}, reason=reason)

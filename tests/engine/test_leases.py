@@ -192,6 +192,53 @@ async def test_one_attempt_can_be_given_back_alone(world: World) -> None:
     assert (await world.steps(instance))["a"]["attempts_used"] == 0
 
 
+OLD_CLAIM = """
+UPDATE attempts SET claimed_at = claimed_at - interval '12 s', lease_until = lease_until - interval '12 s'
+ WHERE status = 'leased'
+"""
+
+
+async def test_a_job_whose_worker_never_heard_of_it_goes_to_another_and_counts_as_no_loss(
+    world: World,
+) -> None:
+    instance = await world.start(node("a"), node("b"))
+    hand, other = world.worker(), world.worker()
+    known, unheard = await hand.must_claim(), await hand.must_claim()
+    assert await hand.beat(known) == ([], []), "the answer to the second claim may still be on its way"
+    assert await other.claim() is None
+    await world.execute(OLD_CLAIM)
+    assert await hand.beat(known) == ([], [])
+    again = await other.must_claim()
+    assert (again.step_id, again.number) == (unheard.step_id, 2)
+    assert await other.claim() is None
+    step = (await world.steps(instance))[again.node_id]
+    assert (step["times_lost"], step["attempts_used"]) == (0, 0)
+    assert (await hand.complete(unheard)).accepted is False, "the answer came after all, too late"
+    assert (await hand.complete(known)).accepted is True
+    await world.events(instance)
+
+
+async def test_an_idle_worker_gives_back_what_it_never_heard_of(world: World) -> None:
+    await world.start(node("a"))
+    hand = world.worker()
+    await hand.must_claim()
+    await world.execute(OLD_CLAIM)
+    assert await world.worker().beat() == ([], []), "another worker's heartbeat says nothing about it"
+    assert await hand.claim() is None
+    assert await hand.beat() == ([], [])
+    assert (await hand.must_claim()).number == 2
+
+
+async def test_a_heartbeat_that_arrives_late_gives_nothing_back(world: World) -> None:
+    await world.start(node("a"))
+    hand = world.worker()
+    job = await hand.must_claim()
+    await world.execute(OLD_CLAIM)
+    assert await hand.beat(job) == ([], [])
+    assert await hand.beat() == ([], []), "it was sent before the job was there"
+    assert (await hand.complete(job)).accepted is True
+
+
 async def test_the_answer_to_a_finish_carries_the_next_job(world: World) -> None:
     instance = await world.start(node("a"), node("b", needs=["a"]), node("c", needs=["b"]))
     hand = world.worker()

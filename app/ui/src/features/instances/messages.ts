@@ -51,7 +51,7 @@ const english = {
   "attempt.number": "Attempt {number}",
   "attempt.retry": "tried again",
   "attempt.lost": "the worker before it fell silent",
-  "attempt.given_back": "the worker before it left",
+  "attempt.given_back": "the worker before it gave it back",
 } as const;
 
 export const { t, tn } = catalogue(english);
