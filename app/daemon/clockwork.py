@@ -29,6 +29,7 @@ class Clockwork:
         self._parts = parts
         self._jobs = jobs
         self._timer_set = asyncio.Event()
+        self._must_ring_all = False  # bells were lost, and no sweep has rung them again yet
 
     async def turn(self, office: Office) -> None:
         """Work while this process is the daemon. Raises what ended the office, in a group."""
@@ -59,7 +60,9 @@ class Clockwork:
 
     async def _sweep(self) -> float:
         """One sweep; how long the next one may wait."""
-        swept = await self._parts.engine.sweep(bells_are_lost=await self._bells_are_lost())
+        self._must_ring_all |= await self._bells_are_lost()
+        swept = await self._parts.engine.sweep(bells_are_lost=self._must_ring_all)
+        self._must_ring_all = False
         if swept.lost or swept.overrun:
             log.info("sweep mended", action="swept", lost=swept.lost, overrun=swept.overrun)
         if swept.found:

@@ -14,6 +14,7 @@ import pytest
 
 from app.daemon.clockwork import Clockwork
 from app.daemon.election import APPLICATION, Office
+from app.engine.sweep import Swept
 from app.flow.messages import queue_name, wake_channel
 from app.kit.blobs import BlobFolder
 from app.kit.settings import Settings
@@ -99,6 +100,27 @@ async def test_bells_are_rung_again_as_soon_as_redis_has_lost_them(
             await bus.redis.flushall()
             await asyncio.wait_for(anext(wakes.listen()), 10)
         assert await bus.redis.zcard(queue_name("cpu")) == 1
+
+
+async def test_a_sweep_that_fails_does_not_forget_that_the_bells_are_lost(
+    world: World, settings: Settings, bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.start(node("a"))
+    # It has waited for an hour, so its bell is rung once a minute at most, and was rung just now.
+    await world.execute("UPDATE attempts SET available_at = now() - interval '1 h', rung_at = now()")
+    await bus.redis.flushall()
+    sweep, failures = world.engine.sweep, ["the database is away", "and again"]
+
+    async def failing(*, bells_are_lost: bool) -> Swept:
+        if failures:
+            raise ConnectionError(failures.pop())
+        return await sweep(bells_are_lost=bells_are_lost)
+
+    monkeypatch.setattr(world.engine, "sweep", failing)
+    clockwork = Clockwork(parts_of(world, settings, bus, tmp_path), [])
+    async with bus.listen(wake_channel("cpu")) as wakes, at_work(settings, clockwork):
+        await asyncio.wait_for(anext(wakes.listen()), 20)
+    assert await bus.redis.zcard(queue_name("cpu")) == 1
 
 
 async def test_a_job_that_fails_is_run_again_and_harms_no_other(
