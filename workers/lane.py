@@ -125,7 +125,8 @@ class LaneSlots:
     async def _chain(self, slot: int, attempt_id: UUID | None) -> None:
         try:
             job = await self._claim(attempt_id)
-            while job is not None:
+            # What comes while the worker leaves is not begun; its goodbye gives it back.
+            while job is not None and not self._is_leaving:
                 job = await self._work(job, slot)
         finally:
             self._free.append(slot)

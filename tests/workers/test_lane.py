@@ -56,9 +56,12 @@ class Api:
         self.claims = 0
         self.ended: list[Finish] = []
         self.trouble: Exception | None = None
+        self.answers = asyncio.Event()  # cleared: it takes its time with a claim
+        self.answers.set()
 
     async def claim(self, lane: Lane, attempt_id: UUID | None) -> Job | None:
         self.claims += 1
+        await self.answers.wait()
         if self.trouble is not None:
             raise self.trouble
         return self.queue.popleft() if self.queue else None
@@ -181,6 +184,19 @@ async def test_leaving_gives_back_what_runs_and_takes_nothing_more() -> None:
     assert not api.ended[0].take_next
     await slots.answer(None)
     assert api.claims == 1
+
+
+async def test_a_job_that_comes_while_the_worker_leaves_is_not_begun() -> None:
+    api, hands = Api(job(1)), Hands()
+    api.answers.clear()
+    slots = lane(api, hands)
+    answer = asyncio.ensure_future(slots.answer(None))
+    await eventually(lambda: api.claims)
+    leaving = asyncio.ensure_future(slots.leave(within_s=2))
+    await asyncio.sleep(0)
+    api.answers.set()
+    await asyncio.gather(leaving, answer)
+    assert (hands.begun, api.ended) == ([], [])
 
 
 async def test_a_result_that_was_ready_when_the_worker_left_counts() -> None:
