@@ -37,7 +37,7 @@ class Files:
         self.made: list[NewBlob] = []
 
     async def fetch(self, asset: Asset) -> Path:
-        """A local file with the asset's bytes, not to be changed. Raises StepFailed, ApiAway."""
+        """A local file with the asset's bytes, not to be changed. Raises StepFailed."""
         if self._blobs is not None:
             path = self._blobs.path(asset.sha256)
             if not await asyncio.to_thread(path.is_file):

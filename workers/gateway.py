@@ -105,7 +105,10 @@ class Gateway:
             await self._send("/workers/leave", b"{}", self._identity.token)
 
     async def download(self, sha256: str, path: Path) -> None:
-        """The bytes of a blob into a file. The caller checks the hash. Raises ApiAway, Refused."""
+        """The bytes of a blob into a file, however often the line breaks. The caller checks the hash.
+
+        Raises Refused.
+        """
         await self._parcels.download(sha256, path, self.identity.token)
 
     async def upload(self, sha256: str, path: Path, size_bytes: int) -> None:

@@ -1,7 +1,7 @@
 """Blobs between a worker that does not share the volume and the API: streamed, resumable."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -31,7 +31,21 @@ class Parcels:
         self._pool = httpcore.AsyncConnectionPool(max_connections=8, keepalive_expiry=30.0)
 
     async def download(self, sha256: str, path: Path, token: str) -> None:
-        """The bytes of a blob into a file. The caller checks the hash. Raises ApiAway, Refused."""
+        """The bytes of a blob into a file, however often the line breaks. The caller checks the hash.
+
+        Raises Refused.
+        """
+        await _insist("Download", lambda: self._get(sha256, path, token))
+
+    async def upload(self, sha256: str, path: Path, size_bytes: int, token: str) -> None:
+        """Store a file under its hash, going on where an earlier try stopped. Raises Refused."""
+        await _insist("Upload", lambda: self._put_all(sha256, path, size_bytes, token))
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._pool.aclose()
+
+    async def _get(self, sha256: str, path: Path, token: str) -> None:
         try:
             async with self._pool.stream(
                 "GET", self._url + sha256, headers=self._headers(token), extensions=_patience()
@@ -45,24 +59,10 @@ class Parcels:
         except _TRANSPORT as exc:
             raise ApiAway(_words(exc)) from exc
 
-    async def upload(self, sha256: str, path: Path, size_bytes: int, token: str) -> None:
-        """Store a file under its hash, going on where an earlier try stopped. Raises Refused."""
-        pause_s, longest_s = PAUSES_S
-        while True:
-            try:
-                held = await self._held(sha256, token)
-                while held is not None:
-                    held = await self._put(sha256, path, held, size_bytes, token)
-            except ApiAway as exc:
-                log.warning("upload interrupted; going on", action="upload_retry", error=str(exc))
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, longest_s)
-            else:
-                return
-
-    async def close(self) -> None:
-        """Give the connections back."""
-        await self._pool.aclose()
+    async def _put_all(self, sha256: str, path: Path, size_bytes: int, token: str) -> None:
+        held = await self._held(sha256, token)
+        while held is not None:
+            held = await self._put(sha256, path, held, size_bytes, token)
 
     async def _held(self, sha256: str, token: str) -> int | None:
         """How much of a blob the API has already; None: all of it."""
@@ -107,6 +107,18 @@ class Parcels:
 
     def _headers(self, token: str) -> list[tuple[bytes, bytes]]:
         return [(b"host", self._host), (b"authorization", b"Bearer " + token.encode())]
+
+
+async def _insist(what: str, attempt: Callable[[], Awaitable[None]]) -> None:
+    """Try until it is done: a line that breaks is no fault of the step, whose own deadline ends this too."""
+    pause_s, longest_s = PAUSES_S
+    while True:
+        try:
+            return await attempt()
+        except ApiAway as exc:
+            log.warning("%s interrupted; going on", what, action=f"{what.lower()}_retry", error=str(exc))
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 2, longest_s)
 
 
 def _patience() -> dict[str, Any]:
