@@ -1,0 +1,74 @@
+"""What a shape of workflow is: a document, inputs drawn by chance, and how an instance of it must end.
+
+A shape is one module in `shapes/` with a `SHAPE`; a new file is found, started and checked by being there.
+"""
+
+import importlib
+import pkgutil
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from tests.e2e.chaos import shapes
+
+Json = dict[str, Any]
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How an instance must end when nobody cancels it. In `outputs` a file is reduced to its sha256."""
+
+    status: str = "completed"
+    outputs: Json | None = None
+    error_class: str | None = None
+    error_step: str | None = None
+
+
+class Stock(msgspec.Struct, frozen=True, kw_only=True):
+    """What inputs may be made of beside plain values."""
+
+    photo: Json  # a file of the box's, as inputs name it
+    pictures: dict[int, str]  # the sha256 of that photo, made this many pixels wide
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of work. `ending` is a pure function of what `draw` gave."""
+
+    definition: Json  # in it {"shape": name} stands for the id of another shape's workflow
+    draw: Callable[[random.Random, Stock], Json]
+    ending: Callable[[Json, Stock], Ending]
+
+    @property
+    def name(self) -> str:
+        """The name of its workflow."""
+        return str(self.definition["name"])
+
+    def document(self, ids: Mapping[str, str]) -> Json:
+        """Its definition with the ids of the workflows it runs. Raises KeyError while one is unknown."""
+        document: Json = _with_ids(self.definition, ids)
+        return document
+
+
+def _with_ids(value: Any, ids: Mapping[str, str]) -> Any:
+    match value:
+        case {"shape": str(name)}:
+            return ids[name]
+        case dict():
+            return {key: _with_ids(one, ids) for key, one in value.items()}
+        case list():
+            return [_with_ids(one, ids) for one in value]
+        case _:
+            return value
+
+
+def find_shapes() -> list[Shape]:
+    """Every shape, by its module's name."""
+    modules = sorted(module.name for module in pkgutil.iter_modules(shapes.__path__))
+    return [importlib.import_module(f"{shapes.__name__}.{name}").SHAPE for name in modules]
+
+
+def work(node_id: str, kind: str = "debug.work", **fields: Any) -> Json:
+    """A node whose `with_` is its `with`."""
+    given = fields.pop("with_", {})
+    return {"id": node_id, "type": kind, "with": given, **fields}
