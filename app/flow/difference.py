@@ -7,13 +7,12 @@ neither changes what runs.
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
 from app.flow.definition import Definition, Input, Node
-from app.kit.codec import decode, encode
+from app.flow.lean import lean, same
 
 
 class How(StrEnum):
@@ -78,23 +77,12 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Differenc
     )
 
 
-def same(first: Any, second: Any) -> bool:
-    """Whether two JSON values are equal as JSON is: true is no 1, the order of an object's names is none."""
-    if isinstance(first, bool) or isinstance(second, bool):
-        return first is second
-    if isinstance(first, dict) and isinstance(second, dict):
-        return first.keys() == second.keys() and all(same(first[name], second[name]) for name in first)
-    if isinstance(first, list) and isinstance(second, list):
-        return len(first) == len(second) and all(map(same, first, second))
-    return bool(first == second)
-
-
 class _Sides:
     """The parts of one document, defaults left out."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.inputs = {
-            name: _lean(_object(one), Input) for name, one in _object(document.get("inputs")).items()
+            name: lean(_object(one), Input) for name, one in _object(document.get("inputs")).items()
         }
         self.nodes = {
             str(node["id"]): _lean_node(node)
@@ -104,55 +92,11 @@ class _Sides:
         self.outputs = _object(document.get("outputs"))
         self.ui = _object(document.get("ui"))
         told = {"inputs", "nodes", "outputs", "ui"}
-        self.rest = _lean({name: one for name, one in document.items() if name not in told}, Definition)
+        self.rest = lean({name: one for name, one in document.items() if name not in told}, Definition)
 
 
 def _lean_node(node: dict[str, Any]) -> dict[str, Any]:
-    return {name: one for name, one in _lean(node, Node).items() if name != "id"}
-
-
-def _lean(value: dict[str, Any], shape: type[msgspec.Struct]) -> dict[str, Any]:
-    """An object without the fields that say what leaving them out says."""
-    usual, inner = _usual(shape), _inner(shape)
-    whole = {name: _lean_inside(one, inner.get(name, ())) for name, one in value.items()}
-    return {
-        name: one
-        for name, one in whole.items()
-        if name not in usual or not (one is None or same(one, usual[name]))
-    }
-
-
-@cache
-def _usual(shape: type[msgspec.Struct]) -> dict[str, Any]:
-    """The defaults of a struct as JSON."""
-    usual = {}
-    for field in msgspec.structs.fields(shape):
-        if field.default_factory is not msgspec.NODEFAULT:
-            usual[field.encode_name] = field.default_factory()
-        elif field.default is not msgspec.NODEFAULT and field.default is not msgspec.UNSET:
-            usual[field.encode_name] = field.default
-    return decode(encode(usual), dict[str, Any])
-
-
-def _lean_inside(value: Any, shapes: tuple[type[msgspec.Struct], ...]) -> Any:
-    """The value of a field that may hold one of these structs; it is the one that knows every name in it."""
-    if isinstance(value, dict):
-        for shape in shapes:
-            if value.keys() <= {field.encode_name for field in msgspec.structs.fields(shape)}:
-                return _lean(value, shape)
-    return value
-
-
-@cache
-def _inner(shape: type[msgspec.Struct]) -> dict[str, tuple[type[msgspec.Struct], ...]]:
-    """The structs that may stand in the fields of a struct, such as a node's retry."""
-    found = {}
-    for field in msgspec.structs.fields(shape):
-        kinds = (field.type, *get_args(field.type))
-        found[field.encode_name] = tuple(
-            kind for kind in kinds if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
-        )
-    return found
+    return {name: one for name, one in lean(node, Node).items() if name != "id"}
 
 
 def _parts(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Part]:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.definition import Definition, Node
-from app.flow.difference import Change, Difference, How, Part, difference, same
+from app.flow.difference import Change, Difference, How, Part, difference
 from app.flow.document import parse, to_document
+from app.flow.lean import same
 from app.kit.codec import decode_any, encode
 from tests.flow.samples import picture_story
 
