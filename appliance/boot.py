@@ -15,6 +15,7 @@ from types import FrameType
 
 from app.kit.log import configure, get_logger
 from app.kit.settings import LogSettings, Settings, SettingsFaults, load_settings
+from app.kit.version import studio_version
 from app.kit.voice import Voice, emit
 from appliance import external, keys, passport, schema, storage
 from appliance.chorus import Chorus
@@ -27,7 +28,6 @@ from appliance.programs import BY_NAME, PROGRAMS, is_wanted
 from appliance.progress import Progress, State
 from appliance.redis import Server
 from appliance.refusal import Refusal
-from appliance.version import studio_version
 
 log = get_logger(__name__)
 

@@ -8,9 +8,9 @@ import msgspec
 
 from app.kit.crypto import key_id
 from app.kit.settings import Settings
+from app.kit.version import studio_version, version_key
 from appliance.files import write_atomically
 from appliance.refusal import Refusal
-from appliance.version import studio_version, version_key
 
 # The layout of folders and files on the volume. Counts up when an older Studio could no longer read it.
 LAYOUT = 1

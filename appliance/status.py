@@ -14,13 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from app.kit.settings import Settings, SettingsFaults, load_settings
+from app.kit.version import studio_version
 from appliance import passport, progress
 from appliance.postgres import Cluster
 from appliance.programs import PROGRAMS, is_wanted
 from appliance.redis import redis_binary
 from appliance.refusal import Refusal
 from appliance.supervisor import ProgramState, Supervisor
-from appliance.version import studio_version
 
 COLORS = {
     "ready": "green",

@@ -18,6 +18,7 @@ from app.kit.blobs import BlobFolder
 from app.kit.log import get_logger
 from app.kit.outgoing import Outgoing
 from app.kit.settings import Settings
+from app.kit.version import studio_version
 from app.steps.discovery import step_types
 from workers.attempt import Workshop, perform
 from workers.bell import Bell
@@ -28,7 +29,7 @@ from workers.lane import LaneSlots as Slots
 from workers.memory import Cards, process_memory_bytes
 from workers.refusals import ApiAway, Refused, WrongSecret
 from workers.scratch import Scratch
-from workers.standing import Unusable, box_id, mark_at_work, own_ports, secret_of, slots_of, version
+from workers.standing import Unusable, box_id, mark_at_work, own_ports, secret_of, slots_of
 
 log = get_logger(__name__)
 
@@ -162,7 +163,7 @@ class Worker:
             name=self._settings.worker_name or f"{self._lane}@{socket.gethostname()}",
             host=socket.gethostname(),
             pid=os.getpid(),
-            version=version(),
+            version=studio_version(),
             lanes=[LaneSlots(self._lane, self._slots)],
             gpus=self._gpus,
             box_id=self._box_id,

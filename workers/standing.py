@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import tomllib
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.flow.messages import Lane
@@ -63,9 +61,3 @@ def mark_at_work(settings: Settings, lane: Lane) -> None:
     start. On a machine without a box nobody looks, and there is no such folder."""
     with contextlib.suppress(OSError):
         (settings.run_dir / "at-work" / f"worker-{lane}").touch()
-
-
-def version() -> str:
-    """The version in pyproject.toml, which lies beside the code natively and in the image."""
-    with (Path(__file__).parent.parent / "pyproject.toml").open("rb") as file:
-        return str(tomllib.load(file)["project"]["version"])

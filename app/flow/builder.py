@@ -32,7 +32,7 @@ from app.flow.catalog import StepSpec
 from app.flow.check import check
 from app.flow.definition import SCHEMA, Definition, Input, Node, Retry
 from app.flow.facts import FACTS
-from app.flow.fields import NAME, NODE_ID, name_fault
+from app.flow.fields import NAME, NODE_ID, RESERVED, name_fault
 from app.flow.lean import lean
 from app.flow.names import FAILED
 from app.flow.port_rules import list_of
@@ -95,7 +95,7 @@ class Step:
     ) -> None:
         self._id = node_id
         self._kind = kind
-        self._outputs = outputs  # types by name; None: no step types are known here
+        self._outputs = outputs  # types by name; None: not known here
         self._ways = ways  # that lead on from it; None: not known before it runs
 
     @property
@@ -260,7 +260,8 @@ class Workflow:
         if spec is None:
             return Step(node_id, type, None, None)
         ways = spec.branches.among(node["with"]) if spec.branches else ()
-        return Step(node_id, type, _outputs_of(spec, rules), ways)
+        # What a step gives that runs another workflow is known only where that workflow is.
+        return Step(node_id, type, None if spec.calls else _outputs_of(spec, rules), ways)
 
     def output(self, name: str, value: Any) -> None:
         """Something the workflow gives when it has ended. Raises Unfit."""
@@ -300,7 +301,7 @@ class Workflow:
         """`image.transform` → `transform`, then `transform_2`."""
         stem = kind.rpartition(".")[2]
         count, free = 1, stem
-        while free in self._nodes:
+        while free in self._nodes or free in RESERVED:
             count += 1
             free = f"{stem}_{count}"
         return free

@@ -137,7 +137,8 @@ class Term:
 
 def expression(text: str) -> Term:
     """An expression as it would stand between the braces."""
-    return Term(text.strip(), None, CHOICE)
+    text = text.strip()
+    return Term(text, rank=WHOLE if text.isidentifier() else CHOICE)
 
 
 def call(function: str, *values: object) -> Term:

@@ -23,7 +23,6 @@ SENTENCES: Mapping[int, str] = {
     401: "Sign in to do this.",
     404: "There is nothing under this address.",
     405: "This address does not answer this method.",
-    413: "This request is larger than this address accepts.",
     415: "This address does not read this kind of content.",
 }
 
@@ -63,7 +62,7 @@ def answer(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
         case ValidationException():
             problem = _of_validation(exc)
         case HTTPException():
-            problem, headers = _of_http(exc), dict(exc.headers or {})
+            problem, headers = _of_http(exc, request), dict(exc.headers or {})
         case psycopg.errors.UniqueViolation():
             problem = _of_studio_error(SameMoment())
         case UnicodeDecodeError():
@@ -150,12 +149,15 @@ def _complaint(entry: Mapping[str, Any]) -> Complaint:
     return Complaint(field=".".join(parts) or None, message=message)
 
 
-def _of_http(exc: HTTPException) -> Problem:
+def _of_http(exc: HTTPException, request: Request[Any, Any, Any]) -> Problem:
     # Litestar's only word for a caller who hung up; nobody reads this answer, and it is no fault of ours.
     if isinstance(exc, InternalServerException) and exc.detail == "client disconnected prematurely":
         return _of_studio_error(RequestBroken())
     phrase = HTTPStatus(exc.status_code).phrase
     sentence = SENTENCES.get(exc.status_code) or f"This request could not be read: {exc.detail.rstrip('.')}."
+    if exc.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        limit = request.route_handler.resolve_request_max_body_size() or 0
+        sentence = f"This request is larger than the {limit / 1024**2:.0f} MiB that this address accepts."
     return Problem(
         type=_type(phrase.lower().replace(" ", "-")),
         title=phrase.capitalize(),

@@ -32,6 +32,7 @@ from app.flow.document import parse, to_document
 from app.flow.expressions import Environment
 from app.flow.lean import lean
 from app.flow.terms import NoSuchPart, NotYetKnown, written
+from app.steps.discovery import catalog as discovered
 from tests.flow.samples import CATALOG, picture_story
 
 
@@ -218,6 +219,28 @@ def test_what_became_of_a_step_can_be_asked() -> None:
     step = made.step("image.draw", image=made.input("photo", "image"))
     assert str(status_of(step) == "failed") == '{{ steps.draw.status == "failed" }}'
     assert str(error_of(step).message) == "{{ steps.draw.error.message }}"
+
+
+def test_a_workflow_can_be_written_into_a_step_that_repeats_it() -> None:
+    steps = discovered()
+    body = Workflow("Double", catalog=steps)
+    number = body.input("n", "number")
+    double = body.step("core.set", id="double", value=number * 2)
+    body.output("n", double.value)
+    made = Workflow("Until it is large", catalog=steps)
+    last = expression("last")
+    doubled = made.step(
+        "core.repeat",
+        id="doubled",
+        body=body,
+        inputs={"n": choose(last == None, 1, last.n)},  # noqa: E711  a comparison in the workflow
+        until=last.n > 100,
+    )
+    made.output("n", doubled.n)
+    assert made.complaints() == []
+    values = made.document()["nodes"][0]["with"]
+    assert values["inputs"] == {"n": "{{ last == null ? 1 : last.n }}"}
+    assert values["body"]["nodes"][0]["with"] == {"value": "{{ inputs.n * 2 }}"}
 
 
 def test_without_a_catalog_everything_is_believed_and_nothing_can_be_checked() -> None:

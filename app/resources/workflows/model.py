@@ -92,7 +92,13 @@ async def find_workflow(tx: Transaction, workflow_id: UUID, *, lock: bool = Fals
 
 
 async def add_workflow(
-    tx: Transaction, *, name: str, description: str, is_sample: bool, created_by: UUID | None
+    tx: Transaction,
+    *,
+    workflow_id: UUID,
+    name: str,
+    description: str,
+    is_sample: bool,
+    created_by: UUID | None,
 ) -> Workflow:
     """A workflow that still needs its first version."""
     row = await tx.fetch_one(
@@ -100,7 +106,7 @@ async def add_workflow(
         "VALUES (%(id)s, %(organization_id)s, %(name)s, %(description)s, %(is_sample)s, %(created_by)s) "
         f"RETURNING {_WORKFLOW}",
         {
-            "id": new_id(),
+            "id": workflow_id,
             "organization_id": tx.organization_id,
             "name": name,
             "description": description,
@@ -175,19 +181,28 @@ async def find_version(tx: Transaction, workflow_id: UUID, number: int) -> Versi
     return None if row is None else msgspec.convert(row, VersionWithDefinition)
 
 
-async def find_called(tx: Transaction, called: Called) -> dict[str, Any] | None:
-    """The document that a step would run; None when the workflow or the version is not there."""
+class CalledWorkflow(msgspec.Struct, frozen=True):
+    """What a step would run."""
+
+    name: str
+    description: str
+    definition: dict[str, Any]
+
+
+async def find_called(tx: Transaction, called: Called) -> CalledWorkflow | None:
+    """What a step would run; None when the workflow or the version is not there."""
     try:
         workflow_id = UUID(called.workflow)
     except ValueError:
         return None
-    found: dict[str, Any] | None = await tx.fetch_value(
-        "SELECT v.definition FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id "
+    row = await tx.fetch_one(
+        "SELECT w.name, w.description, v.definition "
+        "FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id "
         "AND v.number = coalesce(%(version)s::integer, w.published_version) "
         "WHERE w.id = %(id)s AND w.organization_id = %(organization_id)s AND w.deleted_at IS NULL",
         {"id": workflow_id, "organization_id": tx.organization_id, "version": called.version},
     )
-    return found
+    return None if row is None else msgspec.convert(row, CalledWorkflow)
 
 
 async def list_versions(tx: Transaction, workflow_id: UUID, page: Page) -> list[Version]:

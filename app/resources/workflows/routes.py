@@ -1,18 +1,24 @@
 """Workflows over HTTP: list, make, read, rename, delete, their versions, and a look at a document."""
 
+from typing import Annotated, Any, cast
 from uuid import UUID
 
-from litestar import Controller, delete, get, patch, post, put
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post, put
+from litestar.params import Parameter
 
 from app.flow.catalog import Catalog
 from app.flow.difference import Difference, difference
+from app.flow.portable import Portable, unpack
+from app.kit.codec import encode
 from app.resources.accounts.guards import requires
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
 from app.resources.idempotency import IdempotencyKey
 from app.resources.paging import DEFAULT_LIMIT, Cursor, Limit, page
-from app.resources.workflows import model, service
+from app.resources.workflows import model, service, transfer
 from app.resources.workflows.schemas import (
+    ImportedWorkflow,
     NewDefinition,
     NewWorkflow,
     Publish,
@@ -29,6 +35,10 @@ from app.resources.workflows.schemas import (
 )
 from app.store.database import Database
 from app.store.idempotency import once
+
+OfVersion = Annotated[
+    int | None, Parameter(ge=1, description="Which version; the published one when left out")
+]
 
 
 class WorkflowController(Controller):
@@ -76,6 +86,30 @@ class WorkflowController(Controller):
         async with database.transaction(principal.scope) as tx:
             return Validation(errors=await service.mistakes(tx, data.definition, catalog))
 
+    @post("/import", operation_id="importWorkflow", guards=[requires(Role.editor)])
+    async def import_(
+        self,
+        principal: Principal,
+        database: Database,
+        catalog: Catalog,
+        data: dict[str, Any],
+        idempotency_key: IdempotencyKey = None,
+    ) -> ImportedWorkflow:
+        """Make a workflow from an exported file, or from a bare definition, with those it brings along.
+
+        A file with mistakes, or with step types that are not here, is refused with each one listed.
+        """
+        portable = unpack(data)
+        async with database.transaction(principal.scope) as tx:
+            return await once(
+                tx,
+                principal.user_id,
+                idempotency_key,
+                ("importWorkflow", data),
+                effect=lambda: transfer.import_(tx, catalog, portable, created_by=principal.user_id),
+                into=ImportedWorkflow,
+            )
+
     @get("/{workflow_id:uuid}", operation_id="getWorkflow", guards=[requires(Role.viewer)])
     async def read(self, principal: Principal, database: Database, workflow_id: UUID) -> WorkflowView:
         """A workflow with the document that runs."""
@@ -111,6 +145,27 @@ class WorkflowController(Controller):
         """
         async with database.transaction(principal.scope) as tx:
             return await service.define(tx, catalog, workflow_id, data, created_by=principal.user_id)
+
+    @get("/{workflow_id:uuid}/export", operation_id="exportWorkflow", guards=[requires(Role.viewer)])
+    async def export(
+        self,
+        principal: Principal,
+        database: Database,
+        catalog: Catalog,
+        workflow_id: UUID,
+        version: OfVersion = None,
+    ) -> Response[Portable]:
+        """A workflow as one file, with those it runs and what it needs; never with a secret."""
+        async with database.transaction(principal.scope) as tx:
+            portable = await transfer.export(tx, catalog, workflow_id, version)
+        # Indented, for people who keep their workflows in git.
+        text = cast("Portable", msgspec.json.format(encode(portable), indent=2))
+        name = transfer.file_name(portable.name)
+        return Response(
+            text,
+            media_type="application/json",
+            headers={"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"},
+        )
 
     @get("/{workflow_id:uuid}/versions", operation_id="listVersions", guards=[requires(Role.viewer)])
     async def list_versions(

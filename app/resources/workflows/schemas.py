@@ -81,6 +81,11 @@ class WorkflowSummary(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, workflow: Workflow) -> "WorkflowSummary":
         return cls(**_facts(workflow))
 
+    @classmethod
+    def plain(cls, view: "WorkflowView") -> "WorkflowSummary":
+        """The same without the document."""
+        return msgspec.convert(view, WorkflowSummary, from_attributes=True)
+
 
 class WorkflowView(WorkflowSummary, frozen=True, kw_only=True):
     """A workflow with the document that runs; a draft's is read as that version."""
@@ -91,6 +96,13 @@ class WorkflowView(WorkflowSummary, frozen=True, kw_only=True):
     @classmethod
     def whole(cls, workflow: Workflow, version: VersionWithDefinition) -> "WorkflowView":
         return cls(**_facts(workflow), version_id=version.id, definition=version.definition)
+
+
+class ImportedWorkflow(WorkflowView, frozen=True, kw_only=True):
+    """A workflow made from a file; `brought` are those it runs that were made beside it."""
+
+    remarks: Annotated[list[Complaint], Meta(description="What to know about it, although it may run")]
+    brought: list[WorkflowSummary]
 
 
 def _facts(workflow: Workflow) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from app.flow.check import check, signature_of
 from app.flow.signatures import Called, Signature, Signatures, calls_of
 from app.kit.codec import encode
 from app.kit.errors import Complaint, Conflict, Invalid, NotFound
+from app.kit.ids import new_id
 from app.resources.workflows import model
 from app.resources.workflows.model import VersionWithDefinition, Workflow
 from app.resources.workflows.schemas import (
@@ -46,17 +47,17 @@ class NamelessWorkflow(Invalid):
 
 async def mistakes(tx: Transaction, definition: Any, catalog: Catalog) -> list[Complaint]:
     """Everything wrong with a document, the workflows it runs looked up in this organization."""
-    return check(definition, catalog, await _signatures(tx, definition, catalog))
+    return check(definition, catalog, await signatures(tx, definition, catalog))
 
 
-async def _signatures(tx: Transaction, definition: Any, catalog: Catalog) -> Signatures:
+async def signatures(tx: Transaction, definition: Any, catalog: Catalog) -> Signatures:
     """What the workflows that a document runs take and give; those that are not there are left out."""
     wanted = list(dict.fromkeys(islice(calls_of(definition, catalog), MAX_CALLS)))
     found: dict[Called, Signature] = {}
     for called in wanted:
-        raw = await model.find_called(tx, called)
-        if raw is not None:
-            found[called] = signature_of(raw, catalog)
+        workflow = await model.find_called(tx, called)
+        if workflow is not None:
+            found[called] = signature_of(workflow.definition, catalog)
     return found
 
 
@@ -80,20 +81,55 @@ async def create(
 ) -> WorkflowView:
     """A new workflow with version 1, which runs at once."""
     await refuse_mistakes(tx, new.definition, catalog)
-    name = (new.name or str(new.definition.get("name") or "")).strip()
+    name = named(new.name or str(new.definition.get("name") or ""))
+    workflow_id = await add(
+        tx,
+        new_id(),
+        new.definition,
+        name=name,
+        description=new.description,
+        created_by=created_by,
+        is_sample=is_sample,
+    )
+    return await get(tx, workflow_id)
+
+
+async def add(
+    tx: Transaction,
+    workflow_id: UUID,
+    definition: dict[str, Any],
+    *,
+    name: str,
+    description: str,
+    created_by: UUID | None,
+    is_sample: bool = False,
+    note: str = "",
+) -> UUID:
+    """Write a workflow whose document was checked, with version 1 that runs at once; its id."""
+    workflow = await model.add_workflow(
+        tx,
+        workflow_id=workflow_id,
+        name=name,
+        description=description,
+        is_sample=is_sample,
+        created_by=created_by,
+    )
+    await model.add_version(tx, workflow.id, 1, definition, note=note, created_by=created_by)
+    await model.publish(tx, workflow.id, 1, note="", created_by=created_by)
+    return workflow.id
+
+
+def named(text: str) -> str:
+    """A name without the space around it. Raises NamelessWorkflow."""
+    name = text.strip()
     if not 1 <= len(name) <= 200:
         raise NamelessWorkflow(complaints=[Complaint(field="name", message="write 1 to 200 letters")])
-    workflow = await model.add_workflow(
-        tx, name=name, description=new.description, is_sample=is_sample, created_by=created_by
-    )
-    await model.add_version(tx, workflow.id, 1, new.definition, note="", created_by=created_by)
-    await model.publish(tx, workflow.id, 1, note="", created_by=created_by)
-    return await get(tx, workflow.id)
+    return name
 
 
 async def get(tx: Transaction, workflow_id: UUID) -> WorkflowView:
     """A workflow with the document that runs. Raises WorkflowNotFound."""
-    workflow = await _find(tx, workflow_id)
+    workflow = await find(tx, workflow_id)
     return WorkflowView.whole(workflow, await get_version(tx, workflow_id, workflow.published_version))
 
 
@@ -114,7 +150,7 @@ async def define(
     WorkflowMovedOn.
     """
     await refuse_mistakes(tx, new.definition, catalog)
-    workflow = await _find(tx, workflow_id, lock=True)
+    workflow = await find(tx, workflow_id, lock=True)
     if new.base_version is not None and new.base_version != workflow.latest_version:
         raise WorkflowMovedOn(version=workflow.latest_version)
     number = await _keep(tx, workflow, new.definition, note=new.note, created_by=created_by)
@@ -131,7 +167,7 @@ async def publish(
     It is checked again: the step types may have changed since it was saved. Raises WorkflowNotFound,
     VersionNotFound, DefinitionInvalid.
     """
-    workflow = await _find(tx, workflow_id, lock=True)
+    workflow = await find(tx, workflow_id, lock=True)
     version = await get_version(tx, workflow_id, number)
     if number != workflow.published_version:
         await refuse_mistakes(tx, version.definition, catalog, "it was not published")
@@ -167,7 +203,7 @@ async def _keep(
 
 async def change(tx: Transaction, workflow_id: UUID, wish: WorkflowChange) -> WorkflowView:
     """Rename or describe. Raises WorkflowNotFound."""
-    workflow = await _find(tx, workflow_id, lock=True)
+    workflow = await find(tx, workflow_id, lock=True)
     await model.rename(
         tx,
         workflow_id,
@@ -185,10 +221,11 @@ async def delete(tx: Transaction, workflow_id: UUID) -> None:
 
 async def refuse_unknown(tx: Transaction, workflow_id: UUID) -> None:
     """Raises WorkflowNotFound."""
-    await _find(tx, workflow_id)
+    await find(tx, workflow_id)
 
 
-async def _find(tx: Transaction, workflow_id: UUID, *, lock: bool = False) -> Workflow:
+async def find(tx: Transaction, workflow_id: UUID, *, lock: bool = False) -> Workflow:
+    """A workflow without its document. Raises WorkflowNotFound."""
     workflow = await model.find_workflow(tx, workflow_id, lock=lock)
     if workflow is None:
         raise WorkflowNotFound

@@ -783,6 +783,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workflows/{workflow_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A workflow as one file, with those it runs and what it needs; never with a secret */
+        get: operations["exportWorkflow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workflows/{workflow_id}/versions": {
         parameters: {
             query?: never;
@@ -865,6 +882,26 @@ export interface paths {
          * @description It becomes a draft.
          */
         post: operations["restoreVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a workflow from an exported file, or from a bare definition, with those it brings along
+         * @description A file with mistakes, or with step types that are not here, is refused with each one listed.
+         */
+        post: operations["importWorkflow"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1119,6 +1156,17 @@ export interface components {
             outputs: components["schemas"]["Change"][];
             reordered: string[];
         };
+        /** Embedded */
+        Embedded: {
+            definition: {
+                [key: string]: unknown;
+            };
+            /** @default  */
+            description?: string;
+            id: string;
+            name: string;
+            version: number | null;
+        };
         /**
          * ErrorClass
          * @description Why a step failed; retry policies speak of these.
@@ -1199,6 +1247,29 @@ export interface components {
          * @enum {string}
          */
         How: "added" | "removed" | "changed";
+        /** ImportedWorkflow */
+        ImportedWorkflow: {
+            brought: components["schemas"]["WorkflowSummary"][];
+            /** Format: date-time */
+            created_at: string;
+            /** @description The workflow document, `schema` 1 */
+            definition: {
+                [key: string]: unknown;
+            };
+            description: string;
+            draft_version: number | null;
+            /** Format: uuid */
+            id: string;
+            is_sample: boolean;
+            name: string;
+            /** @description What to know about it, although it may run */
+            remarks: components["schemas"]["Complaint"][];
+            /** Format: date-time */
+            updated_at: string;
+            version: number;
+            /** Format: uuid */
+            version_id: string;
+        };
         /** InstanceError */
         InstanceError: {
             class: string;
@@ -1372,6 +1443,30 @@ export interface components {
          * @enum {string}
          */
         Misfire: "skip" | "once" | "all";
+        /** NeededSecret */
+        NeededSecret: {
+            field: string;
+            node: string;
+            workflow: string | null;
+        };
+        /** NeededStep */
+        NeededStep: {
+            kind: string;
+            version: number;
+        };
+        /**
+         * Needs
+         * @default {
+         *       "steps": [],
+         *       "secrets": []
+         *     }
+         */
+        Needs: {
+            /** @default [] */
+            secrets?: components["schemas"]["NeededSecret"][];
+            /** @default [] */
+            steps?: components["schemas"]["NeededStep"][];
+        };
         /** NewAnswer */
         NewAnswer: {
             value: unknown;
@@ -1507,6 +1602,33 @@ export interface components {
         PasswordChange: {
             current: string;
             new: string;
+        };
+        /** Portable */
+        Portable: {
+            definition: {
+                [key: string]: unknown;
+            };
+            /** @default  */
+            description?: string;
+            /**
+             * @default studio.workflow
+             * @constant
+             */
+            format?: "studio.workflow";
+            /**
+             * @default 1
+             * @constant
+             */
+            format_version?: 1;
+            /** @default  */
+            id?: string;
+            name: string;
+            needs?: components["schemas"]["Needs"];
+            /** @default  */
+            studio_version?: string;
+            version?: number | null;
+            /** @default [] */
+            workflows?: (components["schemas"]["Embedded"] | unknown)[];
         };
         /** PortSpec */
         PortSpec: {
@@ -3800,6 +3922,40 @@ export interface operations {
             };
         };
     };
+    exportWorkflow: {
+        parameters: {
+            query?: {
+                /** @description Which version; the published one when left out */
+                version?: number | null;
+            };
+            header?: never;
+            path: {
+                workflow_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Portable"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listVersions: {
         parameters: {
             query?: {
@@ -3960,6 +4116,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WorkflowView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importWorkflow: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat under the same key happens once */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedWorkflow"];
                 };
             };
             /** @description A problem, with a sentence to act on */

@@ -8,7 +8,7 @@ from pathlib import Path
 @cache
 def studio_version() -> str:
     """The version in pyproject.toml, which lies beside the code natively and in the image."""
-    project = Path(__file__).parent.parent / "pyproject.toml"
+    project = Path(__file__).parents[2] / "pyproject.toml"
     with project.open("rb") as file:
         return str(tomllib.load(file)["project"]["version"])
 
