@@ -39,6 +39,7 @@ class NodeParts(msgspec.Struct, kw_only=True):
     each: Each | None
     inside: Inside | None = None  # what its values know of its items, where the node has each
     reads: frozenset[str] = frozenset()
+    asks: frozenset[str] = frozenset()  # the inputs of the workflow that its expressions read
     edges: dict[str, Edge] = {}  # by the node that leads here; the rest follow plain references
 
     @property
@@ -330,6 +331,12 @@ class Analysis:
             expressions = (*parts.rule_expressions(), *parts.value_expressions(), *parts.later_expressions())
             read = frozenset().union(*(expression.reads for expression in expressions))
             parts.reads = frozenset(node for node in read if node in self.nodes)
+            parts.asks = frozenset(
+                variable.keys[1]
+                for expression in expressions
+                for variable in expression.variables()
+                if variable.keys[0] == "inputs"
+            )
             if name in read:
                 complain(
                     None, None, f"Step “{name}” reads its own outputs; they are known only when it is done."

@@ -110,6 +110,7 @@ class StepSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     timeout_s: float | None = None
     branches: Branches | None = None
     calls: bool = False  # it runs another workflow or its body, and gives what that gives
+    ends: bool = False  # it may end the whole instance
 
     def input(self, name: str) -> PortSpec | None:
         """The input port of this name."""
@@ -151,6 +152,7 @@ def spec_of(
     timeout_s: float | None = None,
     branches: Branches | None = None,
     calls: bool = False,
+    ends: bool = False,
 ) -> StepSpec:
     """The spec of a step type: ports and JSON Schemas derived from its msgspec structs and their Meta.
 
@@ -175,6 +177,7 @@ def spec_of(
         timeout_s=timeout_s,
         branches=branches,
         calls=calls,
+        ends=ends,
     )
 
 

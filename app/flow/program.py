@@ -40,6 +40,7 @@ class ProgramNode(msgspec.Struct, frozen=True, kw_only=True):
     edges: Mapping[str, Edge]  # of those dependencies that lead here only in some cases
     successors: tuple[str, ...]
     reads: frozenset[str]  # the nodes whose outputs its expressions read
+    asks: frozenset[str]  # the inputs of the workflow that they read
     timeout_s: float | None
     retry: Retry | None
     max_parallel: int | None
@@ -181,6 +182,7 @@ def _node_of(parts: NodeParts, spec: StepSpec, graph: Graph) -> ProgramNode:
         edges=parts.edges,
         successors=graph.successors[node.id],
         reads=parts.reads,
+        asks=parts.asks,
         timeout_s=spec.timeout_s if node.timeout_s is None else node.timeout_s,
         retry=node.retry,
         max_parallel=node.max_parallel,

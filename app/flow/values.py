@@ -68,22 +68,31 @@ class Checker:
     """Checks the value of one port; `complaints` gathers what is wrong.
 
     In a document `has_templates` is set: texts with `{{ … }}` pass here and are typed elsewhere.
+    `is_output`: the port is one of the outputs.
     """
 
     def __init__(
-        self, spec: StepSpec, port: PortSpec, node: str | None, *, has_templates: bool = False
+        self,
+        spec: StepSpec,
+        port: PortSpec,
+        node: str | None,
+        *,
+        has_templates: bool = False,
+        is_output: bool = False,
     ) -> None:
         self.complaints: list[Complaint] = []
         self._port = port
         self._node = node
         self._has_templates = has_templates
-        self._definitions: Mapping[str, Any] = spec.input_schema.get("$defs", {})
-        properties: Mapping[str, Any] = spec.input_schema.get("properties", {})
+        self._field = f"{'outputs' if is_output else 'with'}.{port.name}"
+        schema = spec.output_schema if is_output else spec.input_schema
+        self._definitions: Mapping[str, Any] = schema.get("$defs", {})
+        properties: Mapping[str, Any] = schema.get("properties", {})
         self._schema: Mapping[str, Any] = properties.get(port.name, {})
 
     def check(self, value: Any) -> Any:
         """The value, turned where that is harmless."""
-        field, name = f"with.{self._port.name}", f"“{self._port.name}”"
+        field, name = self._field, f"“{self._port.name}”"
         if not is_file(self._port.item_type):
             return self._value(self._schema, value, field, name)
         if not self._port.is_list:

@@ -203,6 +203,7 @@ class Declaration(Generic[I, O]):
     hidden: ClassVar[bool] = False  # not offered in the palette
     timeout_s: ClassVar[float | None] = None  # default when the node names none
     branches: ClassVar[Branches | None] = None  # the ways that lead on, where not all do
+    ends: ClassVar[bool] = False  # it may end the whole instance (`Stop`)
     Inputs: type[I]
     Outputs: type[O]
     examples: ClassVar[tuple[Example, ...]] = ()

@@ -36,6 +36,7 @@ class CoreStop(InlineStepType[CoreStopInputs, CoreStopOutputs]):
     title = "Stop here"
     summary = "Ends the whole instance now, as completed or as failed with a message."
     category = "Flow"
+    ends = True
     Inputs = CoreStopInputs
     Outputs = CoreStopOutputs
     examples = (

@@ -58,6 +58,7 @@ def spec(step_type: AnyStepType) -> StepSpec:
         timeout_s=step_type.timeout_s,
         branches=step_type.branches,
         calls=issubclass(step_type, CallStepType),
+        ends=step_type.ends,
     )
 
 
