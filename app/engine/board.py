@@ -12,7 +12,16 @@ import msgspec
 from msgspec.structs import replace
 
 from app.engine import statements
-from app.engine.rows import EndedAttempt, Event, HeldAttempt, InstanceError, InstanceRow, NewAttempt, StepRow
+from app.engine.rows import (
+    Edit,
+    EndedAttempt,
+    Event,
+    HeldAttempt,
+    InstanceError,
+    InstanceRow,
+    NewAttempt,
+    StepRow,
+)
 from app.engine.storable import storable
 from app.flow.each import Spread
 from app.flow.facts import InstanceFacts, OrganizationFacts, scope_of
@@ -45,6 +54,20 @@ VALUES: Final = ("inputs", "outputs", "item")
 _BUSY = (StepStatus.queued, StepStatus.running)
 
 
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a fan-out that was taken over, between two places: the settled items, and values given to others."""
+
+    first: int
+    end: int
+    ordinals: frozenset[int]
+    edit: Edit | None
+
+    def edit_of(self, ordinal: int) -> Edit | None:
+        """What was given to one item."""
+        values = {} if self.edit is None else self.edit.items.get(str(ordinal), {})
+        return replace(self.edit, items={}, inputs=values) if self.edit and values else None
+
+
 class Board:
     """The rows of one instance that a move has read or made, and what it has changed."""
 
@@ -66,6 +89,7 @@ class Board:
         self._closed: set[StepId] = set()  # fan-outs whose open items end with this move
         self._changed: set[StepId] = set()
         self._ended_attempts: list[EndedAttempt] = []
+        self._kept: dict[StepId, Kept] = {}  # of the page a fan-out stands at that was taken over
         self._facts: dict[str, dict[str, Any]] = {}  # what expressions read of a step, by node
         self._inputs = instance.inputs
         self._stalled: str | None = None
@@ -135,6 +159,31 @@ class Board:
             self.add(await self.tx.fetch_all(statements.LOAD_ITEM, place))
             found = self._by_place[parent.id, ordinal]
         return self._steps[found]
+
+    async def kept_items(self, parent: StepRow, first: int, end: int) -> Kept:
+        """Of a fan-out that was taken over: what is settled between these places, what is given to others."""
+        known = self._kept.get(parent.id)
+        if known is None or not known.first <= first <= end <= known.end:
+            place = {
+                "instance": self.instance.id,
+                "parent": parent.id,
+                "node": parent.node_id,
+                "first": first,
+                "end": end,
+            }
+            row = await self.tx.fetch_one(statements.LOAD_KEPT, place) or {}
+            known = Kept(
+                first=first,
+                end=end,
+                ordinals=frozenset(row["kept"]),
+                edit=None if row["edited"] is None else msgspec.convert(row["edited"], Edit),
+            )
+            self._kept[parent.id] = known
+        return known
+
+    def has_item(self, parent: StepRow, ordinal: int) -> bool:
+        """Whether this item lies on the board."""
+        return (parent.id, ordinal) in self._by_place
 
     async def item_outputs(self, parent: StepRow) -> list[Mapping[str, Any] | None]:
         """The outputs of every item in order, None for those that gave none."""
@@ -209,9 +258,16 @@ class Board:
         """Put a new step on the board."""
         self._made.add(step.id)
         self._put(self._weighed(step, VALUES))
-        if step.parent_id is None:
+        if step.parent_id is None and not is_settled(STEP_MOVES, step.status):
             self._recount(open_by=1, busy_by=0)
+        elif step.parent_id is None:
+            self._remember(step)
         return step
+
+    def reopen(self, step: StepRow) -> None:
+        """Count a fan-out of a new instance that was written as it is to run on."""
+        self._recount(open_by=1, busy_by=1)
+        self.tell("step.reopened", step)
 
     def note(self, step: StepRow, **changes: Any) -> StepRow:
         """Change a step without moving its state."""
@@ -356,9 +412,10 @@ class Board:
             about["items"] = items_of(step)
         self._tell(event, step.id, {**about, **(data or {})})
 
-    def tell_created(self) -> None:
-        """Record that the instance exists."""
-        self._tell("instance.created", None, {"status": self.instance.status, "number": self.instance.number})
+    def tell_created(self, origin: Mapping[str, Any] | None) -> None:
+        """Record that the instance exists, and which one it goes on from."""
+        data = {"status": self.instance.status, "number": self.instance.number}
+        self._tell("instance.created", None, data | ({"origin": origin} if origin else {}))
 
     async def save(self) -> None:
         """Write everything that changed, in one statement; close what an early end left open."""

@@ -15,6 +15,14 @@ class WorkflowBusy(Conflict):
     """As many instances of this workflow run as may; this one was not started."""
 
 
+class InstanceStillRuns(Conflict):
+    """This instance has not ended; cancel it or wait for its end before you run it again."""
+
+
+class RunsForAStep(Conflict):
+    """This instance runs for a step of another one; run that step again instead."""
+
+
 class StepNotFound(NotFound):
     """This instance has no such step."""
 

@@ -41,6 +41,11 @@ async def begin(walk: Walk, step: StepRow, node: ProgramNode, spread: Spread) ->
     return await _fill(walk, parent, node, spread)
 
 
+async def go_on(walk: Walk, parent: StepRow) -> StepRow:
+    """Open what there is room for: of a fan-out that was taken over, or that was held up."""
+    return await _fill(walk, parent, walk.board.program.nodes[parent.node_id], None)
+
+
 async def item_settled(walk: Walk, item: StepRow) -> StepRow:
     """Count an item off at its step, open the next, and end the step when it was the last."""
     if item.parent_id is None:
@@ -64,6 +69,10 @@ async def _fill(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spread |
             parent = await _make_page(walk, parent, node, spread)
         if walk.board.is_too_heavy or walk.is_over or walk.board.has_ended:  # the walk ends the instance
             return parent
+        if parent.reused_from is not None:
+            parent = await _pass_over(walk, parent)
+            if parent.items_started == parent.items_made:
+                continue
         item = await walk.board.item(parent, parent.items_started)
         parent = walk.board.note(
             parent, items_started=parent.items_started + 1, items_open=parent.items_open + 1
@@ -78,14 +87,29 @@ async def _fill(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spread |
     return parent
 
 
+async def _pass_over(walk: Walk, parent: StepRow) -> StepRow:
+    """Leave behind the items that were settled before this instance began."""
+    ordinal = parent.items_started
+    if walk.board.has_item(parent, ordinal):
+        return parent
+    kept = await walk.board.kept_items(parent, ordinal, parent.items_made)
+    while ordinal in kept.ordinals:
+        ordinal += 1
+    return walk.board.note(parent, items_started=ordinal)
+
+
 async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spread) -> StepRow:
-    """Rows for the next items of the list, their inputs resolved."""
+    """Rows for the next items of the list, their inputs resolved; none for those that are settled."""
     board = walk.board
     scope = await board.scope(node.reads)
     first = parent.items_made
+    end = min(first + plan.ITEMS_PER_PAGE, len(spread.items))
+    kept = None if parent.reused_from is None else await board.kept_items(parent, first, end)
     ready: list[StepRow] = []
-    page = islice(spread.turns(), first, first + plan.ITEMS_PER_PAGE)
-    for ordinal, turn in enumerate(page, first):
+    for ordinal, turn in enumerate(islice(spread.turns(), first, end), first):
+        if kept is not None and ordinal in kept.ordinals:
+            continue
+        edit = None if kept is None else kept.edit_of(ordinal)
         step = StepRow(
             id=StepId(new_id()),
             node_id=parent.node_id,
@@ -97,8 +121,9 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spr
             status=StepStatus.pending,
             waits_for=0,
             item=turn.item,
+            edited=edit,
         )
-        match plan.open_item(node, scope, turn):
+        match plan.open_item(node, scope, turn, {} if edit is None else edit.inputs):
             case plan.Run() if board.is_too_heavy:  # the instance ends here, its values need not be written
                 board.make(step)
             case plan.Run(inputs):
@@ -107,7 +132,7 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spr
                 board.make(replace(step, error=error))
     if node.lane != Lane.inline and not board.is_too_heavy:
         await _resolve_files(walk, node, ready)
-    return board.note(parent, items_made=min(first + plan.ITEMS_PER_PAGE, len(spread.items)))
+    return board.note(parent, items_made=end)
 
 
 async def _resolve_files(walk: Walk, node: ProgramNode, items: list[StepRow]) -> None:

@@ -25,6 +25,16 @@ class Programs:
         self._limit = limit  # a compiled program of 40 nodes takes some hundred kB
         self._known: OrderedDict[VersionId, Program] = OrderedDict()
 
+    async def definition(self, tx: Transaction, version_id: VersionId) -> Definition:
+        """The document of a version, whether or not it fits the step types. Raises VersionNotFound."""
+        known = self._known.get(version_id)
+        if known is not None:
+            return known.definition
+        row = await tx.fetch_one(_READ, {"id": version_id})
+        if row is None:
+            raise VersionNotFound
+        return parse(row["definition"])
+
     async def get(self, tx: Transaction, version_id: VersionId, body: str = "") -> Program:
         """The program of a version, or of the body of one of its nodes (`again`, `again/inner`).
 

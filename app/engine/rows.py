@@ -1,7 +1,8 @@
 """Rows of the engine's tables as a move sees them: frozen, changed by replacing.
 
-A row carries only what deciding needs. `inputs`, `outputs`, `item` and `wait` are None when they are not
-to be written: what is in the database then stays as it is, and large values are not read to be written back.
+A row carries only what deciding needs. `inputs`, `outputs`, `item`, `wait` and `edited` are None when they
+are not to be written: what is in the database then stays as it is, and large values are not read to be
+written back.
 """
 
 from datetime import datetime
@@ -11,9 +12,20 @@ from uuid import UUID
 import msgspec
 
 from app.flow.messages import StepError
+from app.flow.program import ProgramNode
 from app.flow.states import AttemptStatus, InstanceStatus, StepStatus
 from app.flow.waits import Waiting, WaitKind
-from app.kit.ids import AttemptId, InstanceId, OrganizationId, StepId, UserId, VersionId, WorkerId, WorkflowId
+from app.kit.ids import (
+    AttemptId,
+    InstanceId,
+    OrganizationId,
+    StepId,
+    UserId,
+    VersionId,
+    WorkerId,
+    WorkflowId,
+    new_id,
+)
 
 
 class InstanceError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,6 +70,17 @@ class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
 
 
+class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a person gave by hand, when, and what stood there."""
+
+    by: UserId | None
+    name: str
+    at: datetime
+    before: dict[str, Any] | None = None  # the outputs in whose place others were given
+    inputs: dict[str, Any] = {}  # of one item: those given to it
+    items: dict[str, dict[str, Any]] = {}  # of a fan-out: those given to its items, by ordinal
+
+
 class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     """A step, or one item of a fan-out."""
 
@@ -88,6 +111,24 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     wait: Waiting | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    reused_from: StepId | None = None  # the step of an older instance that it was taken over from
+    edited: Edit | None = None
+
+
+def new_step(node: ProgramNode, place: int, *, waits_for: int | None = None, led_here: int = 0) -> StepRow:
+    """A step that has not begun. `waits_for`: all it depends on, unless some of that is settled already."""
+    return StepRow(
+        id=StepId(new_id()),
+        node_id=node.id,
+        path=[],
+        parent_id=None,
+        ordinal=place,
+        kind=node.kind,
+        lane=node.lane,
+        status=StepStatus.pending,
+        waits_for=len(node.dependencies) if waits_for is None else waits_for,
+        led_here=led_here,
+    )
 
 
 class NewAttempt(msgspec.Struct, frozen=True, kw_only=True):

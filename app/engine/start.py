@@ -4,15 +4,15 @@ from typing import Any
 
 import msgspec
 
-from app.engine import admission, announce, statements
+from app.engine import admission, announce, statements, takeover
 from app.engine.board import Board
 from app.engine.errors import VersionNotFound
 from app.engine.parts import Parts
-from app.engine.rows import InstanceRow, StepRow
+from app.engine.rows import InstanceRow, new_step
 from app.engine.storable import storable
+from app.engine.takeover import Origin
 from app.engine.walk import Walk
-from app.flow.program import ProgramNode
-from app.flow.states import InstanceStatus, StepStatus
+from app.flow.states import InstanceStatus
 from app.kit.ids import InstanceId, StepId, UserId, VersionId, new_id
 from app.store.database import Transaction
 
@@ -25,6 +25,7 @@ class StartRequest(msgspec.Struct, frozen=True, kw_only=True):
     source: str  # who asked: api, schedule, webhook…
     created_by: UserId | None = None
     priority: int = 0
+    origin: Origin | None = None  # an instance that has ended, and what is kept of it
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,11 +57,17 @@ async def start(parts: Parts, tx: Transaction, request: StartRequest) -> Started
 async def begin(parts: Parts, tx: Transaction, request: StartRequest, family: Family | None = None) -> Board:
     """The board of a new instance, walked as far as it goes, not saved.
 
-    Raises VersionNotFound, Invalid (its step types have changed), WorkflowBusy.
+    Raises VersionNotFound, Invalid (its step types have changed), WorkflowBusy; with an origin what
+    `takeover.decide` raises.
     """
     body = family.body if family else ""
     program = await parts.programs.get(tx, request.version_id, body)
     limits = None if body else program.definition.concurrency
+    layout = None
+    if request.origin is not None:
+        layout = await takeover.decide(
+            parts, tx, program, request.origin, version_id=request.version_id, inputs=request.inputs
+        )
     row = await tx.fetch_one(
         statements.CREATE_INSTANCE,
         {
@@ -79,6 +86,8 @@ async def begin(parts: Parts, tx: Transaction, request: StartRequest, family: Fa
             "timeout_s": program.definition.timeout_s,
             "concurrency_limit": None if limits is None else limits.limit,
             "on_limit": None if limits is None else limits.on_limit,
+            "origin": None if layout is None else layout.origin.id,
+            "rerun": None if layout is None else storable(layout.summary),
         },
     )
     if row is None:
@@ -108,23 +117,12 @@ async def begin(parts: Parts, tx: Transaction, request: StartRequest, family: Fa
         started_at=None,
     )
     board = Board(tx, program, instance, row["created_at"])
-    board.tell_created()
-    for place, node_id in enumerate(program.order):
-        board.make(_step(program.nodes[node_id], place))
+    board.tell_created(None if layout is None else {"id": layout.origin.id, "number": layout.number})
+    if layout is None:
+        for place, node_id in enumerate(program.order):
+            board.make(new_step(program.nodes[node_id], place))
+    else:
+        await takeover.lay_out(board, layout)
     if await admission.may_begin(board):
         await Walk(parts, board).begin()
     return board
-
-
-def _step(node: ProgramNode, place: int) -> StepRow:
-    return StepRow(
-        id=StepId(new_id()),
-        node_id=node.id,
-        path=[],
-        parent_id=None,
-        ordinal=place,
-        kind=node.kind,
-        lane=node.lane,
-        status=StepStatus.pending,
-        waits_for=len(node.dependencies),
-    )

@@ -8,18 +8,18 @@ _STEP_COLUMNS = """
     status text, reason text, waits_for integer, led_here integer, inputs jsonb, outputs jsonb,
     error jsonb, item jsonb, items_total integer, items_made integer, items_started integer,
     items_open integer, items_failed integer, attempts_used integer, times_lost integer, due_at timestamptz,
-    wait_kind text, wait jsonb, started_at timestamptz, ended_at timestamptz
+    wait_kind text, wait jsonb, started_at timestamptz, ended_at timestamptz, edited jsonb
 """
 _STEP_NAMES = """
     status, reason, waits_for, led_here, inputs, outputs, error, item, items_total, items_made,
     items_started, items_open, items_failed, attempts_used, times_lost, due_at, wait_kind, wait,
-    started_at, ended_at
+    started_at, ended_at, edited
 """
 # What a move reads of a step: everything but its values, which may be large.
 _STEP_READ = """
     s.id, s.node_id, s.path, s.parent_id, s.ordinal, s.kind, s.lane, s.status, s.waits_for, s.led_here,
     s.reason, s.wait_kind, s.error, s.items_total, s.items_made, s.items_started, s.items_open,
-    s.items_failed, s.attempts_used, s.times_lost, s.due_at, s.started_at, s.ended_at
+    s.items_failed, s.attempts_used, s.times_lost, s.due_at, s.started_at, s.ended_at, s.reused_from
 """
 # Inputs up to 8 kB come with the lock; larger ones are read only when an expression asks for them, so that
 # an item of a fan-out over a list of 10,000 does not pay for the list.
@@ -45,11 +45,12 @@ WITH chosen AS (
 ), made AS (
     INSERT INTO instances (id, organization_id, workflow_id, version_id, number, status, inputs, source,
                            priority, created_by, total_steps, parent_id, parent_step_id, depth, body,
-                           deadline_at, concurrency_limit, on_limit)
+                           deadline_at, concurrency_limit, on_limit, origin_id, rerun)
     SELECT %(id)s, organization_id, workflow_id, id,
            coalesce((SELECT last_number FROM counted), %(number)s), 'pending', %(inputs)s::jsonb, %(source)s,
            %(priority)s, %(created_by)s, %(total_steps)s, %(parent)s, %(parent_step)s, %(depth)s, %(body)s,
-           clock_timestamp() + make_interval(secs => %(timeout_s)s), %(concurrency_limit)s, %(on_limit)s
+           clock_timestamp() + make_interval(secs => %(timeout_s)s), %(concurrency_limit)s, %(on_limit)s,
+           %(origin)s, %(rerun)s::jsonb
       FROM chosen
     RETURNING id, organization_id, workflow_id, version_id, number, status, priority, created_at
 )
@@ -138,6 +139,14 @@ LOAD_WAIT = "SELECT kind, inputs, wait FROM steps WHERE id = %(id)s"
 
 LOAD_LIST = "SELECT item FROM steps WHERE id = %(id)s"
 
+# Of a fan-out that was taken over: the items that were settled before it began, and what was given to others.
+LOAD_KEPT = """
+SELECT (SELECT edited FROM steps WHERE id = %(parent)s) AS edited,
+       ARRAY(SELECT ordinal FROM steps
+              WHERE instance_id = %(instance)s AND parent_id = %(parent)s AND node_id = %(node)s
+                AND ordinal >= %(first)s AND ordinal < %(end)s AND status <> 'pending') AS kept
+"""
+
 LOAD_ITEM_OUTPUTS = """
 SELECT ordinal, outputs FROM steps
  WHERE instance_id = %(instance)s AND parent_id = %(parent)s AND outputs IS NOT NULL
@@ -170,7 +179,8 @@ WITH made_steps AS (
            items_made = r.items_made, items_started = r.items_started, items_open = r.items_open,
            items_failed = r.items_failed, attempts_used = r.attempts_used, times_lost = r.times_lost,
            due_at = r.due_at, led_here = r.led_here, wait_kind = r.wait_kind,
-           wait = coalesce(r.wait, s.wait), started_at = r.started_at, ended_at = r.ended_at,
+           wait = coalesce(r.wait, s.wait), edited = coalesce(r.edited, s.edited),
+           started_at = r.started_at, ended_at = r.ended_at,
            progress_fraction = CASE WHEN r.status = 'queued' THEN NULL ELSE s.progress_fraction END,
            progress_message = CASE WHEN r.status = 'queued' THEN NULL ELSE s.progress_message END
       FROM jsonb_to_recordset(%(changed_steps)s::jsonb) AS r(id uuid, {_STEP_COLUMNS})
@@ -209,7 +219,7 @@ NOTIFY_DUE = f"NOTIFY {DUE_CHANNEL}"
 # An early end: whatever was still open of an instance, or of some of its fan-outs, is cancelled. Gives the
 # attempts that a worker holds, who has to be told.
 _SHUT = """
-    UPDATE steps SET status = 'cancelled', reason = NULL, due_at = NULL, ended_at = %(now)s
+    UPDATE steps SET status = 'cancelled', reason = NULL, error = NULL, due_at = NULL, ended_at = %(now)s
      WHERE instance_id = %(instance)s AND status IN ('pending', 'queued', 'running', 'waiting')
 """
 _ENDED = """

@@ -36,8 +36,24 @@ class Walk:
         self._opened = 0
 
     async def begin(self) -> None:
-        """Open the roots of a new instance and go on from there."""
-        await self._go_on([self.board.node(node_id) for node_id in self.board.program.roots])
+        """Go on with every step that may: the first ones of a new instance, or those that were held up.
+
+        All of the instance's steps lie on the board.
+        """
+        board, program = self.board, self.board.program
+        for step in map(board.node, program.order):
+            if step.status is StepStatus.running and step.items_total is not None:
+                await self._unlock(await self._up(await fanout.go_on(self, step)))
+        await self._go_on(
+            [
+                step
+                for step in map(board.node, program.order)
+                if step.status is StepStatus.pending
+                and plan.may_open(
+                    program.nodes[step.node_id], waits_for=step.waits_for, led_here=step.led_here
+                )
+            ]
+        )
 
     async def start(self, step: StepRow) -> None:
         """A person lets a step begin before which its instance stopped."""

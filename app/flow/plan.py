@@ -10,6 +10,7 @@ reads as null there, and a step that cannot work with null says so as `bad_input
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -98,10 +99,12 @@ def open_node(node: ProgramNode, scope: Scope, *, led_here: int, is_started: boo
         return Broken(bad_expression(exc))
 
 
-def open_item(node: ProgramNode, scope: Scope, turn: Turn) -> Run | Broken:
-    """The inputs of one item of a fan-out."""
+def open_item(
+    node: ProgramNode, scope: Scope, turn: Turn, given: Mapping[str, Any] = MappingProxyType({})
+) -> Run | Broken:
+    """The inputs of one item of a fan-out. `given`: by hand, in place of what the document says."""
     try:
-        return Run(node.render({**scope, **turn.names()}))
+        return Run(node.render({**scope, **turn.names()}, given))
     except ExpressionFailed as exc:
         return Broken(bad_expression(exc))
 

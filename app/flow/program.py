@@ -6,6 +6,7 @@ A scope is a plain dict: {"inputs": {…}, "steps": {id: {"outputs": {…}, "sta
 
 from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -79,12 +80,14 @@ class ProgramNode(msgspec.Struct, frozen=True, kw_only=True):
         """The items the step runs for. Raises ExpressionFailed."""
         return Spread(([],), 0) if self.each is None else self.each.expand(self.id, scope)
 
-    def render(self, scope: Scope) -> dict[str, Any]:
+    def render(self, scope: Scope, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
         """The values of `with`, every expression resolved, as the step type takes them.
 
-        Raises ExpressionFailed, also for a value that does not fit its input: before a worker sees it.
+        `given`: values in place of what is written. Raises ExpressionFailed, also for a value that does not
+        fit its input: before a worker sees it.
         """
-        values = {name: template.render(scope) for name, template in self.values.items()}
+        values = {name: template.render(scope) for name, template in self.values.items() if name not in given}
+        values |= given
         try:
             return coerce(self.spec, values, self.id)
         except BadInputs as exc:

@@ -240,6 +240,27 @@ def standing(
     return found
 
 
+class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A wish without its values, as it is remembered: names of steps and inputs, places of items."""
+
+    failures: bool = False
+    steps: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    items: tuple[tuple[str, int], ...] = ()
+
+
+def summary(wish: Wish, new_inputs: AbstractSet[str]) -> Summary:
+    """What was wished, for whoever looks at the new run."""
+    return Summary(
+        failures=wish.failures,
+        steps=wish.nodes,
+        inputs=tuple(sorted(new_inputs)),
+        outputs=tuple(wish.outputs),
+        items=tuple((item.step, item.index) for item in wish.items),
+    )
+
+
 # What has changed ----------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ import random
 import pytest
 
 from app.flow.messages import ErrorClass, Job
+from app.flow.rerun import NothingToRetry, Wish
 from app.kit.ids import InstanceId
 from tests.engine.world import Hand, World, document, node
 
@@ -96,6 +97,9 @@ async def test_disorder_leaves_order(world: World, seed: int) -> None:
         cancel_some(world, cancelled, chance),
     )
     await settle(world)
+    started += await again(world, started, chance)
+    await asyncio.gather(*(misbehave(world, random.Random(seed * 200 + number)) for number in range(3)))
+    await settle(world)
     for row in await world.rows(COUNTERS):
         assert (row["open_steps"], row["busy_steps"]) == (row["open_is"], row["busy_is"]), row
         assert row["status"] in {"completed", "failed", "cancelled"}
@@ -110,6 +114,23 @@ async def test_disorder_leaves_order(world: World, seed: int) -> None:
         )
         assert story[-1].startswith("instance.")
         assert not {"queued", "leased"} & {one["status"] for one in await world.attempts(instance)}
+
+
+async def again(world: World, instances: list[InstanceId], chance: random.Random) -> list[InstanceId]:
+    """Run each of these again in some way; what is kept of them differs with what became of them."""
+    wishes = [
+        Wish(keeps=True, failures=True),
+        Wish(keeps=True, nodes=("second",)),
+        Wish(keeps=True, outputs={"first": {"value": 9, "number": 1}}),
+        Wish(keeps=False),
+    ]
+    started = []
+    for instance in instances:
+        try:
+            started.append(await world.again(instance, chance.choice(wishes)))
+        except NothingToRetry:
+            assert await world.status(instance) == "completed"
+    return started
 
 
 async def cancel_some(world: World, instances: list[InstanceId], chance: random.Random) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from app.engine.engine import Engine
 from app.engine.start import Started, StartRequest
+from app.engine.takeover import Origin
 from app.flow.messages import (
     Completed,
     ErrorClass,
@@ -22,6 +23,7 @@ from app.flow.messages import (
     StepError,
 )
 from app.flow.ports import Asset
+from app.flow.rerun import Wish
 from app.kit.codec import to_plain
 from app.kit.ids import AssetId, InstanceId, OrganizationId, VersionId, WorkerId, new_id
 from app.store.database import Database, Row, Scope, Transaction, jsonb
@@ -216,6 +218,37 @@ class World:
         """An instance of a new workflow of these nodes; `given` are the values of its inputs."""
         version = await self.publish(document(*nodes, **fields))
         return (await self.start_version(version, given, priority=priority)).id
+
+    async def add_version(self, version: VersionId, definition: dict[str, Any]) -> VersionId:
+        """The next version of the workflow that this version is of."""
+        newer = new_id()
+        async with self.database.transaction(Scope.organization(self.organization_id)) as tx:
+            await tx.execute(
+                """INSERT INTO workflow_versions (id, organization_id, workflow_id, number, definition)
+                   SELECT %(id)s, organization_id, workflow_id, number + 1, %(definition)s
+                     FROM workflow_versions WHERE id = %(version)s""",
+                {"id": newer, "version": version, "definition": jsonb(definition)},
+            )
+        return VersionId(newer)
+
+    async def again(
+        self,
+        instance: InstanceId,
+        wish: Wish,
+        *,
+        version: VersionId | None = None,
+        given: dict[str, Any] | None = None,
+    ) -> InstanceId:
+        """A new instance that goes on from one that has ended, as Ada wishes."""
+        old = await self.instance(instance)
+        request = StartRequest(
+            version_id=version or old["version_id"],
+            inputs=old["inputs"] if given is None else given,
+            source="rerun",
+            origin=Origin(id=instance, wish=wish, by=None, name="Ada"),
+        )
+        async with self.database.transaction(Scope.organization(self.organization_id)) as tx:
+            return (await self.engine.start(tx, request)).id
 
     async def cancel(self, instance: InstanceId) -> None:
         """Cancel it, as a person would."""

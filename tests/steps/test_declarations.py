@@ -11,7 +11,7 @@ from app.flow.messages import Lane
 from app.flow.ports import PORT_TYPES
 from app.kit.clock import now
 from app.kit.codec import to_plain
-from app.steps.base import CallStepType, Declaration, InlineStepType, Pause, StepType, Wait
+from app.steps.base import CallStepType, Declaration, InlineStepType, Pause, StepType, Stop, Wait
 from app.steps.discovery import catalog, step_types
 from tests.steps.bench import Bench
 
@@ -82,6 +82,7 @@ async def test_an_example_runs(bench: Bench, step_type: AnyStepType, inputs: dic
     else:
         assert issubclass(step_type, InlineStepType)
         outputs = step_type().evaluate(msgspec.convert(inputs, step_type.Inputs), now())
+        assert step_type.ends == isinstance(outputs, Stop), "whether it may end the instance is declared"
         if isinstance(outputs, Pause):
             assert outputs.until > now()
             outputs = outputs.outputs
