@@ -78,6 +78,7 @@ RUN groupadd --system --gid 5432 postgres \
  && useradd --system --uid 5432 --gid 5432 --home-dir /var/lib/postgresql --shell /bin/bash postgres \
  && groupadd --system --gid 8000 studio \
  && useradd --system --uid 8000 --gid 8000 --home-dir /opt/studio --shell /usr/sbin/nologin studio \
+ && useradd --system --uid 8001 --gid 8000 --home-dir /opt/studio --shell /usr/sbin/nologin studio-worker \
  && mkdir -p /etc/postgresql-common \
  && echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf \
  && with-ca apt-get update -q \
@@ -127,7 +128,7 @@ LABEL org.opencontainers.image.title="Studio" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.revision="${COMMIT}"
 ENV ENV=production DEBUG=false \
-    STUDIO_SERVICE_USER=studio STUDIO_POSTGRES_USER=postgres \
+    STUDIO_SERVICE_USER=studio STUDIO_WORKER_USER=studio-worker STUDIO_POSTGRES_USER=postgres \
     PATH=/opt/studio/.venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
 EXPOSE 8000

@@ -6,11 +6,12 @@ import sys
 
 import msgspec
 
-from app.kit.settings import Settings
+from app.kit.settings import KEY_NAMES, Settings
 from app.kit.voice import emit
+from appliance import keys
 from appliance.crew import CODE, program_environment
 from appliance.refusal import Refusal
-from appliance.users import as_account, service_account
+from appliance.users import as_account, service_account, umask
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -47,7 +48,8 @@ def seed(settings: Settings) -> Claim:
 def _run(settings: Settings, command: list[str], output: int | None) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         as_account(service_account(settings), command, death_signal=signal.SIGTERM),
-        env=program_environment(settings),
+        env=keys.handed(program_environment(settings), settings, KEY_NAMES),
+        umask=umask(settings),
         cwd=CODE,
         stdin=subprocess.DEVNULL,
         stdout=output,

@@ -20,7 +20,7 @@ from appliance.programs import BY_NAME, PROGRAMS, is_wanted
 from appliance.refusal import Refusal
 from appliance.storage import make_folder
 from appliance.supervisor import Supervisor
-from appliance.users import as_account, myself, postgres_account, service_account
+from appliance.users import as_account, myself, postgres_account, worker_account
 
 log = get_logger(__name__)
 
@@ -65,7 +65,7 @@ class Crew:
             )
         words = lines_pipe(self.settings, "supervisord")
         self._chorus.named_pipe(words, "studio-supervisord", myself(), self._ends.dialect)
-        make_folder(run_dir / "at-work", service_account(self.settings), 0o700)
+        make_folder(run_dir / "at-work", worker_account(self.settings), 0o700)
         for mark in (run_dir / "at-work").iterdir():
             mark.unlink()  # of an earlier life of the box
         (run_dir / "supervisor.sock").unlink(missing_ok=True)

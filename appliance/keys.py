@@ -1,7 +1,7 @@
 """The four secrets of a box: made once, kept on the volume, never overwritten."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from app.kit.crypto import new_key
@@ -9,7 +9,7 @@ from app.kit.settings import KEY_NAMES, Settings, load_settings
 from appliance.files import sync_folder
 from appliance.refusal import Refusal
 from appliance.storage import make_folder
-from appliance.users import give, service_account
+from appliance.users import give, myself
 
 
 def missing(settings: Settings) -> list[str]:
@@ -23,15 +23,14 @@ def ensure(settings: Settings, env: Mapping[str, str] | None = None) -> Settings
     `env` is what the settings were read from: NAME goes before NAME_FILE goes before `keys/<name>`.
     Call it under the volume's lock. Raises Refusal when a key file is there but holds nothing.
     """
-    service = service_account(settings)
-    make_folder(settings.keys_dir, service, 0o700)
+    make_folder(settings.keys_dir, myself(), 0o700)
     wanted = missing(settings)
     for name in wanted:
         _create(settings.keys_dir / name, new_key())
     for name in KEY_NAMES:
         path = settings.keys_dir / name
         if path.exists():
-            _keep_private(path, settings)
+            _keep_private(path)
     return load_settings(env) if wanted else settings
 
 
@@ -62,8 +61,21 @@ def _create(path: Path, value: str) -> None:
     sync_folder(path.parent)
 
 
-def _keep_private(path: Path, settings: Settings) -> None:
+def handed(environment: Mapping[str, str], settings: Settings, names: Sequence[str]) -> dict[str, str]:
+    """This environment with the keys of these names and no others, in clear: a program that is not root may
+    read neither `keys/` nor what somebody mounted for `…_FILE`.
+    """
+    hidden = {name.upper() + suffix for name in KEY_NAMES for suffix in ("", "_FILE")}
+    held = {name.upper(): getattr(settings.keys, name) for name in names}
+    return {
+        **{name: value for name, value in environment.items() if name not in hidden},
+        **{name: value for name, value in held.items() if value is not None},
+    }
+
+
+def _keep_private(path: Path) -> None:
+    """For the eyes of whoever boots: in the image root, who also takes back those of an older volume."""
     try:
-        give(path, service_account(settings), 0o600)
+        give(path, myself(), 0o600)
     except PermissionError:
         return  # a volume without owners; the boot has made sure that the keys come from the environment

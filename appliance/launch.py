@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from app.kit.settings import KEY_NAMES, Settings, SettingsFaults, load_settings
+from app.kit.settings import Settings, SettingsFaults, load_settings
+from appliance import keys
 from appliance.limits import thread_environment
 from appliance.postgres import Cluster
 from appliance.programs import BY_NAME, Program, is_wanted
 from appliance.redis import Server
 from appliance.refusal import Refusal
+from appliance.users import umask
 
 WAIT_S = 60.0  # for Postgres to recover after a crash; then the program ends and supervisord tries again
 
@@ -30,6 +32,7 @@ def main(name: str) -> None:
         environment = environment_of(program, settings, os.environ)
         command = program.command(settings)
         wait_for(program, settings)
+        os.umask(umask(settings))
     except (SettingsFaults, Refusal) as exc:
         sys.exit(str(exc))
     os.execvpe(command[0], command, environment)  # noqa: S606  becoming the program is what this is for
@@ -67,14 +70,11 @@ def environment_of(program: Program, settings: Settings, inherited: Mapping[str,
         for name, value in inherited.items()
         if name not in hidden and not name.startswith("SUPERVISOR_")
     }
-    # A mounted secret is often readable by root alone, and the program is not root any more.
-    for name in (name.upper() for name in KEY_NAMES):
-        if environment.pop(f"{name}_FILE", None) is not None:
-            environment[name] = getattr(settings.keys, name.lower()) or ""
+    environment = keys.handed(environment, settings, program.keys)
     account = program.account(settings)
     environment |= {"HOME": account.home, "USER": account.name, "PYTHONUNBUFFERED": "1"}
-    # The image's user has a home that nobody may write.
-    environment.setdefault("XDG_CACHE_HOME", str(settings.tmp_dir / "cache"))
+    # The image's users have a home that nobody may write.
+    environment.setdefault("XDG_CACHE_HOME", str(settings.tmp_dir / f"cache-{account.name}"))
     return environment | thread_environment()
 
 

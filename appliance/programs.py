@@ -7,25 +7,19 @@ from collections.abc import Callable
 
 import msgspec
 
-from app.kit.settings import Settings
+from app.kit.settings import KEY_NAMES, WORKER_KEYS, Settings
 from appliance import dialects
 from appliance.dialects import Dialect
 from appliance.postgres import Cluster
 from appliance.redis import Server
-from appliance.users import Account, as_account, myself, postgres_account, service_account
+from appliance.users import Account, as_account, myself, postgres_account, service_account, worker_account
 
-# What opens the database, the sessions or what is sealed. Workers run other people's workflows: none of it.
-VAULT = (
-    "DATABASE_URL",
-    "POSTGRES_PASSWORD",
-    "JWT_SECRET_KEY",
-    "ENCRYPTION_KEY",
-    "GOOGLE_CLIENT_SECRET",
-    "GITHUB_CLIENT_SECRET",
-)
+# What opens somebody else's door beside the keys. Workers run other people's workflows: none of it.
+VAULT = ("DATABASE_URL", "GOOGLE_CLIENT_SECRET", "GITHUB_CLIENT_SECRET")
 # Used by the boot alone: claiming the box, opening the tunnel.
 BOOT_ONLY = ("ADMIN_EMAIL", "ADMIN_PASSWORD", "CLOUDFLARE_TUNNEL_TOKEN")
 
+AccountOf = Callable[[Settings], Account]
 CommandOf = Callable[[Settings], list[str]]
 EnvironmentOf = Callable[[Settings], dict[str, str]]
 
@@ -35,10 +29,11 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     command: CommandOf
-    account: Callable[[Settings], Account] = service_account
+    account: AccountOf = service_account
     group: str = "app"  # the group in supervisord.conf; "" for a program that is its own
     role: str | None = None  # the role of STUDIO_ROLES that wants it; None: see `is_wanted`
     waits_for: tuple[str, ...] = ()  # embedded programs that must answer before it starts
+    keys: tuple[str, ...] = ()  # those of the box's secrets that it is handed
     hidden: tuple[str, ...] = BOOT_ONLY  # names it does not see, nor their …_FILE
     environment: EnvironmentOf | None = None  # replaces what it would inherit
     dialect: Dialect | None = None  # how it speaks; None: in the house's voice
@@ -55,11 +50,9 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.group or self.name}:{self.name}"
 
 
-def _python(*arguments: str) -> CommandOf:
+def _python(*arguments: str, account: AccountOf = service_account) -> CommandOf:
     def command(settings: Settings) -> list[str]:
-        return as_account(
-            service_account(settings), [sys.executable, "-m", *arguments], death_signal=signal.SIGTERM
-        )
+        return as_account(account(settings), [sys.executable, "-m", *arguments], death_signal=signal.SIGTERM)
 
     return command
 
@@ -87,7 +80,7 @@ PROGRAMS: tuple[Program, ...] = (
         command=_watchdog,
         account=lambda _: myself(),
         group="",
-        hidden=(*VAULT, *BOOT_ONLY, "WORKER_SHARED_SECRET"),
+        hidden=(*VAULT, *BOOT_ONLY),
         dialect=dialects.watchdog,
         keeps_stdout=True,
     ),
@@ -108,20 +101,36 @@ PROGRAMS: tuple[Program, ...] = (
         environment=lambda settings: Server(settings).environment(),
         dialect=dialects.redis,
     ),
-    Program(name="api", command=_python("app.server"), role="api", waits_for=("postgres", "redis")),
-    Program(name="daemon", command=_python("app.daemon"), role="daemon", waits_for=("postgres", "redis")),
+    Program(
+        name="api",
+        command=_python("app.server"),
+        role="api",
+        waits_for=("postgres", "redis"),
+        keys=KEY_NAMES,
+    ),
+    Program(
+        name="daemon",
+        command=_python("app.daemon"),
+        role="daemon",
+        waits_for=("postgres", "redis"),
+        keys=KEY_NAMES,
+    ),
     Program(
         name="worker-cpu",
-        command=_python("workers", "cpu"),
+        command=_python("workers", "cpu", account=worker_account),
+        account=worker_account,
         role="worker-cpu",
         waits_for=("redis",),
+        keys=WORKER_KEYS,
         hidden=(*VAULT, *BOOT_ONLY),
     ),
     Program(
         name="worker-gpu",
-        command=_python("workers", "gpu"),
+        command=_python("workers", "gpu", account=worker_account),
+        account=worker_account,
         role="worker-gpu",
         waits_for=("redis",),
+        keys=WORKER_KEYS,
         hidden=(*VAULT, *BOOT_ONLY),
     ),
     Program(name="tunnel", command=_tunnel, environment=_tunnel_environment, dialect=dialects.tunnel),

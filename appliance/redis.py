@@ -65,7 +65,8 @@ class Server:
         lines = {
             "port": "0",  # no TCP at all
             "unixsocket": quoted(self.socket),
-            "unixsocketperm": "700",
+            # A worker of a user of its own comes in through the group; nobody else reaches the folder.
+            "unixsocketperm": "770",
             "dir": quoted(self.data),
             "appendonly": "yes",
             "appendfsync": "everysec",

@@ -1,5 +1,6 @@
 """The volume: Studio's own folders on it, and what its file system can do."""
 
+import contextlib
 import fcntl
 import mmap
 import os
@@ -11,7 +12,7 @@ import msgspec
 
 from app.kit.settings import KEY_NAMES, Settings
 from appliance.refusal import Refusal
-from appliance.users import Account, give, postgres_account, service_account
+from appliance.users import Account, give, myself, postgres_account, service_account, worker_account
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,14 +69,18 @@ def make_workspace(settings: Settings) -> None:
 
 def make_folders(settings: Settings) -> None:
     """Studio's own folders on the volume, with their owners. Nothing else on the volume is touched."""
-    service = service_account(settings)
-    for folder, mode in (
-        (settings.blobs_dir, 0o755),
-        (settings.models_dir, 0o755),
-        (settings.tmp_dir, 0o700),
-        (settings.keys_dir, 0o700),
+    service, worker = service_account(settings), worker_account(settings)
+    shares = worker.uid != service.uid
+    for folder, owner, mode in (
+        (settings.blobs_dir, service, 0o775 if shares else 0o755),
+        (settings.models_dir, service, 0o775 if shares else 0o755),
+        (settings.tmp_dir, service, 0o770 if shares else 0o700),
+        (settings.tmp_dir / "workers", worker, 0o700),
+        (settings.keys_dir, myself(), 0o700),
     ):
-        make_folder(folder, service, mode)
+        make_folder(folder, owner, mode)
+    if shares:
+        _share(settings.blobs_dir)
     if not service.can_traverse(settings.workspace):
         _let_through(settings.workspace, service)
 
@@ -87,6 +92,15 @@ def make_folder(folder: Path, owner: Account, mode: int) -> None:
         give(folder, owner, mode)
     except PermissionError:
         return  # the probe has said already that this volume refuses owners or modes
+
+
+def _share(blobs: Path) -> None:
+    """Let the group write into folders of blobs that were made before the workers had a user of their own."""
+    for folder in blobs.iterdir():
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        if not mode & stat.S_IWGRP:
+            with contextlib.suppress(PermissionError):  # a volume without modes: everybody may write there
+                folder.chmod(mode | stat.S_IWGRP)
 
 
 def _let_through(workspace: Path, service: Account) -> None:
@@ -115,7 +129,7 @@ def make_run_dir(settings: Settings) -> None:
         make_folder(
             settings.database.socket_dir, postgres_account(settings) if _embeds(settings) else service, 0o755
         )
-        make_folder(settings.redis.socket.parent, service, 0o700)
+        make_folder(settings.redis.socket.parent, service, 0o750)
     except OSError as exc:
         raise Refusal(
             f"The run-time folder {run_dir} cannot be made ({exc.strerror}). "

@@ -52,6 +52,29 @@ def service_account(settings: Settings) -> Account:
     return _named(settings.service_user, "STUDIO_SERVICE_USER")
 
 
+def worker_account(settings: Settings) -> Account:
+    """Who runs the workers, and in them other people's workflows: STUDIO_WORKER_USER when root started us.
+
+    A user of its own, so that no step can look into the environment of the API, where the keys are. It is in
+    the group of the service user, through which both use blobs, models, scratch and the socket of Redis.
+    """
+    service = service_account(settings)
+    if os.geteuid() != 0 or settings.worker_user is None:
+        return service
+    account = _named(settings.worker_user, "STUDIO_WORKER_USER")
+    if account.gid != service.gid:
+        raise Refusal(
+            f"The first group of “{account.name}” is not that of “{service.name}”; they could share no file. "
+            f"Change it with usermod --gid {service.gid} {account.name}, or unset STUDIO_WORKER_USER."
+        )
+    return account
+
+
+def umask(settings: Settings) -> int:
+    """What the programs' new files are closed to: not the group, where workers have a user of their own."""
+    return 0o002 if worker_account(settings).uid != service_account(settings).uid else 0o022
+
+
 def postgres_account(settings: Settings) -> Account:
     """Who runs Postgres, which refuses root: then STUDIO_POSTGRES_USER, or Debian's `postgres`."""
     if os.geteuid() != 0:

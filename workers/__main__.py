@@ -7,7 +7,7 @@ import uvloop
 
 from app.flow.messages import Lane
 from app.kit.log import configure, get_logger
-from app.kit.settings import SettingsFaults, load_settings
+from app.kit.settings import WORKER_KEYS, SettingsFaults, load_settings
 from workers.main import EXIT_UNUSABLE, serve
 from workers.standing import Unusable
 
@@ -21,7 +21,7 @@ def main(argv: list[str]) -> int:
         return 2
     lane = Lane(argv[0])
     try:
-        settings = load_settings()
+        settings = load_settings(keys=WORKER_KEYS)
     except SettingsFaults as exc:
         sys.stderr.write(f"{exc}\n")
         return EXIT_UNUSABLE

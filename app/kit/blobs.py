@@ -114,8 +114,10 @@ class BlobFolder:
         if target.exists() and target.stat().st_size == blob.size_bytes:
             try:
                 os.utime(target)  # stored again is young again: the collector leaves young files alone
-            except FileNotFoundError:
-                pass  # collected in this very moment, so it is moved in as if it had never been here
+            except (FileNotFoundError, PermissionError):
+                # Collected in this very moment, or put there by the box's other user (API and workers share
+                # the folder through their group): it is moved in as if it had never been here.
+                pass
             else:
                 return blob
         os.utime(scratch)  # an upload in pieces may have rested for a day before it was finished

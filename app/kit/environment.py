@@ -26,11 +26,12 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Reader:
-    """Typed access to one environment; `faults` grows as values turn out wrong."""
+    """Typed access to one environment; `faults` grows with what is wrong, `asked` with each name read."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self.env = env
         self.faults: list[Fault] = []
+        self.asked: set[str] = set()
 
     def fault(self, name: str, problem: str, remedy: str) -> None:
         """Remember one more fault."""
@@ -41,6 +42,7 @@ class Reader:
 
         Compose files and .env readers often pass quotes on literally: `PORT="8000"`.
         """
+        self.asked.add(name)
         value = self.env.get(name, "").strip()
         if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
             value = value[1:-1].strip()

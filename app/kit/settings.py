@@ -8,7 +8,7 @@ import difflib
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit
@@ -21,23 +21,10 @@ from app.kit.environment import Fault, Reader
 EVERYWHERE = "0.0.0.0"  # noqa: S104  one port serves people and machines, as the map says
 ROLES = ("api", "daemon", "worker-cpu", "worker-gpu", "postgres", "redis")
 KEY_NAMES = ("jwt_secret_key", "worker_shared_secret", "postgres_password", "encryption_key")
+WORKER_KEYS = ("worker_shared_secret",)
 
-# Names under STUDIO_ that some part of Studio reads; anything else there is a typing mistake.
-KNOWN_STUDIO_NAMES = frozenset(
-    {
-        "STUDIO_ROLES",
-        "STUDIO_API_URL",
-        "STUDIO_RUN_DIR",
-        "STUDIO_SERVICE_USER",
-        "STUDIO_POSTGRES_USER",
-        "STUDIO_UPLOAD_MAX_BYTES",
-        "STUDIO_OUTGOING_ALLOW",
-        "STUDIO_WORKER_NAME",
-        "STUDIO_CPU_SLOTS",
-        "STUDIO_GPU_SLOTS",
-        "STUDIO_MODEL_IDLE_S",
-    }
-)
+# Sign-in with others is on the map and not in this version; whoever sets these is told so.
+NOT_YET = ("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET", "GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET")
 
 # Values that tutorials print; production refuses them as secrets.
 WEAK_SECRETS = frozenset(
@@ -125,6 +112,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[str]
     api_url: str  # where a worker finds the API
     service_user: str | None  # the image's `studio`; None natively: the user who started Studio
+    worker_user: str | None  # the image's `studio-worker`; None: workers run as everything else does
     postgres_user: str | None  # the user Postgres runs as when Studio is started by root
     upload_max_bytes: int
     outgoing_allow: tuple[str, ...]  # hosts or CIDRs steps may reach although they are private
@@ -132,6 +120,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cpu_slots: int | None  # None: from the cgroup's CPU quota
     gpu_slots: int | None  # None: one a GPU, and one without any
     model_idle_s: float  # an unused torch child is ended after this, and its memory is back
+    without_effect: tuple[Fault, ...] = ()  # what is set and changes nothing; the boot says so
 
     @property
     def blobs_dir(self) -> Path:
@@ -160,8 +149,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"http://{host}:{self.port}"
 
 
-def load_settings(env: Mapping[str, str] | None = None) -> Settings:
-    """Read the environment and the key files. Raises SettingsFaults with every fault found."""
+def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KEY_NAMES) -> Settings:
+    """Read the environment and the key files. Raises SettingsFaults with every fault found.
+
+    `keys` are the secrets that this program may hold: the others are not even read. A worker runs other
+    people's workflows and loads `WORKER_KEYS` alone.
+    """
     reader = Reader(os.environ if env is None else env)
     environment = reader.choice("ENV", ("development", "production"), "development")
     production = environment == "production"
@@ -171,7 +164,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     host = reader.text("HOST") or EVERYWHERE
     port = reader.integer("PORT", 8000, low=1, high=65535)
     run_dir = Path(reader.text("STUDIO_RUN_DIR") or _default_run_dir(workspace))
-    keys = _read_keys(reader, workspace / "keys", production)
+    held = _read_keys(reader, workspace / "keys", production, keys)
     roles = _read_roles(reader)
     admin_email, admin_password = reader.text("ADMIN_EMAIL"), reader.secret("ADMIN_PASSWORD")
     if bool(admin_email) != bool(admin_password):
@@ -190,9 +183,9 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         port=port,
         workspace=workspace,
         run_dir=run_dir,
-        database=_read_database(reader, run_dir, keys),
+        database=_read_database(reader, run_dir, held),
         redis=_read_redis(reader, run_dir),
-        keys=keys,
+        keys=held,
         admin_email=admin_email,
         admin_password=admin_password,
         create_tables=reader.boolean("CREATE_TABLES", True),
@@ -208,6 +201,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         roles=roles,
         api_url=(reader.url("STUDIO_API_URL", ("http", "https")) or f"http://127.0.0.1:{port}").rstrip("/"),
         service_user=reader.text("STUDIO_SERVICE_USER"),
+        worker_user=reader.text("STUDIO_WORKER_USER"),
         postgres_user=reader.text("STUDIO_POSTGRES_USER"),
         # 64 GiB: longer than any film people upload, short of filling a disk by one mistake
         upload_max_bytes=reader.integer("STUDIO_UPLOAD_MAX_BYTES", 64 * 1024**3, low=1),
@@ -216,6 +210,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         cpu_slots=reader.optional_integer("STUDIO_CPU_SLOTS", low=1, high=1024),
         gpu_slots=reader.optional_integer("STUDIO_GPU_SLOTS", low=1, high=64),
         model_idle_s=float(reader.integer("STUDIO_MODEL_IDLE_S", 600, low=0)),
+        without_effect=_without_effect(reader),
     )
     _refuse_unknown_names(reader)
     if reader.faults:
@@ -232,9 +227,9 @@ def _default_run_dir(workspace: Path) -> str:
     return f"{base}/studio-{os.geteuid()}-{tag}"
 
 
-def _read_keys(reader: Reader, folder: Path, production: bool) -> Keys:
-    values: dict[str, str | None] = {}
-    for name in KEY_NAMES:
+def _read_keys(reader: Reader, folder: Path, production: bool, wanted: Sequence[str]) -> Keys:
+    values: dict[str, str | None] = dict.fromkeys(KEY_NAMES)
+    for name in wanted:
         value = reader.secret(name.upper())
         if value is not None and production and (len(value) < 16 or value.lower() in WEAK_SECRETS):
             reader.fault(
@@ -325,9 +320,22 @@ def _read_public_urls(reader: Reader) -> tuple[str, ...]:
     return tuple(url.rstrip("/") for url in urls)
 
 
+def _without_effect(reader: Reader) -> tuple[Fault, ...]:
+    return tuple(
+        Fault(
+            name,
+            "is set, but this version has no sign-in with Google or GitHub",
+            "People sign in with mail address and password; remove it, or leave it for a later version.",
+        )
+        for name in NOT_YET
+        if reader.text(name) or reader.text(f"{name}_FILE")
+    )
+
+
 def _refuse_unknown_names(reader: Reader) -> None:
+    known = {name.removesuffix("_FILE") for name in reader.asked}
     for name in sorted(reader.env):
-        if name.startswith("STUDIO_") and name.removesuffix("_FILE") not in KNOWN_STUDIO_NAMES:
-            close = difflib.get_close_matches(name, sorted(KNOWN_STUDIO_NAMES), n=1)
+        if name.startswith("STUDIO_") and name.removesuffix("_FILE") not in known:
+            close = difflib.get_close_matches(name, sorted(known), n=1)
             remedy = f"Did you mean {close[0]}?" if close else "Remove it; no part of Studio reads it."
             reader.fault(name, "is no setting of Studio", remedy)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -41,13 +41,16 @@ def box_environment(folder: Path, **settings: str) -> dict[str, str]:
 class Box:
     """`studio boot` with its lines read in the background. Use it in a with block: it never stays behind."""
 
-    def __init__(self, env: Mapping[str, str], *, database_patience_s: float | None = None) -> None:
+    def __init__(
+        self, env: Mapping[str, str], *, database_patience_s: float | None = None, within: Sequence[str] = ()
+    ) -> None:
+        """`within`: a command that starts the boot as its last argument says, such as unshare."""
         call = f"main({'' if database_patience_s is None else database_patience_s})"
         self.env = env
         self.lines: list[str] = []
         self._news: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", f"import sys; from appliance.boot import main; sys.exit({call})"],
+            [*within, sys.executable, "-c", f"import sys; from appliance.boot import main; sys.exit({call})"],
             env=dict(env),
             cwd=ROOT,
             stdin=subprocess.DEVNULL,

@@ -153,6 +153,14 @@ def test_every_setting_fault_is_told_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "ws").exists()
 
 
+def test_a_setting_without_effect_is_told_and_does_not_stop_the_box(tmp_path: Path) -> None:
+    with Box(box_environment(tmp_path, GOOGLE_CLIENT_ID="an-id-from-a-console")) as box:
+        told = box.wait_for("GOOGLE_CLIENT_ID is set, but this version has no sign-in with Google or GitHub")
+        assert "| WARNING |" in told
+        assert box.stop() == 0
+    assert "an-id-from-a-console" not in box.text
+
+
 def test_an_unreachable_database_is_a_sentence(tmp_path: Path) -> None:
     url = "postgresql://someone:secret-word@127.0.0.1:1/studio"
     env = box_environment(tmp_path, DATABASE_URL=url, STUDIO_ROLES="api")

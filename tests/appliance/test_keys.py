@@ -1,5 +1,7 @@
 """Keys are made once, kept private, and never replaced."""
 
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,23 @@ def test_the_environment_goes_before_the_volume_and_is_not_written_there(tmp_pat
         "postgres_password",
         "worker_shared_secret",
     ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away and take it back")
+def test_keys_of_an_older_volume_that_belong_to_the_service_user_are_taken_back(tmp_path: Path) -> None:
+    env = environment(tmp_path, STUDIO_SERVICE_USER="nobody")
+    storage.make_workspace(load_settings(env))
+    folder = keys.ensure(load_settings(env), env).keys_dir
+    nobody = pwd.getpwnam("nobody")
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        path.chmod(path.stat().st_mode | 0o040)
+
+    keys.ensure(load_settings(env), env)
+
+    for path in (folder, *folder.iterdir()):
+        found = path.stat()
+        assert (found.st_uid, found.st_gid, found.st_mode & 0o077) == (0, 0, 0), path
 
 
 def test_an_empty_key_file_is_never_replaced(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.kit.settings import load_settings
+from app.kit.settings import KEY_NAMES, load_settings
 from appliance.launch import environment_of
 from appliance.programs import BY_NAME, PROGRAMS, is_wanted
 
@@ -45,11 +45,32 @@ def test_the_api_sees_the_keys_but_not_the_first_password() -> None:
     assert "SUPERVISOR_SERVER_URL" not in seen
 
 
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        ("api", {"jwt_secret_key", "worker_shared_secret", "postgres_password", "encryption_key"}),
+        ("worker-cpu", {"worker_shared_secret"}),
+        ("worker-gpu", {"worker_shared_secret"}),
+        ("watchdog", set()),
+        ("redis", set()),
+        ("tunnel", set()),
+    ],
+)
+def test_each_program_is_handed_its_own_keys_of_the_volume(tmp_path: Path, name: str, held: set[str]) -> None:
+    (tmp_path / "keys").mkdir()
+    for key in KEY_NAMES:
+        (tmp_path / "keys" / key).write_text(f"kept-{key}\n")
+    seen = seen_by(name, {"WORKSPACE_PATH": str(tmp_path), "ENCRYPTION_KEY": "kept-encryption_key"})
+    assert {value for value in seen.values() if value.startswith("kept-")} == {f"kept-{key}" for key in held}
+
+
 def test_a_mounted_secret_is_handed_over_because_the_program_may_not_read_it(tmp_path: Path) -> None:
     (tmp_path / "jwt").write_text("mounted\n")
-    seen = seen_by("api", {"JWT_SECRET_KEY_FILE": str(tmp_path / "jwt")})
+    env = {"WORKSPACE_PATH": str(tmp_path), "JWT_SECRET_KEY_FILE": str(tmp_path / "jwt")}
+    seen = seen_by("api", env)
     assert seen["JWT_SECRET_KEY"] == "mounted"
     assert "JWT_SECRET_KEY_FILE" not in seen
+    assert "mounted" not in seen_by("worker-cpu", env).values()
 
 
 def test_roles_and_outside_services_decide_what_runs() -> None:

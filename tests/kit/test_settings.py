@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from app.kit.settings import EVERYWHERE, ROLES, SettingsFaults, load_settings
+from app.kit.settings import (
+    EVERYWHERE,
+    KEY_NAMES,
+    ROLES,
+    WORKER_KEYS,
+    SettingsFaults,
+    load_settings,
+)
 
 
 def faults_of(**env: str) -> dict[str, str]:
@@ -62,6 +69,25 @@ def test_a_key_comes_from_its_file_and_the_environment_wins_over_the_volume(tmp_
         {"WORKSPACE_PATH": str(tmp_path), "JWT_SECRET_KEY_FILE": str(tmp_path / "secret")}
     )
     assert mounted.keys.jwt_secret_key == "from-a-mounted-file"
+
+
+def test_a_worker_loads_the_shared_secret_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    for name in KEY_NAMES:
+        (tmp_path / "keys" / name).write_text(f"{name}-of-the-volume\n")
+    env = {"WORKSPACE_PATH": str(tmp_path), "JWT_SECRET_KEY": "from-the-environment"}
+    held = load_settings(env, keys=WORKER_KEYS).keys
+    assert held.worker_shared_secret == "worker_shared_secret-of-the-volume"
+    assert [name for name in KEY_NAMES if getattr(held, name) is not None] == ["worker_shared_secret"]
+
+
+@pytest.mark.parametrize("name", ["GOOGLE_CLIENT_ID", "GITHUB_CLIENT_SECRET", "GITHUB_CLIENT_SECRET_FILE"])
+def test_a_setting_that_this_version_does_not_use_is_told(name: str) -> None:
+    (told,) = load_settings({name: "something-from-a-console"}).without_effect
+    assert told.name == name.removesuffix("_FILE")
+    assert "no sign-in with Google or GitHub" in told.sentence()
+    assert "something" not in told.sentence()
+    assert load_settings({}).without_effect == ()
 
 
 def test_a_secret_given_twice_or_in_a_missing_file_is_a_fault(tmp_path: Path) -> None:
