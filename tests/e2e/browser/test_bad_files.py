@@ -26,6 +26,9 @@ def test_a_text_that_calls_itself_a_picture_is_not_taken_for_one(
     drop_files(page, field.get_by_role("button", name="Upload files"), [letter])
     expect(field.get_by_role("alert")).to_contain_text("holiday.jpg")
     page.get_by_role("button", name="Run workflow").click()
+    expect(field.get_by_text("1 file was refused. Remove it before you run.")).to_be_visible()
+    field.get_by_role("button", name="Remove holiday.jpg").click()
+    page.get_by_role("button", name="Run workflow").click()
     expect(field.get_by_text("Add at least 1 file.")).to_be_visible()
 
 

@@ -29,3 +29,6 @@ export const readyFiles = (entries: readonly AssetEntry[]): AssetFacts[] =>
 
 export const isUploading = (entries: readonly AssetEntry[]): boolean =>
   entries.some((entry) => entry.state === "uploading");
+
+export const refusedCount = (entries: readonly AssetEntry[]): number =>
+  entries.filter((entry) => entry.state === "failed").length;

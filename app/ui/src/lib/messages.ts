@@ -60,6 +60,8 @@ const english = {
   "run.not_json": "This is not valid JSON.",
   "run.files_missing_one": "Add at least {count} file.",
   "run.files_missing_other": "Add at least {count} files.",
+  "run.files_refused_one": "{count} file was refused. Remove it before you run.",
+  "run.files_refused_other": "{count} files were refused. Remove them before you run.",
 
   "assets.count_one": "{count} file",
   "assets.count_other": "{count} files",

@@ -16,15 +16,20 @@ test("files go as their ids, in the order of the field", () => {
   });
 });
 
-test("a refused upload is left out and too few files are said at the field", () => {
-  const photos = specs({ photos: { type: "image[]", min: 1 } });
+test("a refused upload is not left out in silence, and too few files are said at the field", () => {
+  const photos = specs({ photos: { type: "image[]", min: 1 }, cover: { type: "image", default: null } });
   const failed: AssetEntry = {
     key: "x",
     state: "failed",
     name: "x",
     problem: new Problem({ status: 422, detail: "no" }),
   };
-  expect(toInputs(photos, { photos: [failed] }).complaints).toEqual({ photos: ["Add at least 1 file."] });
+  const complaints = (photo: AssetEntry[], cover: AssetEntry[] = []) =>
+    toInputs(photos, { photos: photo, cover }).complaints;
+  expect(complaints([])).toEqual({ photos: ["Add at least 1 file."] });
+  expect(complaints([ready("a"), failed])).toEqual({ photos: ["1 file was refused. Remove it before you run."] });
+  expect(complaints([ready("a")], [failed])).toEqual({ cover: ["1 file was refused. Remove it before you run."] });
+  expect(complaints([ready("a")])).toEqual({});
 });
 
 test("an upload under way keeps the form waiting instead of complaining", () => {

@@ -1,5 +1,12 @@
 /** From what a person entered in a run form to what `POST /instances` wants. */
-import { isUploading, readyFiles, type AssetEntry, type AssetFacts, type FilePort } from "@/lib/asset-entry";
+import {
+  isUploading,
+  readyFiles,
+  refusedCount,
+  type AssetEntry,
+  type AssetFacts,
+  type FilePort,
+} from "@/lib/asset-entry";
 import type { InputSpec } from "@/lib/definition";
 import { t, tn } from "@/lib/messages";
 
@@ -59,7 +66,10 @@ export function toInputs(specs: readonly InputSpec[], values: FieldValues): Outc
     if (filePort(spec)) {
       const entries = value as readonly AssetEntry[];
       const files = readyFiles(entries).map((file) => ({ asset: file.asset }));
+      const refused = refusedCount(entries);
       if (isUploading(entries)) outcome.waiting += 1;
+      // Going on without them would run on less than the person chose.
+      else if (refused > 0) complain(spec, tn("run.files_refused", refused));
       else if (isList(spec)) {
         if (files.length === 0 && !spec.isRequired && !spec.min) continue;
         if (files.length < (spec.min ?? 0)) complain(spec, tn("run.files_missing", spec.min ?? 0));

@@ -1,6 +1,6 @@
 /** Everything that was uploaded or made, newest first. */
 import { useSuspenseInfiniteQuery } from "@tanstack/react-query";
-import { CloudUpload, Download, Images, Trash2 } from "lucide-react";
+import { CloudUpload, Download, Images, Trash2, X } from "lucide-react";
 import { useRef, useState } from "react";
 import { toast } from "sonner";
 
@@ -94,7 +94,9 @@ function AssetWindow({ asset, mayDelete }: { asset: Asset; mayDelete: boolean })
   );
 }
 
-function Uploading({ entries }: { entries: readonly AssetEntry[] }) {
+type UploadingProps = { entries: readonly AssetEntry[]; onDismiss: (key: string) => void };
+
+function Uploading({ entries, onDismiss }: UploadingProps) {
   return (
     <ul className="mb-4 space-y-2" aria-label={t("assets.uploads")}>
       {entries.map((entry) =>
@@ -104,8 +106,18 @@ function Uploading({ entries }: { entries: readonly AssetEntry[] }) {
             <Progress fraction={entry.fraction} label={t("upload.progress", { name: entry.name })} className="flex-1" />
           </li>
         ) : entry.state === "failed" ? (
-          <li key={entry.key} role="alert" className="text-[13px] text-failed">
-            {entry.name}: {entry.problem.message}
+          <li key={entry.key} className="flex items-center gap-2 text-[13px] text-failed">
+            <span role="alert">
+              {entry.name}: {entry.problem.message}
+            </span>
+            <Button
+              size="icon-sm"
+              variant="quiet"
+              aria-label={t("assets.remove", { name: entry.name })}
+              onClick={() => onDismiss(entry.key)}
+            >
+              <X aria-hidden />
+            </Button>
           </li>
         ) : null,
       )}
@@ -144,7 +156,10 @@ export function Gallery({ kind }: { kind: FilePort }) {
           event.target.value = "";
         }}
       />
-      <Uploading entries={entries} />
+      <Uploading
+        entries={entries}
+        onDismiss={(key) => setEntries((before) => before.filter((entry) => entry.key !== key))}
+      />
       {assets.length === 0 ? (
         <Empty icon={Images} heading={t("assets.empty")} body={t("assets.empty_body")} action={uploadButton} />
       ) : (

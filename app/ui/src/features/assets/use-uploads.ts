@@ -71,7 +71,7 @@ export function useUploads(
         cancel: () => abort.abort(),
       }));
       // A field for one file replaces what it held.
-      return max === 1 ? added.slice(-1) : [...entries.filter((entry) => entry.state !== "failed"), ...added];
+      return max === 1 ? added.slice(-1) : [...entries, ...added];
     });
     for (const { key, file, abort } of max === 1 ? started.slice(-1) : started) void begin(key, file, abort);
   };
