@@ -33,6 +33,11 @@ class AssetKeeper(Protocol):
         as a bug and commits.
         """
 
+    async def mark_results(
+        self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId
+    ) -> None:
+        """What an instance was run for: those of these files that steps made become `result` by source."""
+
     async def facts(
         self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId
     ) -> Mapping[AssetId, Asset]:

@@ -48,6 +48,15 @@ class Files:
         )
         return [self._resolved(ports, inputs) for inputs in each]
 
+    async def hand_out(self, outputs: Mapping[str, Any]) -> None:
+        """The files among an instance's outputs are its results; those of a child are still in between."""
+        instance = self._board.instance
+        asset_ids = files_in(outputs) if instance.parent_step_id is None else set()
+        if asset_ids:
+            await self._keeper.mark_results(
+                self._board.tx, asset_ids, organization_id=instance.organization_id
+            )
+
     async def _look_up(self, wanted: Iterable[AssetId]) -> None:
         missing = {asset_id for asset_id in wanted if asset_id not in self._known}
         if not missing:
@@ -73,6 +82,23 @@ class Files:
     def _asset(self, value: Mapping[str, Any]) -> Asset | None:
         asset_id = _id_of(value)
         return None if asset_id is None else self._known[asset_id]
+
+
+def files_in(value: Any) -> set[AssetId]:
+    """The ids of all files in a value, however deep."""
+    found: set[AssetId] = set()
+    pending = [value]
+    while pending:
+        match pending.pop():
+            case {"asset": str(), "sha256": str()} as file:
+                asset_id = _id_of(file)
+                if asset_id is not None:
+                    found.add(asset_id)
+            case dict(fields):
+                pending.extend(fields.values())
+            case list(items):
+                pending.extend(items)
+    return found
 
 
 def _values(port: PortSpec, inputs: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -126,6 +126,7 @@ class Walk:
             self._refuse_too_much(None)
             if not board.has_ended:
                 board.complete(outputs)
+                await self.files.hand_out(outputs)
 
     def _refuse_too_much(self, step: StepRow | None) -> None:
         """End the instance when what its steps hand on is more than one move may write."""

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -80,6 +81,35 @@ async def test_steps_without_files_look_nothing_up_and_one_file_is_looked_up_onc
     second = {**shrink(), "id": "second"}
     await world.start(shrink(), second, given={"data": value}, inputs=DATA)
     assert len(world.shelf.looked_up) == 1
+
+
+async def test_what_an_instance_gives_out_is_a_result_and_the_rest_in_between(world: World) -> None:
+    frame, film, sheet = (world.shelf.stock(world.organization_id) for _ in range(3))
+    await world.start(
+        node("frames", with_={"value": frame}),
+        node("film", with_={"value": {"film": film, "more": [{"sheets": [sheet]}]}}, needs=["frames"]),
+        outputs={"all": "{{ steps.film.outputs.value }}", "words": "no file"},
+    )
+    hand = world.worker()
+    await hand.complete(await hand.must_claim(), frame)
+    assert world.shelf.results == set()
+    await hand.complete(await hand.must_claim(), {"film": film, "more": [{"sheets": [sheet]}]})
+    assert world.shelf.results == {UUID(film["asset"]), UUID(sheet["asset"])}
+
+
+async def test_what_a_workflow_gives_to_another_is_still_in_between(world: World) -> None:
+    inner = {"nodes": [node("a")], "outputs": {"file": "{{ steps.a.outputs.value }}"}}
+    taken, left = (world.shelf.stock(world.organization_id) for _ in range(2))
+    await world.start(
+        node("sub", "core.repeat", with_={"body": inner, "until": "{{ true }}"}),
+        node("other", "core.repeat", with_={"body": inner, "until": "{{ true }}"}),
+        outputs={"file": "{{ steps.sub.outputs.file }}"},
+    )
+    hand = world.worker()
+    await hand.complete(await hand.must_claim(), taken)
+    assert world.shelf.results == set()
+    await hand.complete(await hand.must_claim(), left)
+    assert world.shelf.results == {UUID(taken["asset"])}
 
 
 async def test_a_finish_that_lacks_the_bytes_of_one_file_leaves_no_file(

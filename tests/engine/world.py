@@ -35,6 +35,7 @@ class Shelf:
     def __init__(self) -> None:
         self.kept: list[NewBlob] = []
         self.looked_up: list[set[UUID]] = []
+        self.results: set[UUID] = set()
         self._files: dict[tuple[OrganizationId, UUID], Asset] = {}
 
     def stock(self, organization_id: OrganizationId, mime: str = "image/png") -> dict[str, Any]:
@@ -68,6 +69,11 @@ class Shelf:
         for asset in made:
             self._files[organization_id, UUID(asset.asset)] = asset
         return made
+
+    async def mark_results(
+        self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId
+    ) -> None:
+        self.results |= set(asset_ids)
 
     async def facts(
         self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId

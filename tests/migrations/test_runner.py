@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -101,3 +103,63 @@ def test_workflows_of_before_drafts_go_on_running_their_newest_version(empty_dat
         assert connection.execute("SELECT published_version FROM workflows").fetchall() == [(2,)]
         published = connection.execute("SELECT number FROM publications ORDER BY number").fetchall()
         assert published == [(1,), (2,)]
+
+
+def test_what_instances_have_given_out_becomes_a_result(empty_database: str) -> None:
+    runner.upgrade(empty_database)
+    runner.downgrade(empty_database, "0015_reruns")
+    organization, workflow, version = (new_id() for _ in range(3))
+    film, frame = new_id(), new_id()
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("SET studio.system = 'on'")
+        write = partial(_insert, connection)
+        write("organizations", id=organization, name="Test", slug="test")
+        write("workflows", id=workflow, organization_id=organization, name="Story")
+        write(
+            "workflow_versions",
+            id=version,
+            organization_id=organization,
+            workflow_id=workflow,
+            number=1,
+            definition="{}",
+        )
+        write(
+            "instances",
+            id=new_id(),
+            organization_id=organization,
+            workflow_id=workflow,
+            version_id=version,
+            number=1,
+            status="completed",
+            inputs="{}",
+            outputs=f'{{"films": [{{"asset": "{film}"}}]}}',
+            source="api",
+        )
+        write("blobs", sha256="a" * 64, size_bytes=1)
+        for asset in (film, frame):
+            write(
+                "assets",
+                id=asset,
+                organization_id=organization,
+                name="a file",
+                mime="video/mp4",
+                kind="video",
+                size_bytes=1,
+                sha256="a" * 64,
+                source="step",
+            )
+    runner.upgrade(empty_database)
+    assert _sources(empty_database) == {film: "result", frame: "step"}
+    runner.downgrade(empty_database, "0015_reruns")
+    assert _sources(empty_database) == {film: "step", frame: "step"}
+
+
+def _insert(connection: psycopg.Connection, table: str, **values: object) -> None:
+    columns, places = ", ".join(values), ", ".join(f"%({name})s" for name in values)
+    connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})".encode(), values)  # noqa: S608  ours
+
+
+def _sources(url: str) -> dict[UUID, str]:
+    with psycopg.connect(url) as connection:
+        connection.execute("SET studio.system = 'on'")
+        return dict(connection.execute("SELECT id, source FROM assets").fetchall())

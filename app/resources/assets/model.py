@@ -114,21 +114,40 @@ async def find_assets(
     return {asset.id: asset for asset in (msgspec.convert(row, Asset) for row in rows)}
 
 
+async def mark_results(tx: Transaction, asset_ids: Collection[UUID], organization_id: UUID) -> None:
+    """Those of these that steps made are what an instance gives out."""
+    await tx.execute(
+        "UPDATE assets SET source = 'result' "
+        "WHERE organization_id = %(organization_id)s AND id = ANY(%(ids)s) AND source = 'step'",
+        {"organization_id": organization_id, "ids": list(asset_ids)},
+    )
+
+
 async def list_assets(
-    tx: Transaction, page: Page, *, kind: str | None, source: str | None, instance_id: UUID | None
+    tx: Transaction,
+    page: Page,
+    *,
+    kind: str | None,
+    sources: Collection[str],
+    name: str | None,
+    instance_id: UUID | None,
 ) -> list[Asset]:
-    """One page and one row more, newest first; what is None does not filter."""
+    """One page and one row more, newest first; None and no sources do not filter. `name`: a part of it."""
+    # Said as a constant, so that the index without the many files in between can be used.
+    only_kept = "AND source <> 'step' " if sources and "step" not in sources else ""
     rows = await tx.fetch_all(
         f"SELECT {_ASSET} FROM assets "  # noqa: S608  a constant column list
-        "WHERE organization_id = %(organization_id)s AND id < %(before)s "
+        f"WHERE organization_id = %(organization_id)s AND id < %(before)s {only_kept}"
         "AND (%(kind)s::text IS NULL OR kind = %(kind)s) "
-        "AND (%(source)s::text IS NULL OR source = %(source)s) "
+        "AND (%(sources)s::text[] IS NULL OR source = ANY(%(sources)s)) "
+        "AND (%(name)s::text IS NULL OR strpos(lower(name), lower(%(name)s)) > 0) "
         "AND (%(instance_id)s::uuid IS NULL OR instance_id = %(instance_id)s) "
         "ORDER BY id DESC LIMIT %(rows)s",
         {
             "organization_id": tx.organization_id,
             "kind": kind,
-            "source": source,
+            "sources": list(sources) or None,
+            "name": name,
             "instance_id": instance_id,
             **page.params,
         },

@@ -26,6 +26,8 @@ from app.store.idempotency import once
 AnyRequest = Request[Any, Any, Any]
 
 Offset = Annotated[int, HeaderParameter(name="Upload-Offset", ge=0, description="Where this piece begins")]
+Sources = Annotated[list[Source] | None, QueryParameter(max_items=4, description="From where; any of these")]
+NamePart = Annotated[str | None, QueryParameter(max_length=255, description="Part of the name, in any case")]
 Download = Annotated[bool, QueryParameter(description="As an attachment, whatever its kind")]
 
 
@@ -51,7 +53,8 @@ class AssetController(Controller):
         principal: Principal,
         database: Database,
         kind: Kind | None = None,
-        source: Source | None = None,
+        source: Sources = None,
+        name: NamePart = None,
         instance_id: UUID | None = None,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
@@ -59,7 +62,9 @@ class AssetController(Controller):
         """The organization's files, newest first."""
         part = page(limit, cursor)
         async with database.transaction(principal.scope) as tx:
-            rows = await model.list_assets(tx, part, kind=kind, source=source, instance_id=instance_id)
+            rows = await model.list_assets(
+                tx, part, kind=kind, sources=source or (), name=name or None, instance_id=instance_id
+            )
         items, next_cursor = part.cut(rows, lambda row: row.id)
         return Assets(items=[AssetView.of(row) for row in items], next_cursor=next_cursor)
 

@@ -10,11 +10,15 @@ from msgspec import Meta
 from app.resources.assets.model import Asset, Upload
 
 Kind = Literal["image", "video", "audio", "file"]
-Source = Literal["upload", "step", "sample"]
+Source = Literal["upload", "result", "step", "sample"]
 
 
 class AssetView(msgspec.Struct, frozen=True, kw_only=True):
-    """A file a person sees. Its bytes are at `/api/v1/assets/{id}/content`."""
+    """A file a person sees. Its bytes are at `/api/v1/assets/{id}/content`.
+
+    `source`: `upload`, `sample` (came with Studio), `result` (among the outputs of an instance) or `step`
+    (made on the way to them).
+    """
 
     id: UUID
     name: str

@@ -189,6 +189,12 @@ class StepFiles:
         found = await model.find_assets(tx, asset_ids, organization_id)
         return {key: as_value(asset) for key, asset in found.items()}
 
+    async def mark_results(
+        self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId
+    ) -> None:
+        """What steps made and an instance gives out is a result."""
+        await model.mark_results(tx, asset_ids, organization_id)
+
     async def _keep_one(
         self, tx: Transaction, new: NewBlob, *, organization_id: UUID, instance_id: UUID, step_id: UUID
     ) -> Asset:

@@ -5,7 +5,9 @@ import io
 import struct
 import zlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -13,8 +15,11 @@ import psutil
 import pytest
 from PIL import Image
 
+from app.kit.blobs import BlobFolder
+from app.kit.ids import OrganizationId
 from app.kit.settings import Settings
 from app.resources.accounts.roles import Role
+from app.resources.assets.service import StepFiles
 from app.resources.assets.uploads import CHUNK_MAX_BYTES
 from app.server.application import create_app
 from app.store.database import Database, DatabaseUnavailable, Scope
@@ -336,3 +341,27 @@ async def test_kinds_can_be_asked_for(upload: Uploader, database: Database, pers
     problem(await upload.client.get("/api/v1/assets", params={"kind": "smell"}), 422)
     async with database.transaction(Scope.organization(person.organization_id)) as tx:
         assert await tx.fetch_value("SELECT count(*) FROM assets") == 2
+
+
+async def test_a_list_narrows_by_where_files_are_from_and_by_a_part_of_their_name(
+    upload: Uploader, database: Database, person: Person
+) -> None:
+    made = [UUID((await upload(f"{n} Noon.png", picture())).json()["id"]) for n in ("frame", "film", "own")]
+    own, keeper = made[2], StepFiles(BlobFolder(Path("/nowhere"), Path("/nowhere")))
+    async with database.transaction(Scope.organization(person.organization_id)) as tx:
+        await tx.execute("UPDATE assets SET source = 'step' WHERE id <> %(id)s", {"id": own})
+        await keeper.mark_results(tx, [made[1], own], organization_id=OrganizationId(person.organization_id))
+
+    async def names(**params: Any) -> list[str]:
+        answer = await upload.client.get("/api/v1/assets", params=params)
+        return [one["name"].split()[0] for one in answer.raise_for_status().json()["items"]]
+
+    assert await names() == ["own", "film", "frame"]
+    assert await names(source="step") == ["frame"]
+    assert await names(source=["upload", "result", "sample"]) == ["own", "film"]
+    assert await names(name="M n") == ["film"]
+    assert await names(name="") == ["own", "film", "frame"]
+    assert await names(name="%") == []
+    problem(await upload.client.get("/api/v1/assets", params={"source": ["upload", "smell"]}), 422)
+    problem(await upload.client.get("/api/v1/assets", params={"name": "x" * 256}), 422)
+    problem(await upload.client.get("/api/v1/assets", params={"name": "\0"}), 422)

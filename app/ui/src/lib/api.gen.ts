@@ -1047,7 +1047,7 @@ export interface components {
             sha256: string;
             size_bytes: number;
             /** @enum {string} */
-            source: "upload" | "step" | "sample";
+            source: "upload" | "result" | "step" | "sample";
             step_id: string | null;
             width: number | null;
         };
@@ -1848,6 +1848,8 @@ export interface components {
             /** @default false */
             calls?: boolean;
             category: string;
+            /** @default false */
+            ends?: boolean;
             /** @default [] */
             examples?: unknown[];
             hidden: boolean;
@@ -2135,7 +2137,10 @@ export interface operations {
                 kind?: "image" | "video" | "audio" | "file" | null;
                 /** @description How many at most */
                 limit?: number;
-                source?: "upload" | "step" | "sample" | null;
+                /** @description Part of the name, in any case */
+                name?: string | null;
+                /** @description From where; any of these */
+                source?: ("upload" | "result" | "step" | "sample")[] | null;
             };
             header?: never;
             path?: never;

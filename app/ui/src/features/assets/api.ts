@@ -2,17 +2,27 @@
 import { infiniteQueryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { api, take } from "@/lib/api";
-import type { AssetFacts, FilePort } from "@/lib/asset-entry";
+import type { AssetFacts } from "@/lib/asset-entry";
 import type { Asset } from "@/lib/types";
 
-/** `file` means every kind: anything may enter a file input. */
-export const assetsQuery = (kind: FilePort) =>
+import { sourcesOf, type Search } from "./search";
+
+/** The kind `file` means every kind: anything may enter a file input. */
+export const assetsQuery = ({ kind, origin, name }: Search) =>
   infiniteQueryOptions({
-    queryKey: ["assets", "list", kind],
+    queryKey: ["assets", "list", kind, origin, name],
     queryFn: ({ signal, pageParam }) =>
       take(
         api.GET("/api/v1/assets", {
-          params: { query: { limit: 60, cursor: pageParam, kind: kind === "file" ? null : kind } },
+          params: {
+            query: {
+              limit: 60,
+              cursor: pageParam,
+              kind: kind === "file" ? null : kind,
+              source: sourcesOf(origin),
+              name: name || null,
+            },
+          },
           signal,
         }),
       ),

@@ -1,7 +1,7 @@
 /** Takes files from the gallery instead of sending them again. */
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { Check } from "lucide-react";
-import { useState, type ReactNode } from "react";
+import { useCallback, useState, type ReactNode } from "react";
 
 import { LoadMore } from "@/components/load-more";
 import { Thumbnail } from "@/components/media";
@@ -11,9 +11,13 @@ import { Dialog, DialogTrigger, DialogWindow } from "@/components/ui/dialog";
 import { Skeleton } from "@/components/ui/skeleton";
 import type { AssetFacts, FilePort } from "@/lib/asset-entry";
 import { cn } from "@/lib/cn";
+import { bytes } from "@/lib/format";
+import type { Asset } from "@/lib/types";
 
 import { assetsQuery, factsOf } from "./api";
 import { t, tn } from "./messages";
+import { originOf, type Search } from "./search";
+import { SearchBar } from "./search-bar";
 
 type PickerProps = {
   port: FilePort;
@@ -48,26 +52,29 @@ export function AssetPicker({ port, isList, label, onPick, children }: PickerPro
 }
 
 function Grid({ port, isList, onPick }: Pick<PickerProps, "port" | "isList" | "onPick">) {
-  const list = useInfiniteQuery(assetsQuery(port));
-  // In the order of the clicks: that is the order they go into the field.
-  const [chosen, setChosen] = useState<readonly string[]>([]);
+  const [search, setSearch] = useState<Search>({ kind: port, origin: "kept", name: "" });
+  const change = useCallback((next: Partial<Search>) => setSearch((before) => ({ ...before, ...next })), []);
+  const list = useInfiniteQuery({ ...assetsQuery(search), placeholderData: keepPreviousData });
+  // In the order of the clicks: that is the order they go into the field. Another search keeps them.
+  const [chosen, setChosen] = useState<readonly Asset[]>([]);
   const assets = list.data?.pages.flatMap((page) => page.items) ?? [];
+  const isNarrow = search.origin !== "kept" || search.name !== "";
 
-  function toggle(id: string): void {
-    if (!isList) setChosen([id]);
-    else setChosen((before) => (before.includes(id) ? before.filter((other) => other !== id) : [...before, id]));
-  }
-
-  function finish(): void {
-    onPick(chosen.flatMap((id) => assets.filter((asset) => asset.id === id).map(factsOf)));
+  function toggle(asset: Asset): void {
+    const others = chosen.filter((other) => other.id !== asset.id);
+    if (!isList) setChosen([asset]);
+    else setChosen(others.length < chosen.length ? others : [...chosen, asset]);
   }
 
   return (
     <>
+      <div className="px-5 pb-3">
+        <SearchBar search={search} onChange={change} />
+      </div>
       <div className="min-h-64 flex-1 overflow-y-auto px-5 py-1">
         {list.error ? <ProblemNote error={list.error} /> : null}
         {list.isSuccess && assets.length === 0 ? (
-          <p className="py-16 text-center text-soft">{t("assets.pick_empty")}</p>
+          <p className="py-16 text-center text-soft">{t(isNarrow ? "assets.none_found_body" : "assets.pick_empty")}</p>
         ) : null}
         <ul className="grid grid-cols-[repeat(auto-fill,minmax(7.5rem,1fr))] gap-3">
           {list.isPending
@@ -77,20 +84,23 @@ function Grid({ port, isList, onPick }: Pick<PickerProps, "port" | "isList" | "o
                 </li>
               ))
             : assets.map((asset) => {
-                const place = chosen.indexOf(asset.id);
+                const place = chosen.findIndex((one) => one.id === asset.id);
                 return (
                   <li key={asset.id}>
                     <button
                       type="button"
                       aria-pressed={place >= 0}
-                      onClick={() => toggle(asset.id)}
+                      onClick={() => toggle(asset)}
                       className={cn(
                         "relative block w-full overflow-hidden rounded-lg border border-border text-left hover:border-control",
                         place >= 0 && "border-accent ring-2 ring-accent",
                       )}
                     >
                       <Thumbnail file={factsOf(asset)} isDecorative />
-                      <span className="block truncate px-2 py-1.5 text-xs">{asset.name}</span>
+                      <span className="block truncate px-2 pt-1.5 text-xs">{asset.name}</span>
+                      <span className="block truncate px-2 pb-1.5 text-[11px] text-soft">
+                        {`${bytes(asset.size_bytes)} · ${originOf(asset)}`}
+                      </span>
                       {place >= 0 ? (
                         <span
                           aria-hidden
@@ -114,7 +124,7 @@ function Grid({ port, isList, onPick }: Pick<PickerProps, "port" | "isList" | "o
         <span className="text-[13px] text-soft" role="status">
           {tn("assets.count", chosen.length)}
         </span>
-        <Button variant="primary" disabled={chosen.length === 0} onClick={finish}>
+        <Button variant="primary" disabled={chosen.length === 0} onClick={() => onPick(chosen.map(factsOf))}>
           {t("assets.take")}
         </Button>
       </footer>

@@ -1,5 +1,6 @@
 /** The room of all files: what kind to see, and the gallery. */
 import { getRouteApi, Link } from "@tanstack/react-router";
+import { useCallback } from "react";
 
 import { Page } from "@/components/page";
 import { Button } from "@/components/ui/button";
@@ -7,6 +8,8 @@ import { FILE_PORTS, type FilePort } from "@/lib/asset-entry";
 
 import { Gallery } from "./gallery";
 import { t, type PlainKey } from "./messages";
+import type { Search } from "./search";
+import { SearchBar } from "./search-bar";
 
 const KIND_NAMES: Record<FilePort, PlainKey> = {
   file: "assets.kind_file",
@@ -18,29 +21,43 @@ const KIND_NAMES: Record<FilePort, PlainKey> = {
 const route = getRouteApi("/house/assets");
 
 export function AssetsPage() {
-  const { kind = "file" } = route.useSearch();
+  const current = route.useSearch();
+  const search = route.useLoaderDeps();
+  const navigate = route.useNavigate();
+  const change = useCallback(
+    ({ origin, name }: Partial<Search>): void => {
+      const change = {
+        ...(origin && { from: origin === "kept" ? undefined : origin }),
+        ...(name !== undefined && { name: name || undefined }),
+      };
+      void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
+    },
+    [navigate],
+  );
   return (
     <Page title={t("assets.heading")} subtitle={t("assets.subtitle")} isWide>
-      <nav aria-label={t("assets.kinds")} className="mb-4 flex gap-1">
-        {FILE_PORTS.map((name) => (
-          <Button
-            key={name}
-            asChild
-            size="sm"
-            variant="quiet"
-            className="data-[status=active]:bg-idle-soft data-[status=active]:text-foreground"
-          >
-            <Link
-              to="/assets"
-              search={name === "file" ? {} : { kind: name }}
-              activeOptions={{ exact: true, includeSearch: true }}
+      <Gallery search={search}>
+        <nav aria-label={t("assets.kinds")} className="flex gap-1">
+          {FILE_PORTS.map((name) => (
+            <Button
+              key={name}
+              asChild
+              size="sm"
+              variant="quiet"
+              className="data-[status=active]:bg-idle-soft data-[status=active]:text-foreground"
             >
-              {t(KIND_NAMES[name])}
-            </Link>
-          </Button>
-        ))}
-      </nav>
-      <Gallery kind={kind} />
+              <Link
+                to="/assets"
+                search={{ ...current, kind: name === "file" ? undefined : name }}
+                activeOptions={{ exact: true, includeSearch: true }}
+              >
+                {t(KIND_NAMES[name])}
+              </Link>
+            </Button>
+          ))}
+        </nav>
+        <SearchBar search={search} onChange={change} />
+      </Gallery>
     </Page>
   );
 }

@@ -1,32 +1,33 @@
 /** Everything that was uploaded or made, newest first. */
-import { useSuspenseInfiniteQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { CloudUpload, Download, Images, Trash2, X } from "lucide-react";
-import { useRef, useState } from "react";
+import { useRef, useState, type ReactNode } from "react";
 import { toast } from "sonner";
 
 import { DropZone } from "@/components/drop-zone";
 import { LoadMore } from "@/components/load-more";
 import { downloadUrl, Thumbnail, Viewer } from "@/components/media";
 import { Empty } from "@/components/page";
+import { ProblemNote } from "@/components/problem-note";
 import { Ago } from "@/components/time";
 import { Button } from "@/components/ui/button";
 import { ConfirmWindow, Dialog, DialogTrigger, DialogWindow } from "@/components/ui/dialog";
 import { Progress } from "@/components/ui/progress";
-import type { AssetEntry, FilePort } from "@/lib/asset-entry";
+import { Skeleton } from "@/components/ui/skeleton";
+import type { AssetEntry } from "@/lib/asset-entry";
+import { cn } from "@/lib/cn";
 import { bytes, playtime } from "@/lib/format";
 import { useMay } from "@/lib/me";
 import { asProblem } from "@/lib/problem";
 import type { Asset } from "@/lib/types";
 
 import { assetsQuery, factsOf, useDeleteAsset } from "./api";
-import { t, type PlainKey } from "./messages";
+import { t } from "./messages";
+import { originOf, type Search } from "./search";
 import { useUploads } from "./use-uploads";
 
-const SOURCES: Record<Asset["source"], PlainKey> = {
-  upload: "assets.source_upload",
-  step: "assets.source_step",
-  sample: "assets.source_sample",
-};
+const GRID = "grid grid-cols-[repeat(auto-fill,minmax(9.5rem,1fr))] gap-3";
 
 function facts(asset: Asset): string {
   return [
@@ -63,7 +64,19 @@ function AssetWindow({ asset, mayDelete }: { asset: Asset; mayDelete: boolean })
         <div className="min-h-0 overflow-y-auto px-5">{isOpen ? <Viewer file={factsOf(asset)} /> : null}</div>
         <footer className="flex items-center gap-2 px-5 py-4">
           <span className="mr-auto text-[13px] text-soft">
-            {t(SOURCES[asset.source])} · <Ago time={asset.created_at} />
+            {originOf(asset)} · <Ago time={asset.created_at} />
+            {asset.instance_id === null ? null : (
+              <>
+                {" · "}
+                <Link
+                  to="/instances/$instanceId"
+                  params={{ instanceId: asset.instance_id }}
+                  className="text-accent underline-offset-2 hover:underline"
+                >
+                  {t("assets.see_instance")}
+                </Link>
+              </>
+            )}
           </span>
           {mayDelete ? (
             <Button variant="danger" isBusy={remove.isPending} onClick={() => setAsking(true)}>
@@ -125,14 +138,17 @@ function Uploading({ entries, onDismiss }: UploadingProps) {
   );
 }
 
-export function Gallery({ kind }: { kind: FilePort }) {
-  const list = useSuspenseInfiniteQuery(assetsQuery(kind));
+/** `children`: the search, which shares its row with the button for uploads. */
+export function Gallery({ search, children }: { search: Search; children: ReactNode }) {
+  // What was found before stays while the next word is looked for.
+  const list = useInfiniteQuery({ ...assetsQuery(search), placeholderData: keepPreviousData });
   const mayUpload = useMay("operator");
   const mayDelete = useMay("editor");
   const input = useRef<HTMLInputElement>(null);
   const [entries, setEntries] = useState<readonly AssetEntry[]>([]);
   const start = useUploads(setEntries, "file", null);
-  const assets = list.data.pages.flatMap((page) => page.items);
+  const assets = list.data?.pages.flatMap((page) => page.items) ?? [];
+  const isNarrow = search.kind !== "file" || search.origin !== "kept" || search.name !== "";
   const uploadButton = mayUpload ? (
     <Button onClick={() => input.current?.click()}>
       <CloudUpload aria-hidden /> {t("assets.upload")}
@@ -156,16 +172,32 @@ export function Gallery({ kind }: { kind: FilePort }) {
           event.target.value = "";
         }}
       />
+      <div className="mb-5 flex flex-wrap items-center gap-x-6 gap-y-3">
+        {children}
+        {uploadButton}
+      </div>
       <Uploading
         entries={entries}
         onDismiss={(key) => setEntries((before) => before.filter((entry) => entry.key !== key))}
       />
-      {assets.length === 0 ? (
-        <Empty icon={Images} heading={t("assets.empty")} body={t("assets.empty_body")} action={uploadButton} />
+      {list.error ? <ProblemNote error={list.error} /> : null}
+      {list.isPending ? (
+        <ul className={GRID}>
+          {Array.from({ length: 12 }, (_, index) => (
+            <li key={index}>
+              <Skeleton className="aspect-square rounded-lg" />
+            </li>
+          ))}
+        </ul>
+      ) : assets.length === 0 ? (
+        isNarrow ? (
+          <Empty icon={Images} heading={t("assets.none_found")} body={t("assets.none_found_body")} />
+        ) : (
+          <Empty icon={Images} heading={t("assets.empty")} body={t("assets.empty_body")} />
+        )
       ) : (
         <>
-          <div className="mb-4 flex justify-end">{uploadButton}</div>
-          <ul className="grid grid-cols-[repeat(auto-fill,minmax(9.5rem,1fr))] gap-3" aria-label={t("assets.heading")}>
+          <ul className={cn(GRID, list.isPlaceholderData && "opacity-60")} aria-label={t("assets.heading")}>
             {assets.map((asset) => (
               <li key={asset.id}>
                 <AssetWindow asset={asset} mayDelete={mayDelete} />

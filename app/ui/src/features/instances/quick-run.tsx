@@ -28,8 +28,10 @@ async function withSamples(definition: unknown): Promise<Record<string, unknown>
   for (const spec of specs) {
     const port = filePort(spec);
     if (port === null || spec.name in inputs) continue;
-    const query = { source: "sample", kind: port === "file" ? null : port, limit: 12 } as const;
-    const { items } = await take(api.GET("/api/v1/assets", { params: { query } }));
+    const kind = port === "file" ? null : port;
+    const { items } = await take(
+      api.GET("/api/v1/assets", { params: { query: { source: ["sample"], kind, limit: 12 } } }),
+    );
     // Their names begin with their place in the story.
     const files = items.sort((one, other) => one.name.localeCompare(other.name)).map((asset) => ({ asset: asset.id }));
     if (files[0]) inputs[spec.name] = isList(spec) ? files : files[0];
