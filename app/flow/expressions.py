@@ -1,41 +1,51 @@
 """The one place that knows the expression library (CEL, cel-expr-python 0.1.3).
 
-Three facts about the library shape this file, each measured on 0.1.3:
+Facts about the library that shape this file, each measured on 0.1.3 (its costs are told in `costs.py`):
 
 - A name with dots may be declared as one variable (`steps.frames.outputs.image`), so an unknown name and a
   wrong type are found when the document is saved, with a position. Environments that check are thrown away;
-  what they compiled runs in one environment per process (a program costs 2.4 kB there, an environment 144).
-- On Python 3.11 every null that leaves the library takes a reference of None with it; some thousand of them
-  end the process (“deallocating None”). `_repair_none` gives them back.
-- `map` and `filter` copy their result with every item: 9,000 items take 3.8 s and 1.3 GB. So the lists an
-  expression may build from are bounded before it runs (`MAX_LOOP_ITEMS`), beside the library's own budget of
-  10,000 rounds and 32 levels.
+  what they compiled runs in one environment per process (a program costs 2.4 kB there, an environment 280).
+- The checker knows type parameters only from a YAML configuration; it is made once from the library of
+  functions. What runs is found by name and number of arguments, so there every argument may be anything, and
+  our own functions look at theirs themselves.
+- On Python 3.11 every null that leaves the library as a result takes a reference of None with it; some
+  thousand of them end the process (“deallocating None”). `_repair_none` gives them back. Nulls that functions
+  are given take none.
+- The text of an exception that a function raises may be read after it was freed, unless something else holds
+  it; so functions leave their sentences with the meter and raise a mark that the meter holds.
 """
 
 import ctypes
 import math
 import operator
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import product
 from typing import Any, Final
 
 from cel_expr_python import cel
 
+from app.flow.costs import MAX_GROWTH, Cost, cost_of
+from app.flow.fault import Fault
+from app.flow.library import MAX_DEPTH, Function, library
+from app.flow.meter import (
+    MAX_RESULT_CHARACTERS,
+    MAX_RESULT_ITEMS,
+    TOO_LARGE,
+    Meter,
+    Refused,
+    current,
+    metered,
+)
 from app.flow.port_rules import item_of
-from app.flow.scanner import GROWING, Token, loops_of, tokens_of
-from app.flow.sizes import depth_of, items_in, largest_in
+from app.flow.scanner import tokens_of
+from app.flow.sizes import depth_of
 from app.flow.translate import locate, say_compile_error, say_run_error
 from app.flow.wording import say_type
 
 MAX_EXPRESSION: Final = 4_000  # characters
-MAX_LOOP_ITEMS: Final = 2_000  # 64 MB and 0.1 s at worst; a fan-out (“each”) takes 10,000
-MAX_GROWTH: Final = 64  # how often nested loops may repeat one value: [x].map(a, a+a) doubles
-MAX_DEPTH: Final = 64  # the library walks values by recursion, and 20,000 levels end the process
-MAX_RESULT_ITEMS: Final = 200_000
-MAX_RESULT_CHARACTERS: Final = 5_000_000
-MAX_WORK: Final = 100_000_000  # characters (or items) that _COSTLY may go through in all rounds: 0.5 s
 
 _T: Final = cel.Type
 _TYPES: Final = {
@@ -47,24 +57,15 @@ _TYPES: Final = {
     **dict.fromkeys(("image", "video", "audio", "file", "map"), _T.Map(_T.STRING, _T.DYN)),
 }
 
-TOO_LARGE: Final = "The result is too large for an expression; let a step make it."
-
-
-class Fault(Exception):
-    """Something wrong with an expression: where in it (from 0), and a sentence."""
-
-    def __init__(self, start: int, message: str) -> None:
-        self.start = start
-        self.message = message
-        super().__init__(message)
-
 
 class Environment:
     """Names with their types, for compiling any number of expressions against them."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         declared = {name: _cel_type(kind) for name, kind in variables.items()}
-        self._env = cel.NewEnv(variables=declared, extensions=[_arithmetic(), _comparison()])
+        self._env = cel.NewEnv(
+            config=_signatures(), variables=declared, extensions=[_arithmetic(), _comparison()]
+        )
 
     def compile(self, text: str) -> tuple["Compiled", str]:
         """The program and the type of its result. Raises Fault."""
@@ -72,9 +73,8 @@ class Environment:
             raise Fault(
                 0, f"The expression is {len(text):,} characters long; at most {MAX_EXPRESSION:,} fit."
             )
-        tokens = tokens_of(text)
-        growth = _growth_of(tokens)
-        if growth > MAX_GROWTH:
+        cost = cost_of(tokens_of(text))
+        if cost.growth > MAX_GROWTH:
             raise Fault(0, "The loops of this expression multiply their values too often; split it up.")
         try:
             checked = self._env.compile(text)
@@ -82,49 +82,44 @@ class Environment:
         except RuntimeError as exc:
             start, message = locate(text, str(exc))
             raise Fault(start, say_compile_error(message, text)) from None
-        has_loops = any(True for _ in loops_of(tokens))
-        passes = sum(token.text in _COSTLY for token in tokens)
-        if has_loops:  # perhaps over a list that the expression itself spells out
-            passes *= 1 + sum(token.text == "," for token in tokens)
-        return Compiled(program, text, growth, has_loops, passes), _type_of(checked, text)
+        return Compiled(program, text, cost), _type_of(checked, text)
 
 
 class Compiled:
     """An expression ready to run, any number of times, from any thread."""
 
-    def __init__(self, program: Any, text: str, growth: int, has_loops: bool, passes: int) -> None:
+    def __init__(self, program: Any, text: str, cost: Cost) -> None:
         self._program = program
         self._text = text
-        self._growth = growth
-        self._has_loops = has_loops
-        self._passes = passes
+        self._cost = cost
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """The result as plain JSON values. `values`: one for each dotted name. Raises Fault."""
-        items = items_in(values.values(), MAX_LOOP_ITEMS) if self._has_loops else 0
-        if items * self._growth > MAX_LOOP_ITEMS:
-            raise Fault(
-                0,
-                f"map and filter handle at most {MAX_LOOP_ITEMS:,} items in one expression; "
-                "fan the list out with “each” instead.",
-            )
-        if self._passes and largest_in(values.values()) * self._passes * max(items, 1) > MAX_WORK:
-            raise Fault(0, "The values are too large for this expression; let a step work on them.")
+        meter = self._cost.meter(values)
         try:
-            result = self._program.eval(data=values)
+            if meter is None:
+                result = self._program.eval(data=values)
+            else:
+                with metered(meter):
+                    result = self._program.eval(data=values)
             kind = result.type()
             if kind == _T.ERROR:
-                raise Fault(0, say_run_error(result.plain_value(), self._text))
+                raise Fault(0, self._say(result.plain_value(), meter))
             if kind in _SCALARS:
                 return _Unpacking().scalar(result.plain_value())
-            return _Unpacking().lazily(result) if self._has_loops else _Unpacking().eagerly(result)
+            return _Unpacking().lazily(result) if self._cost.has_loops else _Unpacking().eagerly(result)
         except RuntimeError as exc:
             raise Fault(0, say_run_error(str(exc), self._text)) from None
+
+    def _say(self, error: str, meter: Meter | None) -> str:
+        """What went wrong; what a function refused is told in its own words."""
+        _, mark, number = error.rpartition(_MARK)
+        return meter.refusals[int(number)] if meter and mark else say_run_error(error, self._text)
 
 
 def to_cel(value: Any, kind: str) -> Any:
     """A value as its declared type wants it: numbers are doubles, so that 5 / 2 is 2.5. Raises Fault."""
-    if kind.startswith("json") and depth_of(value, MAX_DEPTH) > MAX_DEPTH:
+    if kind.startswith(("json", "map")) and depth_of(value, MAX_DEPTH) > MAX_DEPTH:
         raise Fault(0, f"A value is nested more than {MAX_DEPTH} levels deep; no expression can take it.")
     if not kind.startswith(("number", "vector")):
         return value
@@ -134,7 +129,7 @@ def to_cel(value: Any, kind: str) -> Any:
     return float(value) if type(value) is int else value
 
 
-_COSTLY: Final = frozenset({"+", "matches", "contains"})  # each goes through its whole value
+_MARK: Final = "studio refusal "
 _SCALARS: Final = (_T.STRING, _T.DOUBLE, _T.INT, _T.BOOL)
 
 
@@ -167,15 +162,6 @@ def _our_type(name: str, text: str) -> str:
 
 _UNFIT: Final = {"timestamp": "a time", "duration": "a time span", "bytes": "raw bytes"}
 _TURN: Final = "turn it into text with string(…)."
-
-
-def _growth_of(tokens: list[Token]) -> int:
-    """How often the loops of an expression may repeat one value inside another."""
-    growth = 1
-    for loop in loops_of(tokens):
-        if loop.macro in GROWING:
-            growth *= max(1, loop.uses) if loop.macro == "map" else 1
-    return growth
 
 
 def _plain_number(value: Any) -> Any:
@@ -279,7 +265,113 @@ def _repair_none(times: int) -> None:
 @cache
 def _runtime() -> Any:
     """The environment every program of this process runs in."""
-    return cel.NewEnv(extensions=[_arithmetic()])
+    return cel.NewEnv(extensions=[_arithmetic(), _functions()])
+
+
+@cache
+def _signatures() -> Any:
+    """Our functions as the checker knows them, with their type parameters."""
+    lines = ["functions:"]
+    for each in library().values():
+        if each.run is None:
+            continue
+        lines.append(f"  - name: {each.name}\n    overloads:")
+        for number, (result, given) in enumerate(_overloads(each)):
+            receiver, *rest = given
+            for style, signature in (
+                ("of", f"{each.name}({','.join(given)})"),
+                ("on", f"{receiver}.{each.name}({','.join(rest)})"),
+            ):
+                identity = f"studio_{each.name}_{style}_{number}"
+                lines.append(f"      - {{id: {identity}, signature: '{signature}', return: '{result}'}}")
+    return cel.NewEnvConfigFromYaml("\n".join(lines))
+
+
+def _overloads(function: Function) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Result and arguments of every way to call a function, in the checker's notation."""
+    for count in _arities(function):
+        choices = [
+            [name for kind in parameter.types for name in _notations(kind)]
+            for parameter in function.parameters[:count]
+        ]
+        result = _notations(function.returns)[0]
+        yield from ((result, given) for given in product(*choices))
+        if [choice for choice in choices if "~A" in choice] == [["~A"]] * 2 and result == "~A":
+            # Two values of one type; a whole number and a fraction are one.
+            for pair in (("double", "int"), ("int", "double")):
+                ours = iter(pair)
+                yield "double", tuple(next(ours) if c == ["~A"] else c[0] for c in choices)
+
+
+def _arities(function: Function) -> range:
+    """With how many arguments a function may be called."""
+    required = sum(parameter.required for parameter in function.parameters)
+    return range(required, len(function.parameters) + 1)
+
+
+def _notations(kind: str) -> tuple[str, ...]:
+    """A type of ours in the checker's notation; the last of several are given where the first is wanted."""
+    if kind.endswith("[]"):
+        return tuple(f"list<{name}>" for name in _notations(kind[:-2]))
+    return _NOTATIONS[kind]
+
+
+_NOTATIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "text": ("string",),
+    "number": ("double", "int"),
+    "integer": ("int", "double"),
+    "boolean": ("bool",),
+    "json": ("dyn",),
+    "map": ("map<string,dyn>",),
+    "file": ("map<string,dyn>",),
+    "time": ("string", "timestamp"),
+    "A": ("~A",),
+}
+
+
+@cache
+def _functions() -> Any:
+    """Our functions as they run: whatever the arguments are, they arrive."""
+    declared = [
+        cel.FunctionDecl(
+            each.name,
+            [
+                cel.Overload(
+                    id=f"studio_{each.name}_{count}_{is_member}",
+                    return_type=_T.DYN,
+                    parameters=[_T.DYN] * count,
+                    is_member=is_member,
+                    impl=_called(each),
+                )
+                for count in _arities(each)
+                for is_member in (False, True)
+            ],
+        )
+        for each in library().values()
+        if each.run is not None
+    ]
+    return cel.CelExtension("studio.functions", declared)
+
+
+def _called(function: Function) -> Callable[..., Any]:
+    """A function as the expression library calls it."""
+
+    def call(*given: Any) -> Any:
+        try:
+            return function(*given)
+        except Refused as refused:
+            raise _refusal(refused.message) from None
+        except Exception as exc:  # noqa: BLE001  its text may be freed before the library reads it
+            raise _refusal(f"{function.name}() failed on these values ({type(exc).__name__}).") from None
+
+    return call
+
+
+def _refusal(message: str) -> ValueError:
+    """What to raise so that `Compiled` finds the message again."""
+    refusals = current().refusals
+    refusals.append(message)
+    return ValueError(f"{_MARK}{len(refusals) - 1}")  # str() gives out the very text that it holds
 
 
 def _mixed(name: str, result: Any, impl: Callable[[Any, Any], Any] | None) -> Any:

@@ -13,7 +13,8 @@ import msgspec
 
 from app.flow.complaints import About, Complaints, Enough
 from app.flow.definition import MAX_DEPTH, Definition, Input
-from app.flow.expressions import Environment, Fault
+from app.flow.expressions import Environment
+from app.flow.fault import Fault
 from app.flow.inputs import prepare_inputs
 from app.flow.names import Variable
 from app.flow.placed import Complain

@@ -9,8 +9,8 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from app.flow.expressions import Fault
 from app.flow.facts import FACTS
+from app.flow.fault import Fault
 from app.flow.port_rules import FILE_FIELDS, is_file, item_of
 from app.flow.scanner import LOCALS, Path
 from app.flow.wording import say_type, suggestion

@@ -7,7 +7,8 @@ keeps what it finds as it is, and costs no copy of a list of ten thousand files.
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from app.flow.expressions import Compiled, Environment, Fault, to_cel
+from app.flow.expressions import Compiled, Environment, to_cel
+from app.flow.fault import Fault
 from app.flow.messages import ErrorClass
 from app.flow.names import Variable, Vocabulary, look_up, walk
 from app.flow.scanner import ROOTS, Path, loops_of, paths_of, tokens_of

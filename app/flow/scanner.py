@@ -56,12 +56,13 @@ class Path(msgspec.Struct, frozen=True):
 
 
 class Loop(msgspec.Struct, frozen=True):
-    """One `list.map(name, …)`: the macro, its variable and how often the body uses it."""
+    """One `list.map(name, …)`: the macro, its variable, how often its body uses it, the body's tokens."""
 
     macro: str
     variable: str
     start: int
     uses: int
+    body: range
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -131,8 +132,13 @@ def tokens_of(text: str) -> list[Token]:
 def paths_of(tokens: list[Token], roots: Collection[str] = ROOTS) -> Iterator[Path]:
     """Every chain that begins with one of the names Studio gives."""
     for index, token in enumerate(tokens):
-        if token.kind == "name" and token.text in roots and not _is_selected(tokens, index):
-            yield _path_at(tokens, index)
+        if token.text in roots and is_head(tokens, index):
+            yield chain_at(tokens, index)
+
+
+def is_head(tokens: list[Token], index: int) -> bool:
+    """Whether a chain of names may begin with this token."""
+    return tokens[index].kind == "name" and not _is_selected(tokens, index)
 
 
 def _is_selected(tokens: list[Token], index: int) -> bool:
@@ -143,7 +149,8 @@ def _is_selected(tokens: list[Token], index: int) -> bool:
     return before is not None and (before.kind in {"name", "text"} or before.text in {")", "]", "}"})
 
 
-def _path_at(tokens: list[Token], first: int) -> Path:
+def chain_at(tokens: list[Token], first: int) -> Path:
+    """The chain of names and positions that begins with the name at this token."""
     parts: list[str | int] = [tokens[first].text]
     starts = [tokens[first].start]
     last = first
@@ -171,13 +178,14 @@ def loops_of(tokens: list[Token]) -> Iterator[Loop]:
         dot, macro, opening, variable = tokens[index : index + 4]
         if (dot.text, opening.text) != (".", "(") or macro.text not in MACROS or variable.kind != "name":
             continue
-        body = tokens[index + 4 : _matching(tokens, index + 2)]
+        span = range(index + 4, _matching(tokens, index + 2))
+        body = tokens[span.start : span.stop]
         uses = sum(
             1
             for place, token in enumerate(body)
             if token.kind == "name" and token.text == variable.text and not _is_selected(body, place)
         )
-        yield Loop(macro.text, variable.text, variable.start, uses)
+        yield Loop(macro.text, variable.text, variable.start, uses, span)
 
 
 def _matching(tokens: list[Token], opening: int) -> int:

@@ -10,11 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from app.flow.complaints import Enough
-from app.flow.expressions import MAX_RESULT_CHARACTERS, TOO_LARGE
+from app.flow.meter import MAX_RESULT_CHARACTERS, TOO_LARGE
 from app.flow.placed import Complain, Expression, ExpressionFailed, Scope
 from app.flow.scanner import ROOTS, Piece, Unclosed, split
-from app.flow.wording import number
-from app.kit.codec import encode_text
+from app.flow.texts import as_text
 
 # In one document. Reading an expression takes 60 µs, and 3 µs a character at worst: 1.5 s together.
 MAX_EXPRESSIONS: Final = 20_000
@@ -164,20 +163,3 @@ def expressions_in(template: Template) -> Iterator[Expression]:
         case Members(members):
             for member in members.values():
                 yield from expressions_in(member)
-
-
-def as_text(value: Any) -> str:
-    """A value inside other text: nothing for null, a file by its name, lists and objects as JSON."""
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return number(value)
-        case {"asset": str(), "name": str(name)}:
-            return name
-        case _:
-            return encode_text(value)

@@ -8,15 +8,10 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from app.flow.library import library
+from app.flow.scanner import ROOTS
 from app.flow.wording import count, say_type, shorten, suggestion
 
-FUNCTIONS: Final = (
-    *("size", "contains", "startsWith", "endsWith", "matches"),
-    *("int", "double", "string", "bool", "timestamp", "duration", "type", "dyn"),
-    *("has", "map", "filter", "all", "exists", "exists_one"),
-    *("getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear"),
-    *("getHours", "getMinutes", "getSeconds", "getMilliseconds"),
-)
 TOO_DEEP: Final = "The expression is nested too deeply; split it over several steps."
 TOO_MANY: Final = "The expression goes through more than 10,000 items; fan the list out with “each” instead."
 
@@ -34,6 +29,8 @@ _CEL_TYPES: Final = {
     "dyn": "json",
     "map": "map",
     "bytes": "bytes",
+    "google.protobuf.Timestamp": "time",
+    "google.protobuf.Duration": "time_span",
 }
 
 
@@ -75,12 +72,11 @@ def _say(message: str, text: str, rules: "_Rules") -> str:
 
 def _undeclared(found: re.Match[str], text: str) -> str:
     name = found[1].partition(".")[0]
-    if name in FUNCTIONS:
-        return f"{name}() does not take these arguments."
+    if name in library():
+        return f"{name}() does not take these arguments.{_usage(name)}"
     if re.search(rf"\b{re.escape(name)}\s*\(", text):
-        return f"There is no function “{name}”.{suggestion(name, FUNCTIONS, limit=0)}"
-    roots = ("inputs", "steps", "item", "index", "instance", "organization")
-    if hint := suggestion(name, roots, limit=0):
+        return f"There is no function “{name}”.{suggestion(name, library(), limit=0)}"
+    if hint := suggestion(name, ROOTS, limit=0):
         return f"There is nothing called “{name}”.{hint}"
     return (
         f"There is nothing called “{name}”; values are “inputs.…” and “steps.<id>.outputs.…”, "
@@ -111,7 +107,17 @@ def _overload(found: re.Match[str], _text: str) -> str:
             return f"“{sign}” cannot combine {_and(kinds)}.{_hint(sign, bare)}"
         case _:
             name = function.strip("_@")
-            return f"{name}() cannot be used with {_and(kinds) or 'nothing'}."
+            hint = _MISSING if "null" in bare else _usage(name)
+            return f"{name}() cannot be used with {_and(kinds) or 'nothing'}.{hint}"
+
+
+def _usage(name: str) -> str:
+    """How a function is written."""
+    found = library().get(name)
+    return f" It is written {found.signature}." if found else ""
+
+
+_MISSING: Final = " Its step was skipped, or an optional input was left out."
 
 
 def _hint(sign: str, bare: list[str]) -> str:

@@ -17,6 +17,9 @@ _TYPES: Final = {
     "audio": "a sound file",
     "file": "a file",
     "vector": "a list of numbers",
+    "bytes": "raw bytes",
+    "time": "a time",
+    "time_span": "a time span",
 }
 _LISTS: Final = {
     "text": "texts",

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.flow.expressions import MAX_EXPRESSION, MAX_LOOP_ITEMS, Environment, Fault, to_cel
+from app.flow.costs import MAX_LOOP_ITEMS
+from app.flow.expressions import MAX_EXPRESSION, Environment, to_cel
+from app.flow.fault import Fault
 from tests.flow.samples import asset
 
 VARIABLES = {
@@ -121,9 +123,23 @@ COMPILE_FAULTS: list[tuple[str, int, str]] = [
         13,
         "“[…]” takes one item out of a list or an object; here it got a list of objects and text.",
     ),
-    ("size(inputs.n)", 4, "size() cannot be used with a number."),
-    ("inputs.title.startsWith(1)", 23, "startsWith() cannot be used with text and a number."),
-    ("string(1, 2)", 0, "string() does not take these arguments."),
+    (
+        "size(inputs.n)",
+        4,
+        (
+            "size() cannot be used with a number. "
+            "It is written size(value: text or any[] or object) → whole number."
+        ),
+    ),
+    (
+        "inputs.title.startsWith(1)",
+        23,
+        (
+            "startsWith() cannot be used with text and a number. "
+            "It is written text.startsWith(part: text) → boolean."
+        ),
+    ),
+    ("string(1, 2)", 0, "string() does not take these arguments. It is written string(value: any) → text."),
     ("sizze(inputs.title)", 0, "There is no function “sizze”. Did you mean “size”?"),
     ("input.title", 0, "There is nothing called “input”. Did you mean “inputs”?"),
     (
@@ -187,7 +203,10 @@ RUN_FAULTS: list[tuple[str, str]] = [
             "or an optional input was left out."
         ),
     ),
-    ("size(steps.a.outputs.value.empty)", "size() cannot be used with nothing (null)."),
+    (
+        "size(steps.a.outputs.value.empty)",
+        "size() cannot be used with nothing (null). Its step was skipped, or an optional input was left out.",
+    ),
     ("steps.a.outputs.value.n.m", "A field was asked of a value that has no fields."),
     ("int(inputs.title) + 1", "int(…) was given a text that is no whole number."),
     ("double(inputs.title)", "double(…) was given a text that is no number."),

@@ -7,11 +7,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from app.flow.document import parse
-from app.flow.expressions import Environment, Fault, to_cel
+from app.flow.expressions import Environment, to_cel
+from app.flow.fault import Fault
 from app.flow.names import look_up
 from app.flow.placed import ExpressionFailed
 from app.flow.program import Program, compile_program
-from app.flow.templates import as_text
+from app.flow.texts import as_text
 from tests.flow.samples import CATALOG, asset, document, node
 
 INPUTS: dict[str, Any] = {
