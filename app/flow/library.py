@@ -85,6 +85,28 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
         return " or ".join(_word(kind) for kind in self.types)
 
 
+class ParameterSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing a function takes, told to people."""
+
+    name: str
+    type: str
+    required: bool
+    default: Any = None
+
+
+class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One function, told to people: in the editor and on the page of functions."""
+
+    name: str
+    topic: str
+    title: str
+    description: str
+    signature: str
+    parameters: list[ParameterSpec]
+    returns: str
+    examples: list[Example]
+
+
 class Function(msgspec.Struct, frozen=True, kw_only=True):
     """One function. Without `run` it is one of the expression library's own, documented here."""
 
@@ -99,6 +121,23 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     run: Callable[..., Any] | None = None
     makes: Callable[..., int] | None = None
     passes: int = 1
+
+    @property
+    def spec(self) -> FunctionSpec:
+        """What people are told of it."""
+        return FunctionSpec(
+            name=self.name,
+            topic=self.topic,
+            title=self.title,
+            description=self.description,
+            signature=self.signature,
+            parameters=[
+                ParameterSpec(name=each.name, type=each.words, required=each.required, default=each.default)
+                for each in self.parameters
+            ],
+            returns=self.signature.rpartition("→ ")[2],
+            examples=list(self.examples),
+        )
 
     def __call__(self, *given: Any) -> Any:
         """The result for these values, inside the budget of the evaluation. Raises Refused."""

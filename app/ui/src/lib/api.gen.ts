@@ -272,6 +272,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/catalog/functions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every function an expression may call, by name, with its signature and examples */
+        get: operations["listFunctions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/infrastructure/health": {
         parameters: {
             query?: never;
@@ -1195,6 +1212,11 @@ export interface components {
             seconds: number;
             start_at?: string | null;
         };
+        /** Example */
+        Example: {
+            expression: string;
+            result: unknown;
+        };
         /** FullHealth */
         FullHealth: {
             checks: {
@@ -1208,6 +1230,21 @@ export interface components {
             status: "healthy" | "degraded" | "unhealthy";
             storage: components["schemas"]["StorageFacts"];
             workers: components["schemas"]["WorkerFacts"][];
+        };
+        /** FunctionSpec */
+        FunctionSpec: {
+            description: string;
+            examples: components["schemas"]["Example"][];
+            name: string;
+            parameters: components["schemas"]["ParameterSpec"][];
+            returns: string;
+            signature: string;
+            title: string;
+            topic: string;
+        };
+        /** FunctionsView */
+        FunctionsView: {
+            items: components["schemas"]["FunctionSpec"][];
         };
         /** Gpu */
         Gpu: {
@@ -1592,6 +1629,13 @@ export interface components {
          * @enum {string}
          */
         Overlap: "allow" | "skip" | "queue";
+        /** ParameterSpec */
+        ParameterSpec: {
+            default?: unknown;
+            name: string;
+            required: boolean;
+            type: string;
+        };
         /** Part */
         Part: {
             changes: components["schemas"]["Change"][];
@@ -2689,6 +2733,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CatalogView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listFunctions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FunctionsView"];
                 };
             };
             /** @description A problem, with a sentence to act on */
