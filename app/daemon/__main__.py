@@ -13,6 +13,7 @@ import uvloop
 
 from app.daemon.clockwork import Clockwork
 from app.daemon.election import Lost, Office
+from app.engine.callbacks import Callbacks
 from app.engine.engine import Engine
 from app.kit.blobs import BlobFolder
 from app.kit.log import configure, get_logger
@@ -35,7 +36,15 @@ async def serve(settings: Settings) -> None:
     database = Database.open(settings, "studio-daemon", pool_size=4)
     bus = Bus.open(settings.redis.url)
     blobs = BlobFolder(settings.blobs_dir, settings.tmp_dir)
-    engine = Engine(database, catalog(), Bells(bus.redis), bus, steps=step_types(), assets=StepFiles(blobs))
+    engine = Engine(
+        database,
+        catalog(),
+        Bells(bus.redis),
+        bus,
+        steps=step_types(),
+        assets=StepFiles(blobs),
+        callbacks=Callbacks.of(settings),
+    )
     parts = Parts(settings=settings, database=database, engine=engine, blobs=blobs, bus=bus)
     try:
         await _hold_office(settings, Clockwork(parts, all_jobs()))

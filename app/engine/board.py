@@ -39,7 +39,7 @@ from app.flow.states import (
     is_settled,
     move,
 )
-from app.flow.waits import Round, Waiting, WaitKind
+from app.flow.waits import Answer, Round, Waiting, WaitKind
 from app.kit.clock import rfc3339
 from app.kit.codec import to_plain
 from app.kit.ids import AttemptId, InstanceId, StepId, UserId, new_id
@@ -202,6 +202,13 @@ class Board:
         if stored is None:
             stored = await self.tx.fetch_value(statements.LOAD_LIST, {"id": parent.id})
         return Spread.restored(stored)
+
+    async def early_call(self, step: StepRow) -> Answer | None:
+        """The call that came for a step before it waited."""
+        if step.id in self._made:
+            return None
+        row = await self.tx.fetch_one(statements.LOAD_WAIT, {"id": step.id}) or {}
+        return msgspec.convert(row.get("wait") or {}, Waiting).early
 
     async def item_failures(self, parent: StepRow) -> list[tuple[list[int], StepError]]:
         """Path and error of every failed item, in order."""

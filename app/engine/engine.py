@@ -16,6 +16,8 @@ from uuid import UUID
 
 from app.engine import admission, cancel, children, claim, finish, leases, report, rota, start, sweep, waiting
 from app.engine.assets import AssetKeeper
+from app.engine.callbacks import Callbacks
+from app.engine.errors import CallbackUnknown
 from app.engine.parts import Parts, Sequels
 from app.engine.programs import Programs
 from app.engine.start import Started, StartRequest
@@ -44,6 +46,7 @@ class Engine:
         bus: Bus,
         *,
         assets: AssetKeeper,
+        callbacks: Callbacks,
         steps: Mapping[str, type[Declaration[Any, Any]]] | None = None,
     ) -> None:
         """`steps`: the step types behind the catalog; those of `app.steps` when not given."""
@@ -55,6 +58,7 @@ class Engine:
             bus=bus,
             assets=assets,
             rota=rota.Rota(),
+            callbacks=callbacks,
             sequels=Sequels(
                 begin_child=children.begin_child,
                 tell_parent=children.tell_parent,
@@ -92,6 +96,27 @@ class Engine:
         answer with (Forbidden, Invalid).
         """
         return await waiting.answer(self._parts, tx, instance_id, step_id, given, kind=kind)
+
+    def callback_address(self, step_id: UUID) -> str:
+        """Where other programs call a step that waits for them."""
+        return self._parts.callbacks.address_of(step_id)
+
+    def callback_step(self, token: str) -> StepId:
+        """The step behind the last part of such an address. Raises CallbackUnknown."""
+        found = self._parts.callbacks.step_of(token)
+        if found is None:
+            raise CallbackUnknown
+        return found
+
+    async def call_back(
+        self, tx: Transaction, step_id: StepId, given: Answer, *, may_be_kept: bool
+    ) -> StepStatus:
+        """Take another program's call inside the caller's transaction, once; how the step stands then.
+
+        `may_be_kept`: for a step that does not wait yet. Raises CallbackUnknown, CallbackOver, CalledAlready,
+        CalledTooEarly, and whatever the step type refuses the call with.
+        """
+        return await waiting.call_back(self._parts, tx, step_id, given, may_be_kept=may_be_kept)
 
     async def start_step(
         self, tx: Transaction, instance_id: InstanceId, step_id: StepId, said: Answer

@@ -1,6 +1,6 @@
 """What a caller of the engine can do wrong."""
 
-from app.kit.errors import Conflict, NotFound
+from app.kit.errors import Conflict, Gone, NotFound
 
 
 class InstanceNotFound(NotFound):
@@ -29,6 +29,22 @@ class StepNotFound(NotFound):
 
 class StepNotWaiting(Conflict):
     """This step does not wait for that; look at the instance again, somebody may have been faster."""
+
+
+class CallbackUnknown(NotFound):
+    """No step is called back at this address."""
+
+
+class CallbackOver(Gone):
+    """This address worked once: its step has been called, or its time is over."""
+
+
+class CalledAlready(Conflict):
+    """This step has been called already, and takes one call."""
+
+
+class CalledTooEarly(Conflict):
+    """This step does not wait yet; only a POST is kept for it."""
 
 
 class VersionNotFound(NotFound):

@@ -101,7 +101,7 @@ async def _pass_over(walk: Walk, parent: StepRow) -> StepRow:
 async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spread) -> StepRow:
     """Rows for the next items of the list, their inputs resolved; none for those that are settled."""
     board = walk.board
-    scope = await board.scope(node.reads)
+    scope = await walk.scope(node.reads)
     first = parent.items_made
     end = min(first + plan.ITEMS_PER_PAGE, len(spread.items))
     kept = None if parent.reused_from is None else await board.kept_items(parent, first, end)
@@ -152,7 +152,7 @@ async def _open(walk: Walk, item: StepRow, node: ProgramNode) -> StepRow:
     if node.spec.calls:
         return walk.call(item, item.inputs or {})
     if node.lane == Lane.inline:
-        return walk.evaluate(item, item.inputs or {}, await walk.later(item) if node.later else None)
+        return await walk.evaluate(item, item.inputs or {}, await walk.later(item) if node.later else None)
     return walk.queue(item, node)
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from app.engine.assets import AssetKeeper
+from app.engine.callbacks import Callbacks
 from app.engine.programs import Programs
 from app.engine.rota import Rota
 from app.steps.base import Declaration
@@ -38,5 +39,6 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     bells: Bells
     bus: Bus
     assets: AssetKeeper
+    callbacks: Callbacks
     sequels: Sequels
     rota: Rota

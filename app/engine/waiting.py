@@ -11,13 +11,21 @@ import msgspec
 
 from app.engine import announce, inline, statements
 from app.engine.board import Board
-from app.engine.errors import InstanceAlreadyFinished, StepNotFound, StepNotWaiting
+from app.engine.errors import (
+    CallbackOver,
+    CallbackUnknown,
+    CalledAlready,
+    CalledTooEarly,
+    InstanceAlreadyFinished,
+    StepNotFound,
+    StepNotWaiting,
+)
 from app.engine.held import hold_step
 from app.engine.parts import Parts
 from app.engine.rows import StepRow
 from app.engine.walk import Walk
 from app.flow.messages import ErrorClass, StepError
-from app.flow.states import StepStatus
+from app.flow.states import STEP_MOVES, StepStatus, is_settled
 from app.flow.waits import Answer, Waiting, WaitKind
 from app.kit.errors import StudioError
 from app.kit.ids import InstanceId, StepId
@@ -34,22 +42,58 @@ async def answer(
     refuses the answer with.
     """
     board, step = await _waiting(parts, tx, instance_id, step_id, kind)
-    row = await tx.fetch_one(statements.LOAD_WAIT, {"id": step_id}) or {}
-    waiting = msgspec.convert(row["wait"] or {}, Waiting)
+    return await _take(parts, board, step, given)
+
+
+async def call_back(
+    parts: Parts, tx: Transaction, step_id: StepId, given: Answer, *, may_be_kept: bool
+) -> StepStatus:
+    """Take a call at a step's own address; one that comes before the step waits is kept for it.
+
+    Raises CallbackUnknown, CallbackOver, CalledAlready, CalledTooEarly, and what the step refuses it with.
+    """
+    found = await hold_step(parts, tx, step_id)
+    if found is None:
+        raise CallbackUnknown
+    board, step = found
+    if board.has_ended or is_settled(STEP_MOVES, step.status):
+        raise CallbackOver
+    node = board.program.nodes[step.node_id]
+    if not node.spec.has_address or (node.has_each and step.parent_id is None):
+        raise CallbackUnknown
+    if step.wait_kind is WaitKind.callback:
+        if step.due_at is not None and step.due_at <= board.now:
+            raise CallbackOver
+        return await _take(parts, board, step, given)
+    if not may_be_kept:
+        raise CalledTooEarly
+    _, waiting = await _kept(board, step)
+    if waiting.early is not None:
+        raise CalledAlready
+    board.note(step, wait=msgspec.structs.replace(waiting, early=given))
+    board.tell("step.answered", step, {"by": None, "name": given.name})
+    await board.save()
+    announce.announce(parts, tx, board)
+    return step.status
+
+
+async def _take(parts: Parts, board: Board, step: StepRow, given: Answer) -> StepStatus:
+    """Add an answer to a wait and see what it comes to."""
+    inputs, waiting = await _kept(board, step)
     if waiting.who is not None:
         waiting.who.admit(given, waiting.answers)
     waiting = msgspec.structs.replace(waiting, answers=[*waiting.answers, given])
     step = board.note(step, wait=waiting)
     board.tell("step.answered", step, {"by": given.by, "name": given.name})
     try:
-        said = inline.answer(parts.steps, step.kind, row["inputs"] or {}, waiting.answers, board.now)
+        said = inline.answer(parts.steps, step.kind, inputs, waiting.answers, board.now)
     except StepFailed as exc:
         await _fail(parts, board, step, exc)
     else:
         await _go_on(parts, board, step, waiting, said)
     await board.save()
-    announce.announce(parts, tx, board)
-    return board.step(step_id).status
+    announce.announce(parts, board.tx, board)
+    return board.step(step.id).status
 
 
 async def start(
@@ -57,7 +101,8 @@ async def start(
 ) -> StepStatus:
     """Let a step begin before which its instance stopped. Raises as `answer` does."""
     board, step = await _waiting(parts, tx, instance_id, step_id, WaitKind.start)
-    step = board.note(step, wait=Waiting(answers=[said]))
+    _, waiting = await _kept(board, step)
+    step = board.note(step, wait=msgspec.structs.replace(waiting, answers=[said]))
     board.tell("step.answered", step, {"by": said.by, "name": said.name})
     await Walk(parts, board).start(step)
     await board.save()
@@ -67,16 +112,21 @@ async def start(
 
 async def expire(parts: Parts, board: Board, step: StepRow) -> None:
     """The time of a wait is over; the caller has made sure of it and saves."""
-    row = await board.tx.fetch_one(statements.LOAD_WAIT, {"id": step.id}) or {}
-    waiting = msgspec.convert(row["wait"] or {}, Waiting)
+    inputs, waiting = await _kept(board, step)
     try:
-        said = inline.expire(parts.steps, step.kind, row["inputs"] or {}, waiting.answers, board.now)
+        said = inline.expire(parts.steps, step.kind, inputs, waiting.answers, board.now)
     except StepFailed as exc:
         await _fail(parts, board, step, exc)
     except StudioError as exc:  # there is nobody to refuse an answer to
         await Walk(parts, board).fail(step, StepError(error_class=ErrorClass.bug, message=exc.detail))
     else:
         await _go_on(parts, board, step, waiting, said)
+
+
+async def _kept(board: Board, step: StepRow) -> tuple[dict[str, Any], Waiting]:
+    """A step's inputs and its wait, as they are kept."""
+    row = await board.tx.fetch_one(statements.LOAD_WAIT, {"id": step.id}) or {}
+    return row.get("inputs") or {}, msgspec.convert(row.get("wait") or {}, Waiting)
 
 
 async def _waiting(

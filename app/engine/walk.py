@@ -6,6 +6,7 @@ of the instance: rows are read when the walk comes to them, outputs only when an
 """
 
 import asyncio
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -20,6 +21,7 @@ from app.flow.messages import ErrorClass, Lane, StepError
 from app.flow.program import ExpressionFailed, ProgramNode
 from app.flow.states import STEP_MOVES, InstanceStatus, StepStatus, is_settled
 from app.flow.waits import Round, Waiting, WaitKind
+from app.kit.errors import StudioError
 from app.steps.base import Later, Pause, StepFailed, Stop, Wait
 
 _BREATH = 50  # steps opened between two turns for the rest of the process
@@ -117,7 +119,7 @@ class Walk:
     async def _complete_instance(self) -> None:
         board = self.board
         try:
-            outputs = board.program.evaluate_outputs(await board.scope(plan.output_reads(board.program)))
+            outputs = board.program.evaluate_outputs(await self.scope(plan.output_reads(board.program)))
         except ExpressionFailed as exc:
             error = plan.bad_expression(exc)
             board.fail(InstanceError(error_class=error.error_class, message=error.message))
@@ -151,7 +153,7 @@ class Walk:
         if self._opened % _BREATH == 0:
             await asyncio.sleep(0)
         node = self.board.program.nodes[step.node_id]
-        scope = await self.board.scope(node.reads)
+        scope = await self.scope(node.reads)
         is_started = step.status is StepStatus.waiting
         match plan.open_node(node, scope, led_here=step.led_here, is_started=is_started):
             case plan.Skip(reason):
@@ -171,7 +173,7 @@ class Walk:
         if node.spec.calls:
             return self.call(step, inputs)
         if node.lane == Lane.inline:
-            return self.evaluate(step, inputs, await self.later(step) if node.later else None)
+            return await self.evaluate(step, inputs, await self.later(step) if node.later else None)
         (resolved,) = await self.files.resolve(node, [inputs])
         if isinstance(resolved, StepError):
             return self.board.move_step(step, StepStatus.failed, inputs=inputs, error=resolved)
@@ -193,14 +195,25 @@ class Walk:
     async def later(self, step: StepRow) -> Later:
         """How a step works out what is worked out while it runs."""
         node = self.board.program.nodes[step.node_id]
-        scope = await self.board.scope(node.reads)
+        scope = await self.scope(node.reads)
         if step.parent_id is not None:
             spread = await self.board.spread(self.board.step(step.parent_id))
             turn = next(islice(spread.turns(), step.ordinal, None))
             scope |= turn.names()
         return inline.later_of(node, scope)
 
-    def evaluate(self, step: StepRow, inputs: dict[str, Any], later: Later | None = None) -> StepRow:
+    async def scope(self, nodes: Iterable[str]) -> dict[str, Any]:
+        """What expressions may read: the facts of these nodes, and where steps are called back."""
+        board = self.board
+        called_back = board.program.callbacks
+        await board.load_nodes(called_back)
+        address_of = self.parts.callbacks.address_of
+        return {
+            **await board.scope(nodes),
+            "callbacks": {node: address_of(board.node(node).id) for node in called_back},
+        }
+
+    async def evaluate(self, step: StepRow, inputs: dict[str, Any], later: Later | None = None) -> StepRow:
         """Run an inline step, or an item of one, here and now."""
         silent = step.parent_id is not None  # a fan-out over 10,000 inline items is one fact, not 10,000
         try:
@@ -209,6 +222,8 @@ class Walk:
             error = StepError(error_class=exc.error_class, message=exc.message, remedy=exc.remedy)
             return self.board.move_step(step, StepStatus.failed, inputs=inputs, error=error)
         match done:
+            case Wait(on=WaitKind.callback):
+                return await self._await_call(self._put_to_wait(step, done, inputs, silent=silent), inputs)
             case Pause() | Wait():
                 return self._put_to_wait(step, done, inputs, silent=silent)
             case Stop():
@@ -236,6 +251,24 @@ class Walk:
             silent=silent and isinstance(wish, Pause),
             **changes,
         )
+
+    async def _await_call(self, step: StepRow, inputs: dict[str, Any]) -> StepRow:
+        """Let a step wait for a call, unless one came before it could: then that one counts."""
+        early = await self.board.early_call(step)
+        if early is None:
+            return step
+        waiting = Waiting(request=step.wait.request if step.wait else {}, answers=[early])
+        silent = step.parent_id is not None
+        try:
+            said = inline.answer(self.parts.steps, step.kind, inputs, waiting.answers, self.board.now)
+        except StepFailed as exc:
+            error = StepError(error_class=exc.error_class, message=exc.message, remedy=exc.remedy)
+            return self.board.move_step(step, StepStatus.failed, error=error, wait=waiting, silent=silent)
+        except StudioError:  # it is not what the step waits for
+            return step
+        if said is None or isinstance(said, Wait):
+            return step
+        return self.board.move_step(step, StepStatus.completed, outputs=said, wait=waiting, silent=silent)
 
     def _stop(self, step: StepRow, wish: Stop, inputs: dict[str, Any]) -> StepRow:
         """Let a step end the instance; one that completes needs its outputs first (`_go_on`)."""

@@ -40,6 +40,7 @@ class NodeParts(msgspec.Struct, kw_only=True):
     inside: Inside | None = None  # what its values know of its items, where the node has each
     reads: frozenset[str] = frozenset()
     asks: frozenset[str] = frozenset()  # the inputs of the workflow that its expressions read
+    callbacks: frozenset[str] = frozenset()  # the nodes whose addresses they read
     edges: dict[str, Edge] = {}  # by the node that leads here; the rest follow plain references
 
     @property
@@ -68,6 +69,12 @@ class NodeParts(msgspec.Struct, kw_only=True):
         """The expressions of `with`."""
         for template in self.values.values():
             yield from expressions_in(template)
+
+    def expressions(self) -> Iterator[Expression]:
+        """Every one of this node."""
+        yield from self.rule_expressions()
+        yield from self.value_expressions()
+        yield from self.later_expressions()
 
     def later_expressions(self) -> Iterator[Expression]:
         """The expressions of what is worked out while the step runs."""
@@ -197,6 +204,11 @@ class Analysis:
             outputs={name: self._type_of(template) for name, template in self.outputs.items()},
         )
 
+    def callbacks(self) -> frozenset[str]:
+        """The nodes whose address some expression reads."""
+        outputs = [each for template in self.outputs.values() for each in expressions_in(template)]
+        return frozenset(_named(outputs, "callbacks")).union(*(one.callbacks for one in self.nodes.values()))
+
     def _type_of(self, template: Template) -> str:
         match template:
             case Whole(expression) if self.is_sound(expression):
@@ -219,6 +231,12 @@ class Analysis:
             inputs=inputs | dict.fromkeys(self._reading.broken_inputs),
             steps=steps | dict.fromkeys(self._reading.broken_nodes),
             nullable=frozenset(name for name, each in self.definition.inputs.items() if each.may_be_null),
+            callbacks={
+                name: parts.each is not None
+                for name, parts in self.nodes.items()
+                if parts.spec is None or parts.spec.has_address
+            }
+            | dict.fromkeys(self._reading.broken_nodes, False),
         )
 
     def _outputs_of(self, parts: NodeParts) -> dict[str, str] | None:
@@ -328,15 +346,10 @@ class Analysis:
         dependencies: dict[str, set[str]] = {}
         for name, parts in self.nodes.items():
             complain = self._complainer(name)
-            expressions = (*parts.rule_expressions(), *parts.value_expressions(), *parts.later_expressions())
-            read = frozenset().union(*(expression.reads for expression in expressions))
+            read = frozenset().union(*(expression.reads for expression in parts.expressions()))
             parts.reads = frozenset(node for node in read if node in self.nodes)
-            parts.asks = frozenset(
-                variable.keys[1]
-                for expression in expressions
-                for variable in expression.variables()
-                if variable.keys[0] == "inputs"
-            )
+            parts.asks = frozenset(_named(parts.expressions(), "inputs"))
+            parts.callbacks = frozenset(_named(parts.expressions(), "callbacks"))
             if name in read:
                 complain(
                     None, None, f"Step “{name}” reads its own outputs; they are known only when it is done."
@@ -410,6 +423,14 @@ class Analysis:
 
 # What an expression gives, by the names that ports know.
 _PORT_TYPES: Final = {"integer": "number", "map": "json", "null": "json"}
+
+
+def _named(expressions: Iterable[Expression], root: str) -> Iterator[str]:
+    """What these read of one root: the names behind it."""
+    for expression in expressions:
+        for variable in expression.variables():
+            if variable.keys[0] == root:
+                yield variable.keys[1]
 
 
 def _locals_of(parts: NodeParts, name: str) -> Mapping[str, str]:

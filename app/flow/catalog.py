@@ -111,6 +111,7 @@ class StepSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     branches: Branches | None = None
     calls: bool = False  # it runs another workflow or its body, and gives what that gives
     ends: bool = False  # it may end the whole instance
+    has_address: bool = False  # other programs call it back, at an address expressions may read
 
     def input(self, name: str) -> PortSpec | None:
         """The input port of this name."""
@@ -153,6 +154,7 @@ def spec_of(
     branches: Branches | None = None,
     calls: bool = False,
     ends: bool = False,
+    has_address: bool = False,
 ) -> StepSpec:
     """The spec of a step type: ports and JSON Schemas derived from its msgspec structs and their Meta.
 
@@ -178,6 +180,7 @@ def spec_of(
         branches=branches,
         calls=calls,
         ends=ends,
+        has_address=has_address,
     )
 
 

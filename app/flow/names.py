@@ -66,6 +66,7 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     inputs: Mapping[str, str | None]
     steps: Mapping[str, Mapping[str, str] | None]
     nullable: Collection[str] = ()  # inputs that may be null
+    callbacks: Mapping[str, bool] = {}  # steps that other programs call back; True: once for each item
     inside: Inside | None = None
     locals: Mapping[str, str] = {}  # names that a step gives to what it works out while it runs
     no_item: str = "“{0}” is known only inside a step with “each”."
@@ -93,6 +94,8 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
                 if self.inside is None:
                     raise Fault(path.starts[0], self.no_item.format(name))
                 return _enclosed(path, self.inside)
+            case "callbacks":
+                return self._callback(path)
             case "secrets":
                 raise Fault(path.starts[0], "Secrets are not available in this version.")
             case root:
@@ -135,6 +138,19 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
             )
         keys = ("steps", node, "outputs", name)
         return Variable(".".join(keys), keys, kind), path.parts[4:]
+
+    def _callback(self, path: Path) -> tuple[Variable, tuple[str | int, ...]]:
+        node = _name_at(path, 1, "callbacks", "the id of a step that waits for a call", self.callbacks)
+        if node not in self.callbacks:
+            why = "does not wait for a call" if node in self.steps else "is not there"
+            raise Fault(path.starts[1], f"Step “{node}” {why}.{suggestion(node, self.callbacks)}")
+        if self.callbacks[node]:
+            raise Fault(
+                path.starts[1],
+                f"Step “{node}” runs once for each item, and each item has an address of its own. Make a "
+                "workflow of the steps that call and wait, and run that for each item.",
+            )
+        return Variable(f"callbacks.{node}", ("callbacks", node), "text"), path.parts[2:]
 
     def _fact(self, path: Path, facts: Mapping[str, str]) -> tuple[Variable, tuple[str | int, ...]]:
         root = path.root

@@ -1,7 +1,8 @@
 """A workflow ready to run: compiled once for each version and kept, asked by the engine at every move.
 
 A scope is a plain dict: {"inputs": {…}, "steps": {id: {"outputs": {…}, "status", "error"}}, "item": …,
-"index": …, "instance": {…}, "organization": {…}} (the last two from facts.py). What is missing reads as null.
+"index": …, "instance": {…}, "organization": {…}, "callbacks": {id: address}} (instance and organization from
+facts.py). What is missing reads as null.
 """
 
 from collections.abc import Mapping
@@ -42,6 +43,7 @@ class ProgramNode(msgspec.Struct, frozen=True, kw_only=True):
     successors: tuple[str, ...]
     reads: frozenset[str]  # the nodes whose outputs its expressions read
     asks: frozenset[str]  # the inputs of the workflow that they read
+    callbacks: frozenset[str]  # the nodes whose addresses they read
     timeout_s: float | None
     retry: Retry | None
     max_parallel: int | None
@@ -119,6 +121,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     roots: tuple[str, ...]
     outputs: Mapping[str, Template]
     bodies: Mapping[str, "Program"] = {}  # the workflows written into nodes, by node
+    callbacks: frozenset[str] = frozenset()  # the nodes whose address some expression reads
 
     def within(self, body: str) -> "Program":
         """The program of a node's body, named by the nodes it lies in: `again/inner`; itself for no name."""
@@ -166,6 +169,7 @@ def _program_of(analysis: Analysis) -> Program:
         order=graph.order,
         roots=graph.roots,
         outputs=analysis.outputs,
+        callbacks=analysis.callbacks(),
         bodies={
             name: _program_of(parts.body) for name, parts in analysis.nodes.items() if parts.body is not None
         },
@@ -186,6 +190,7 @@ def _node_of(parts: NodeParts, spec: StepSpec, graph: Graph) -> ProgramNode:
         successors=graph.successors[node.id],
         reads=parts.reads,
         asks=parts.asks,
+        callbacks=parts.callbacks,
         timeout_s=spec.timeout_s if node.timeout_s is None else node.timeout_s,
         retry=node.retry,
         max_parallel=node.max_parallel,

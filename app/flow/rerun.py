@@ -129,6 +129,12 @@ def take_over(
             kept.add(node_id)
         else:
             fresh.add(node_id)
+    # What told an address to the world tells the new one, where the step that is called back runs again.
+    sure = kept | wish.outputs.keys()
+    stale = {node_id for node_id in (*kept, *partly) if not program.nodes[node_id].callbacks <= sure}
+    if stale:
+        others = frozenset(program.nodes if unchanged is None else unchanged) - stale
+        return take_over(program, past, wish, unchanged=others, new_inputs=new_inputs)
     found = Takeover(
         kept=frozenset(kept),
         edited={node_id: wish.outputs[node_id] for node_id in program.order if node_id in wish.outputs},

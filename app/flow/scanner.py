@@ -12,7 +12,7 @@ import msgspec
 
 LOCALS: Final = ("accumulator", "last", "round")  # known only to what a step works out while it runs
 ROOTS: Final = (
-    *("inputs", "steps", "item", "index", "outer", "instance", "organization", "secrets"),
+    *("inputs", "steps", "item", "index", "outer", "instance", "organization", "callbacks", "secrets"),
     *LOCALS,
 )
 GROWING: Final = ("map", "filter")  # these build lists

@@ -81,7 +81,8 @@ STEP_MOVES: Final = _moves(
         _S.queued: (_S.running, _S.failed, _S.cancelled),
         # Queued again: a retry, or an attempt that was lost.
         _S.running: (_S.queued, _S.waiting, _S.completed, _S.failed, _S.cancelled),
-        _S.waiting: (_S.queued, _S.running, _S.completed, _S.failed, _S.cancelled),
+        # Waiting still: started by hand, and what it does is to wait.
+        _S.waiting: (_S.queued, _S.running, _S.waiting, _S.completed, _S.failed, _S.cancelled),
         _S.completed: (),
         _S.failed: (),
         _S.skipped: (),

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from app.flow.roles import Role
-from app.kit.errors import Conflict, Forbidden
+from app.kit.errors import Conflict, Forbidden, StudioError
 
 
 class NotAsked(Forbidden):
@@ -22,6 +22,12 @@ class NotAsked(Forbidden):
 
 class AnsweredAlready(Conflict):
     """You have answered this already; it waits for somebody else."""
+
+
+class NotByGet(StudioError):
+    """This address is called with POST."""
+
+    status = 405
 
 
 class WaitKind(StrEnum):
@@ -94,6 +100,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     request: dict[str, Any] = {}
     answers: list[Answer] = []
     who: Who | None = None
+    early: Answer | None = None  # a call that came before the step waited
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,6 +9,7 @@ from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 
+from app.engine.callbacks import Callbacks
 from app.engine.engine import Engine
 from app.kit.blobs import BlobFolder
 from app.kit.settings import Settings
@@ -54,7 +55,9 @@ def _parts(settings: Settings) -> dict[str, object]:
     bus = Bus.open(settings.redis.url)
     bells = Bells(bus.redis)
     blobs = BlobFolder(settings.blobs_dir, settings.tmp_dir)
-    engine = Engine(database, catalog(), bells, bus, assets=StepFiles(blobs))
+    engine = Engine(
+        database, catalog(), bells, bus, assets=StepFiles(blobs), callbacks=Callbacks.of(settings)
+    )
     return {
         "settings": settings,
         "database": database,

@@ -204,6 +204,7 @@ class Declaration(Generic[I, O]):
     timeout_s: ClassVar[float | None] = None  # default when the node names none
     branches: ClassVar[Branches | None] = None  # the ways that lead on, where not all do
     ends: ClassVar[bool] = False  # it may end the whole instance (`Stop`)
+    has_address: ClassVar[bool] = False  # it waits for calls (WaitKind.callback) at an address of its own
     Inputs: type[I]
     Outputs: type[O]
     examples: ClassVar[tuple[Example, ...]] = ()

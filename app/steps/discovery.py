@@ -59,6 +59,7 @@ def spec(step_type: AnyStepType) -> StepSpec:
         branches=step_type.branches,
         calls=issubclass(step_type, CallStepType),
         ends=step_type.ends,
+        has_address=step_type.has_address,
     )
 
 

@@ -12,7 +12,7 @@ from app.steps.discovery import AnyStepType, spec, step_types
 from app.store.bus import Bus
 from app.store.database import Database, Scope
 from app.store.queue import Bells
-from tests.engine.world import Shelf, World
+from tests.engine.world import ADDRESSES, Shelf, World
 
 
 @pytest_asyncio.fixture
@@ -37,7 +37,7 @@ async def make_world(database: Database, bus: Bus, *more: AnyStepType) -> World:
     types = {**step_types(), **{one.kind: one for one in more}}
     known = Catalog(map(spec, types.values()))
     shelf = Shelf()
-    engine = Engine(database, known, Bells(bus.redis), bus, assets=shelf, steps=types)
+    engine = Engine(database, known, Bells(bus.redis), bus, assets=shelf, callbacks=ADDRESSES, steps=types)
     return World(database, engine, await new_organization(database), shelf)
 
 

@@ -16,7 +16,7 @@ from app.resources.assets.service import StepFiles
 from app.steps.discovery import catalog
 from app.store.bus import Bus
 from app.store.queue import Bells
-from tests.engine.world import World, node
+from tests.engine.world import ADDRESSES, World, node
 
 DATA = {"data": {"type": "json"}}
 
@@ -127,7 +127,9 @@ async def test_a_finish_that_lacks_the_bytes_of_one_file_leaves_no_file(
         sha256=there.sha256,
     )
     missing = replace(first, asset=new_id(), sha256=hashlib.sha256(new_id().bytes).hexdigest())
-    world.engine = Engine(world.database, catalog(), Bells(bus.redis), bus, assets=StepFiles(blobs))
+    world.engine = Engine(
+        world.database, catalog(), Bells(bus.redis), bus, assets=StepFiles(blobs), callbacks=ADDRESSES
+    )
     instance = await world.start(node("a"))
     hand = world.worker()
     job = await hand.must_claim()

@@ -10,7 +10,7 @@ from app.kit.ids import new_id
 from app.steps.discovery import catalog
 from app.store.bus import Bus
 from app.store.queue import Bells
-from tests.engine.world import World, node
+from tests.engine.world import ADDRESSES, World, node
 
 
 async def test_a_double_finish_is_harmless(world: World) -> None:
@@ -288,7 +288,9 @@ async def test_an_instance_whose_step_type_is_gone_ends_with_a_sentence(world: W
     hand = world.worker()
     job = await hand.must_claim()
     without = Catalog(spec for spec in catalog().values() if spec.kind != "debug.work")
-    world.engine = Engine(world.database, without, Bells(bus.redis), bus, assets=world.shelf)
+    world.engine = Engine(
+        world.database, without, Bells(bus.redis), bus, assets=world.shelf, callbacks=ADDRESSES
+    )
     assert (await world.worker_like(hand).complete(job)).accepted is False
     row = await world.instance(instance)
     assert row["status"] == "failed"

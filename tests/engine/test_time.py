@@ -7,7 +7,7 @@ from app.flow.messages import ErrorClass, Lane, queue_name
 from app.steps.discovery import catalog
 from app.store.bus import Bus
 from app.store.queue import Bells
-from tests.engine.world import World, node
+from tests.engine.world import ADDRESSES, World, node
 
 RETRY = {"max": 2, "backoff_s": 10, "on": ["transient"]}
 
@@ -127,7 +127,9 @@ class SilentBells(Bells):
 
 
 async def test_a_bell_that_never_rang_is_rung_by_the_sweep(world: World, bus: Bus) -> None:
-    died = Engine(world.database, catalog(), SilentBells(bus.redis), bus, assets=world.shelf)
+    died = Engine(
+        world.database, catalog(), SilentBells(bus.redis), bus, assets=world.shelf, callbacks=ADDRESSES
+    )
     alive, world.engine = world.engine, died
     await world.start(node("a"))
     world.engine = alive

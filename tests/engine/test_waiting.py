@@ -101,7 +101,7 @@ async def test_a_step_waits_in_the_database_until_its_answer_comes(asking: World
     row, step = await world.instance(instance), (await world.steps(instance))["ask"]
     assert (row["status"], row["reason"], row["busy_steps"]) == ("waiting", "Somebody is asked.", 0)
     assert (step["status"], step["wait_kind"], step["wait"]) == (
-        "waiting", "person", {"request": {"question": "Well?"}, "answers": [], "who": None},
+        "waiting", "person", {"request": {"question": "Well?"}, "answers": [], "who": None, "early": None},
     )  # fmt: skip
     assert await answer(world, instance, "ask", "yes") is StepStatus.completed
     row, step = await world.instance(instance), (await world.steps(instance))["ask"]
@@ -217,5 +217,18 @@ async def test_an_instance_stops_before_a_step_until_it_is_started(world: World)
     async with world.database.transaction(Scope.organization(world.organization_id)) as tx:
         assert await world.engine.start_step(tx, instance, StepId(step["id"]), said) is StepStatus.queued
     assert await world.drain() == 2
+    assert await world.status(instance) == "completed"
+    await world.events(instance)
+
+
+async def test_a_step_that_is_started_may_have_to_wait_for_something_else(world: World) -> None:
+    instance = await world.start(node("pause", "core.delay", mode="stop", with_={"seconds": 60}))
+    step = (await world.steps(instance))["pause"]
+    async with world.database.transaction(Scope.organization(world.organization_id)) as tx:
+        said = Answer(at=now(), name="Ada")
+        assert await world.engine.start_step(tx, instance, StepId(step["id"]), said) is StepStatus.waiting
+    assert (await world.steps(instance))["pause"]["wait_kind"] == "time"
+    await world.execute("UPDATE steps SET due_at = now() WHERE id = %(id)s", id=step["id"])
+    await world.engine.sweep()
     assert await world.status(instance) == "completed"
     await world.events(instance)

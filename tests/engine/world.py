@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from app.engine.callbacks import Callbacks
 from app.engine.engine import Engine
 from app.engine.start import Started, StartRequest
 from app.engine.takeover import Origin
@@ -27,6 +28,8 @@ from app.flow.rerun import Wish
 from app.kit.codec import to_plain
 from app.kit.ids import AssetId, InstanceId, OrganizationId, VersionId, WorkerId, new_id
 from app.store.database import Database, Row, Scope, Transaction, jsonb
+
+ADDRESSES = Callbacks("a key for tests alone", "https://studio.example.org")
 
 
 class Shelf:

@@ -68,6 +68,19 @@ def test_a_run_without_a_failure_has_nothing_to_retry() -> None:
         rerun.take_over(CHAIN, dict.fromkeys(CHAIN.nodes, COMPLETED), RETRY)
 
 
+def test_whoever_was_told_an_address_is_told_the_new_one() -> None:
+    called_back = program(
+        node("before"),
+        node("call", values={"value": "{{ callbacks.wait }}"}, needs=["before"]),
+        node("wait", "webhook.wait", values={}, needs=["call"]),
+    )
+    found = rerun.take_over(called_back, {"before": COMPLETED, "call": COMPLETED, "wait": FAILED}, RETRY)
+    assert takes(found) == {"before": "kept", "call": "fresh", "wait": "fresh"}
+    by_hand = Wish(keeps=True, outputs={"wait": {"body": 1, "query": {}, "headers": {}}})
+    past = dict.fromkeys(called_back.nodes, COMPLETED)
+    assert takes(rerun.take_over(called_back, past, by_hand))["call"] == "kept"
+
+
 def test_one_step_runs_again_with_what_depends_on_it() -> None:
     found = rerun.take_over(CHAIN, dict.fromkeys(CHAIN.nodes, COMPLETED), Wish(keeps=True, nodes=("b",)))
     assert takes(found) == {"a": "kept", "b": "fresh", "c": "fresh", "side": "kept"}

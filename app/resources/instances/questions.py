@@ -3,6 +3,7 @@
 Whether a person may is the wait's own to say (`Who`), so the route lets every member come this far.
 """
 
+from collections.abc import Callable
 from uuid import UUID
 
 from app.engine.engine import Engine
@@ -59,8 +60,11 @@ def signed(principal: Principal, requester: UUID | None, value: object = None) -
     )
 
 
-def wait_view(row: model.Step, reader: Answer) -> WaitView | None:
-    """What a step waits for, as this reader sees it; None when it does not wait."""
+def wait_view(row: model.Step, reader: Answer, address_of: Callable[[UUID], str]) -> WaitView | None:
+    """What a step waits for, as this reader sees it; None when it does not wait.
+
+    `address_of`: where a step is called back. Whoever has an address can call, so readers are not shown it.
+    """
     if row.wait_kind is None or row.status is not StepStatus.waiting:
         return None
     waiting = row.wait or Waiting()
@@ -72,13 +76,18 @@ def wait_view(row: model.Step, reader: Answer) -> WaitView | None:
         until=row.due_at,
         may_answer=row.wait_kind in {WaitKind.person, WaitKind.start} and refusal is None,
         refusal=refusal,
+        address=address_of(row.id) if row.wait_kind is WaitKind.callback and _may_run(reader) else None,
     )
+
+
+def _may_run(reader: Answer) -> bool:
+    return reader.role is not None and reader.role.covers(Role.operator)
 
 
 def refusal_of(kind: WaitKind, waiting: Waiting, reader: Answer) -> str | None:
     """Why this person cannot bring a step on that waits for people; None when they can."""
     if kind is WaitKind.start:
-        return None if reader.role is not None and reader.role.covers(Role.operator) else _TOO_LOW
+        return None if _may_run(reader) else _TOO_LOW
     if kind is WaitKind.person and waiting.who is not None:
         return waiting.who.refusal(reader, waiting.answers)
     return None

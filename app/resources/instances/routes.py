@@ -106,7 +106,7 @@ class InstanceController(Controller):
         """The steps, each behind all it depends on; with `parent`, the items of that fan-out."""
         async with database.transaction(principal.scope) as tx:
             found = await service.steps(
-                tx, principal, instance_id, parent_id=parent, after=_ordinal(cursor), limit=limit
+                tx, engine, principal, instance_id, parent_id=parent, after=_ordinal(cursor), limit=limit
             )
         return await service.placed(engine, found)
 
@@ -180,7 +180,7 @@ class StepController(Controller):
 
         async def effect() -> StepView:
             await questions.answer(tx, engine, principal, data, instance_id=instance_id, step_id=step_id)
-            return await service.step(tx, principal, instance_id, step_id)
+            return await service.step(tx, engine, principal, instance_id, step_id)
 
         async with database.transaction(principal.scope) as tx:
             call = ("answerStep", instance_id, step_id, data)
@@ -195,7 +195,7 @@ class StepController(Controller):
             requester = await model.requester_of(tx, instance_id)
             said = questions.signed(principal, requester)
             await engine.start_step(tx, InstanceId(instance_id), StepId(step_id), said)
-            return await service.step(tx, principal, instance_id, step_id)
+            return await service.step(tx, engine, principal, instance_id, step_id)
 
 
 def _ordinal(cursor: str | None) -> int:

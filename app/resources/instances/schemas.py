@@ -106,7 +106,8 @@ class WaitView(msgspec.Struct, frozen=True, kw_only=True):
     """What a waiting step waits for: time, a start, a person, a call.
 
     `request`: what is asked; what it is asked about stands in the step's inputs. `may_answer`: whether the
-    reader may bring it on now; `refusal`: why not, where that needs a word.
+    reader may bring it on now; `refusal`: why not, where that needs a word. `address`: where another program
+    calls, for those who may run workflows.
     """
 
     kind: WaitKind
@@ -115,6 +116,7 @@ class WaitView(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None
     may_answer: bool
     refusal: str | None
+    address: str | None
 
 
 class NewAnswer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -88,7 +88,14 @@ async def get(tx: Transaction, instance_id: UUID) -> InstanceView:
 
 
 async def steps(
-    tx: Transaction, reader: Principal, instance_id: UUID, *, parent_id: UUID | None, after: int, limit: int
+    tx: Transaction,
+    engine: Engine,
+    reader: Principal,
+    instance_id: UUID,
+    *,
+    parent_id: UUID | None,
+    after: int,
+    limit: int,
 ) -> Steps:
     """Steps, or the items of the fan-out `parent_id`, with their tries. Raises InstanceNotFound."""
     rows = await model.list_steps(tx, instance_id, parent_id, after=after, limit=limit + 1)
@@ -96,29 +103,31 @@ async def steps(
         await refuse_unknown(tx, instance_id)
     shown = rows[:limit]
     return Steps(
-        items=await _step_views(tx, reader, instance_id, shown),
+        items=await _step_views(tx, engine, reader, instance_id, shown),
         next_cursor=str(shown[-1].ordinal) if len(rows) > limit else None,
     )
 
 
-async def step(tx: Transaction, reader: Principal, instance_id: UUID, step_id: UUID) -> StepView:
+async def step(
+    tx: Transaction, engine: Engine, reader: Principal, instance_id: UUID, step_id: UUID
+) -> StepView:
     """One step, or item of a fan-out, with its tries. Raises StepNotFound."""
     row = await model.find_step(tx, instance_id, step_id)
     if row is None:
         raise StepNotFound
-    (shown,) = await _step_views(tx, reader, instance_id, [row])
+    (shown,) = await _step_views(tx, engine, reader, instance_id, [row])
     return shown
 
 
 async def _step_views(
-    tx: Transaction, reader: Principal, instance_id: UUID, rows: Sequence[model.Step]
+    tx: Transaction, engine: Engine, reader: Principal, instance_id: UUID, rows: Sequence[model.Step]
 ) -> list[StepView]:
     tries: defaultdict[StepId, list[model.Attempt]] = defaultdict(list)
     for attempt in await model.attempts_of(tx, [row.id for row in rows]):
         tries[attempt.step_id].append(attempt)
     is_asking = any(row.wait_kind for row in rows)
     signature = signed(reader, await model.requester_of(tx, instance_id) if is_asking else None)
-    return [step_view(row, tries[row.id], wait_view(row, signature)) for row in rows]
+    return [step_view(row, tries[row.id], wait_view(row, signature, engine.callback_address)) for row in rows]
 
 
 async def placed(engine: Engine, page: Steps) -> Steps:

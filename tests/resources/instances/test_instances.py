@@ -17,7 +17,7 @@ from app.steps.discovery import catalog
 from app.store.bus import Bus
 from app.store.database import Database, Scope
 from app.store.queue import Bells
-from tests.engine.world import Shelf, World, document, node
+from tests.engine.world import ADDRESSES, Shelf, World, document, node
 from tests.people import People, Person, problem
 
 NUMBER = {"n": {"type": "number", "label": "A number"}}
@@ -46,7 +46,7 @@ async def theirs(database: Database, bus: Bus, person: Person) -> World:
     async with database.transaction(Scope.system()) as tx:
         await tx.execute("DELETE FROM instances")
     shelf = Shelf()
-    engine = Engine(database, catalog(), Bells(bus.redis), bus, assets=shelf)
+    engine = Engine(database, catalog(), Bells(bus.redis), bus, assets=shelf, callbacks=ADDRESSES)
     return World(database, engine, OrganizationId(person.organization_id), shelf)
 
 

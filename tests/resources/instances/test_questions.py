@@ -15,7 +15,7 @@ from app.store.bus import Bus
 from app.store.database import Database, Scope
 from app.store.queue import Bells
 from tests.asking import answer, approve, begin, instance_of, step_of
-from tests.engine.world import Shelf, node
+from tests.engine.world import ADDRESSES, Shelf, node
 from tests.people import People, Person, problem
 from tests.resources.instances.test_instances import upload_picture
 
@@ -52,6 +52,7 @@ async def test_an_approval_shows_what_it_asks_and_goes_on_when_given(
             "keep": None,
         },
         "answers": [], "until": None, "may_answer": True, "refusal": None,
+        "address": None,
     }  # fmt: skip
     said = await answer(client, made, step, {**YES, "comment": "Good."})
     assert said.status_code == 200, said.text
@@ -299,4 +300,4 @@ async def test_when_time_is_up_the_sweep_lets_the_default_count(
 
 def sweeper(database: Database, bus: Bus) -> Engine:
     """An engine that knows nothing of what was: as after a restart."""
-    return Engine(database, catalog(), Bells(bus.redis), bus, assets=Shelf())
+    return Engine(database, catalog(), Bells(bus.redis), bus, assets=Shelf(), callbacks=ADDRESSES)

@@ -25,7 +25,7 @@ from app.steps.discovery import catalog
 from app.store.bus import Bus
 from app.store.database import Database, Scope
 from app.store.queue import Bells
-from tests.engine.world import Shelf, World, node
+from tests.engine.world import ADDRESSES, Shelf, World, node
 from tests.people import ORIGIN, People, Person
 
 
@@ -64,7 +64,7 @@ async def theirs(database: Database, bus: Bus, person: Person) -> World:
     async with database.transaction(Scope.system()) as tx:
         await tx.execute("DELETE FROM instances")
     shelf = Shelf()
-    engine = Engine(database, catalog(), Bells(bus.redis), bus, assets=shelf)
+    engine = Engine(database, catalog(), Bells(bus.redis), bus, assets=shelf, callbacks=ADDRESSES)
     return World(database, engine, OrganizationId(person.organization_id), shelf)
 
 
@@ -122,7 +122,14 @@ async def test_lost_doubled_and_reordered_messages_leave_no_gap(
         await ask(opened, subscribe=f"instance:{instance}", after=0)
         await frame(opened)
         assert [event["seq"] for event in (await frame(opened))["events"]] == [1, 2]
-        silent = Engine(theirs.database, catalog(), Bells(bus.redis), DeafBus(bus), assets=theirs.shelf)
+        silent = Engine(
+            theirs.database,
+            catalog(),
+            Bells(bus.redis),
+            DeafBus(bus),
+            assets=theirs.shelf,
+            callbacks=ADDRESSES,
+        )
         theirs.engine = silent  # commits, but tells nobody
         job = await theirs.worker_like(hand).must_claim()
         # A message about something later arrives first: the follower reads what lies between.
@@ -158,7 +165,12 @@ async def test_a_message_that_never_came_is_noticed_soon(
         await ask(opened, subscribe=f"instance:{instance}", after=2)
         await frame(opened)
         theirs.engine = Engine(
-            theirs.database, catalog(), Bells(bus.redis), DeafBus(bus), assets=theirs.shelf
+            theirs.database,
+            catalog(),
+            Bells(bus.redis),
+            DeafBus(bus),
+            assets=theirs.shelf,
+            callbacks=ADDRESSES,
         )
         await theirs.drain()
         assert [event["seq"] for event in await told(opened)] == [3, 4, 5, 6]

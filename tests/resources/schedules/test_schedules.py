@@ -22,7 +22,7 @@ from app.store.bus import Bus
 from app.store.database import Database, Row, Scope
 from app.store.queue import Bells
 from tests.engine.fixtures import bus
-from tests.engine.world import Shelf, World, document, node
+from tests.engine.world import ADDRESSES, Shelf, World, document, node
 from tests.people import People, Person, problem
 
 __all__ = ["bus"]
@@ -56,7 +56,7 @@ async def theirs(database: Database, bus: Bus, person: Person) -> World:
         await tx.execute("DELETE FROM schedules")
         await tx.execute("DELETE FROM instances")
     shelf = Shelf()
-    engine = Engine(database, catalog(), Bells(bus.redis), bus, assets=shelf)
+    engine = Engine(database, catalog(), Bells(bus.redis), bus, assets=shelf, callbacks=ADDRESSES)
     return World(database, engine, OrganizationId(person.organization_id), shelf)
 
 

@@ -1896,6 +1896,8 @@ export interface components {
             ends?: boolean;
             /** @default [] */
             examples?: unknown[];
+            /** @default false */
+            has_address?: boolean;
             hidden: boolean;
             input_schema: {
                 [key: string]: unknown;
@@ -2029,6 +2031,7 @@ export interface components {
         WaitKind: "time" | "start" | "person" | "callback" | "child";
         /** WaitView */
         WaitView: {
+            address: string | null;
             answers: components["schemas"]["AnswerView"][];
             kind: components["schemas"]["WaitKind"];
             may_answer: boolean;
