@@ -4,6 +4,12 @@ Times are the database's. Sets of rows travel as one JSON parameter each and are
 jsonb_to_recordset, so that a move of any size is the same prepared statement and one round trip.
 """
 
+
+def _closely(statement: str) -> str:
+    """The statement on one line; none of ours holds text in which spaces count."""
+    return " ".join(statement.split())
+
+
 _STEP_COLUMNS = """
     status text, reason text, waits_for integer, led_here integer, inputs jsonb, outputs jsonb,
     error jsonb, item jsonb, items_total integer, items_made integer, items_started integer,
@@ -162,8 +168,9 @@ SELECT reason FROM steps
  WHERE instance_id = %(instance)s AND status = 'waiting' ORDER BY due_at NULLS LAST LIMIT 1
 """
 
-# Everything a move changed, at once.
-SAVE = f"""
+# Everything a move changed, at once. Without its indentation: psycopg remembers how to read a statement of
+# 4,096 letters, and takes 0.4 ms to read a longer one anew at every move.
+SAVE = _closely(f"""
 WITH made_steps AS (
     INSERT INTO steps (id, organization_id, instance_id, node_id, path, parent_id, ordinal, kind, lane,
                        {_STEP_NAMES})
@@ -210,7 +217,7 @@ UPDATE instances
        is_told = is_told AND NOT %(must_tell)s, cancelled_by = coalesce(%(cancelled_by)s, cancelled_by),
        cancel_requested_at = coalesce(%(cancel_requested_at)s, cancel_requested_at)
  WHERE id = %(instance)s
-"""
+""")
 
 # Tells the daemon, at the commit, that something is due sooner than it may think.
 DUE_CHANNEL = "studio_due"
