@@ -1,5 +1,6 @@
 """Ids: UUIDv7, so that they sort by the time they were made; each kind of thing has its own type."""
 
+from datetime import datetime
 from typing import NewType
 from uuid import UUID
 
@@ -22,6 +23,12 @@ WorkerId = NewType("WorkerId", UUID)
 def new_id() -> UUID:
     """A fresh UUIDv7 (RFC 9562 §5.7); wrap it in the id type of the thing: `InstanceId(new_id())`."""
     return uuid7()
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """No id made from this moment on is smaller: rows by age, found by their ids alone."""
+    ms = int(moment.timestamp() * 1000)
+    return UUID(int=ms << 80 | 0x7 << 76 | 0x2 << 62)
 
 
 def parse_id(text: str) -> UUID:

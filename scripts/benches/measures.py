@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
 from scripts.benches.box import Box
-from scripts.benches.figures import Figure, figure
+from scripts.benches.figures import Figure, figure, quantile
+from scripts.benches.knocking import deliver
 from scripts.benches.person import ENDED, Json, Person, moment
 
 CHAIN_LENGTH = 40
@@ -154,6 +155,25 @@ async def gpu(_box: Box, person: Person, rounds: int) -> list[Figure]:
     return [figure("GPU lane busy on a backlog of 200 ms jobs", "%", duty, 97, more_is_better=True)]
 
 
+async def webhook(box: Box, person: Person, rounds: int) -> list[Figure]:
+    """Deliveries of 20 senders at once, each sending its next when the one before was accepted."""
+    senders, each = 20, 50
+    workflow = await person.save("bench: webhook", chain("core.set", 1, lambda number: {"value": number}))
+    address = await person.hook(workflow)
+    await deliver(box.port, address, senders, 5)
+    rates: list[float] = []
+    took_ms: list[float] = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        took_ms += await deliver(box.port, address, senders, each)
+        rates.append(senders * each / (time.perf_counter() - began))
+    p99_ms = quantile(sorted(took_ms), 0.99)
+    return [
+        figure("webhook accepted durably, 20 senders", "/s", rates, 400, more_is_better=True),
+        figure("webhook, request to answer", "ms", took_ms, note=f"p99 {p99_ms:.0f} ms, bearing 100"),
+    ]
+
+
 # In the order in which they run; boot is measured around them.
 MEASURES: dict[str, Measure] = {
     "memory": memory,
@@ -162,5 +182,6 @@ MEASURES: dict[str, Measure] = {
     "inline": inline,
     "fanout": fanout,
     "live": live,
+    "webhook": webhook,
     "gpu": gpu,
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 MAX_FIELD_BYTES = 64 * 1024
+MAX_FIELDS = 1_000
 MAX_HEADER_BYTES = 16 * 1024
 
 
@@ -46,9 +47,13 @@ class FilePart:
         if kind != b"multipart/form-data" or not boundary:
             raise NotMultipart
         self.name = ""
+        self.field = ""  # what the form calls the file
+        self.fields: dict[str, str] = {}  # the form's other fields, as far as they have been read
         self._body = body
         self._ready: list[bytes] = []  # bytes of the file that the parser has handed over
         self._in_file = False
+        self._in_field: str | None = None
+        self._value = bytearray()
         self._seen_file = False
         self._ended = False
         self._field_bytes = 0
@@ -117,11 +122,12 @@ class FilePart:
     def _headers_finished(self) -> None:
         name = file_name(self._disposition)
         if name is None:
+            self._in_field = field_name(self._disposition)
             return
         if self._seen_file:
             raise OneFileOnly
         self._in_file = self._seen_file = True
-        self.name = name
+        self.name, self.field = name, field_name(self._disposition)
 
     def _part_data(self, data: bytes) -> None:
         if self._in_file:
@@ -130,9 +136,13 @@ class FilePart:
         self._field_bytes += len(data)
         if self._field_bytes > MAX_FIELD_BYTES:
             raise UploadBroken("The fields beside the file are too long.")
+        self._value += data
 
     def _part_ends(self) -> None:
-        self._in_file = False
+        if self._in_field and len(self.fields) < MAX_FIELDS:
+            self.fields[self._in_field] = self._value.decode("utf-8", "replace")
+        self._in_file, self._in_field = False, None
+        self._value.clear()
 
     def _all_ends(self) -> None:
         self._ended = True
@@ -140,12 +150,22 @@ class FilePart:
 
 def file_name(disposition: bytes) -> str | None:
     """The file name of a Content-Disposition header, None when the part is no file."""
+    name: Any = _message(disposition).get_filename()
+    return None if name is None else clean_name(str(name))
+
+
+def field_name(disposition: bytes) -> str:
+    """What a form calls this part; empty when it does not say."""
+    name: Any = _message(disposition).get_param("name", header="content-disposition")
+    return str(name or "")[:200]
+
+
+def _message(disposition: bytes) -> Message:
     message = Message()
     message["content-disposition"] = (
         disposition.decode("utf-8", "replace").replace("\r", "").replace("\n", "")
     )
-    name: Any = message.get_filename()
-    return None if name is None else clean_name(str(name))
+    return message
 
 
 def clean_name(name: str) -> str:

@@ -35,38 +35,46 @@ from app.resources.workflows.service import VersionNotFound
 from app.store.database import Transaction
 
 
-class Prepared(msgspec.Struct, frozen=True):
-    """What a start would run: the version, and inputs that fit it."""
+class Chosen(msgspec.Struct, frozen=True):
+    """The version a start would run."""
 
     version_id: VersionId
-    inputs: dict[str, Any]
+    definition: Definition
 
 
-async def prepare(
-    tx: Transaction, engine: Engine, workflow_id: UUID, given: dict[str, Any], *, version: int | None = None
-) -> Prepared:
-    """Check what a start needs; nothing begins. Raises WorkflowNotFound, VersionNotFound, Invalid."""
+async def choose(tx: Transaction, engine: Engine, workflow_id: UUID, version: int | None = None) -> Chosen:
+    """A version of a workflow, else the one that runs. Raises WorkflowNotFound, VersionNotFound."""
     version_id = await model.find_version(tx, workflow_id, version)
     if version_id is None:
         await workflows.refuse_unknown(tx, workflow_id)
         raise VersionNotFound
-    definition = await engine.definition(tx, version_id)
-    return Prepared(version_id, await _resolved(tx, definition, prepare_inputs(definition, given)))
+    return Chosen(version_id, await engine.definition(tx, version_id))
+
+
+async def fit(tx: Transaction, chosen: Chosen, given: dict[str, Any]) -> dict[str, Any]:
+    """The inputs as that version takes them; nothing begins. Raises Invalid with every complaint."""
+    return await _resolved(tx, chosen.definition, prepare_inputs(chosen.definition, given))
 
 
 async def begin(
-    tx: Transaction, engine: Engine, new: NewInstance, *, created_by: UserId | None, source: str
+    tx: Transaction,
+    engine: Engine,
+    chosen: Chosen,
+    given: dict[str, Any],
+    *,
+    source: str,
+    created_by: UserId | None = None,
+    priority: int = 0,
 ) -> Started:
-    """Check the inputs and begin. Raises WorkflowNotFound, VersionNotFound, Invalid with every complaint."""
-    prepared = await prepare(tx, engine, new.workflow_id, new.inputs, version=new.version)
+    """Check the inputs and begin. Raises Invalid with every complaint."""
     return await engine.start(
         tx,
         StartRequest(
-            version_id=prepared.version_id,
-            inputs=prepared.inputs,
+            version_id=chosen.version_id,
+            inputs=await fit(tx, chosen, given),
             source=source,
             created_by=created_by,
-            priority=new.priority,
+            priority=priority,
         ),
     )
 
@@ -74,8 +82,11 @@ async def begin(
 async def start(
     tx: Transaction, engine: Engine, new: NewInstance, *, created_by: UserId, source: str = "api"
 ) -> InstanceView:
-    """Begin, and give the instance as people see it. Raises as `begin` does."""
-    started = await begin(tx, engine, new, created_by=created_by, source=source)
+    """Check the inputs and begin. Raises WorkflowNotFound, VersionNotFound, Invalid with every complaint."""
+    chosen = await choose(tx, engine, new.workflow_id, new.version)
+    started = await begin(
+        tx, engine, chosen, new.inputs, source=source, created_by=created_by, priority=new.priority
+    )
     return await get(tx, started.id)
 
 

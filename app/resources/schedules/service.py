@@ -9,13 +9,14 @@ import msgspec
 from msgspec.structs import replace
 
 from app.engine.engine import Engine
+from app.engine.errors import WorkflowBusy
 from app.flow.timing import Decision, Timing, check_timing, decide, in_words, next_after, times_after
 from app.kit.clock import now
 from app.kit.errors import Conflict, Gone, NotFound, StudioError
 from app.kit.ids import InstanceId, UserId
 from app.kit.log import get_logger
 from app.resources.instances import service as instances
-from app.resources.instances.schemas import NewInstance
+from app.resources.instances.service import Chosen
 from app.resources.schedules import model
 from app.resources.schedules.model import Due, Outcome, Overlap, Run, Schedule
 from app.resources.schedules.schemas import NewSchedule, ScheduleChange, Times
@@ -53,7 +54,7 @@ async def create(tx: Transaction, engine: Engine, new: NewSchedule, *, created_b
     """A new schedule. Raises WorkflowNotFound, Invalid for its timing or its inputs, TooManySchedules."""
     moment = await model.database_time(tx)
     timing = check_timing(new.timing, moment)
-    await instances.prepare(tx, engine, new.workflow_id, new.inputs)
+    await instances.fit(tx, await instances.choose(tx, engine, new.workflow_id), new.inputs)
     if await model.count_schedules(tx) >= MOST_SCHEDULES:
         raise TooManySchedules
     schedule_id = await model.add_schedule(
@@ -90,10 +91,7 @@ async def change(tx: Transaction, engine: Engine, schedule_id: UUID, wish: Sched
         changes["timing"] = check_timing(changes["timing"], moment)
     after = replace(before, **changes)
     if "inputs" in changes or (after.is_enabled and not before.is_enabled):
-        try:
-            await instances.prepare(tx, engine, after.workflow_id, after.inputs)
-        except WorkflowNotFound:
-            raise WorkflowDeleted from None
+        await instances.fit(tx, await _choose(tx, engine, after), after.inputs)
     if "timing" in changes or after.is_enabled != before.is_enabled:
         after = replace(
             after, next_at=next_after(after.timing, moment) if after.is_enabled else None, queued_for=None
@@ -181,6 +179,9 @@ class _Firing:
         try:
             async with self._tx.savepoint():
                 instance_id = await _start(self._tx, self._engine, self._schedule, created_by=None)
+        except WorkflowBusy as exc:
+            await self._note(Outcome.skipped, due_at, exc.detail)
+            return False
         except StudioError as exc:
             await self._refused(due_at, exc)
             return False
@@ -228,12 +229,18 @@ def _missed(count: int) -> str:
 async def _start(
     tx: Transaction, engine: Engine, schedule: Schedule, *, created_by: UserId | None
 ) -> InstanceId:
-    new = NewInstance(workflow_id=schedule.workflow_id, inputs=schedule.inputs)
+    chosen = await _choose(tx, engine, schedule)
+    started = await instances.begin(
+        tx, engine, chosen, schedule.inputs, source="schedule", created_by=created_by
+    )
+    return started.id
+
+
+async def _choose(tx: Transaction, engine: Engine, schedule: Schedule) -> Chosen:
     try:
-        started = await instances.begin(tx, engine, new, created_by=created_by, source="schedule")
+        return await instances.choose(tx, engine, schedule.workflow_id)
     except WorkflowNotFound:
         raise WorkflowDeleted from None
-    return started.id
 
 
 async def _find(tx: Transaction, schedule_id: UUID, *, lock: bool = False) -> Schedule:

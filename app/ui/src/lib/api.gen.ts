@@ -720,6 +720,149 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The organization's webhooks, newest first */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Make an address that starts a workflow
+         * @description It is shown this once, as is a secret that Studio made. A repeat under the same Idempotency-Key gives the webhook without them.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A webhook, without its secrets */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Take a webhook and its log away
+         * @description What it started goes on.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook or switch it off; its address stays
+         * @description A secret Studio made is shown this once.
+         */
+        patch: operations["changeWebhook"];
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was delivered to a webhook and what became of it, newest first
+         * @description Old lines are forgotten.
+         */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One delivery with its headers and its body, as far as they are kept */
+        get: operations["getWebhookDelivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver it again, as webhook and workflow are now
+         * @description The answer is the new line in the log.
+         */
+        post: operations["replayWebhookDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook another address, shown this once
+         * @description The old one leads nowhere from now on.
+         */
+        post: operations["rotateWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver something made up, without proof
+         * @description The answer is its line in the log, refused or not.
+         */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workers": {
         parameters: {
             query?: never;
@@ -1000,11 +1143,25 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Accepts
+         * @description What a webhook's bodies are; anything else is refused, whatever it claims to be.
+         * @default json
+         * @enum {string}
+         */
+        Accepts: "json" | "form" | "text" | "file";
         /** Alive */
         Alive: {
             /** @constant */
             status: "alive";
         };
+        /**
+         * Answer
+         * @description When a sender is answered: as soon as the delivery is kept, or with the result.
+         * @default at_once
+         * @enum {string}
+         */
+        Answer: "at_once" | "when_done";
         /** AnswerView */
         AnswerView: {
             /** Format: date-time */
@@ -1086,6 +1243,12 @@ export interface components {
             status: components["schemas"]["AttemptStatus"];
             worker: string | null;
         };
+        /** BasicAuth */
+        BasicAuth: {
+            /** @constant */
+            kind: "basic";
+            username: string;
+        };
         /** Branches */
         Branches: {
             /** @default  */
@@ -1163,6 +1326,67 @@ export interface components {
             /** Format: date-time */
             started_at: string;
             version: string;
+        };
+        /** Deliveries */
+        Deliveries: {
+            items: components["schemas"]["DeliveryView"][];
+            next_cursor: string | null;
+        };
+        /** DeliveryDetail */
+        DeliveryDetail: {
+            address: string | null;
+            asset_id: string | null;
+            /** @description As text; what is no UTF-8 shows as � */
+            body: string | null;
+            content_type: string;
+            delivery_key: string | null;
+            error: components["schemas"]["DeliveryErrorView"] | null;
+            has_body: boolean;
+            headers: {
+                [key: string]: string;
+            };
+            /** Format: uuid */
+            id: string;
+            instance_id: string | null;
+            instance_status: components["schemas"]["InstanceStatus"] | null;
+            method: string;
+            origin: components["schemas"]["Origin"];
+            query: {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            received_at: string;
+            replay_of: string | null;
+            sha256: string | null;
+            size_bytes: number;
+            status: components["schemas"]["Status"];
+        };
+        /** DeliveryErrorView */
+        DeliveryErrorView: {
+            complaints: components["schemas"]["Complaint"][];
+            detail: string;
+            status: number;
+        };
+        /** DeliveryView */
+        DeliveryView: {
+            address: string | null;
+            asset_id: string | null;
+            content_type: string;
+            delivery_key: string | null;
+            error: components["schemas"]["DeliveryErrorView"] | null;
+            has_body: boolean;
+            /** Format: uuid */
+            id: string;
+            instance_id: string | null;
+            instance_status: components["schemas"]["InstanceStatus"] | null;
+            method: string;
+            origin: components["schemas"]["Origin"];
+            /** Format: date-time */
+            received_at: string;
+            replay_of: string | null;
+            sha256: string | null;
+            size_bytes: number;
+            status: components["schemas"]["Status"];
         };
         /** Difference */
         Difference: {
@@ -1246,6 +1470,11 @@ export interface components {
         FunctionsView: {
             items: components["schemas"]["FunctionSpec"][];
         };
+        /** GithubAuth */
+        GithubAuth: {
+            /** @constant */
+            kind: "github";
+        };
         /** Gpu */
         Gpu: {
             driver?: string | null;
@@ -1255,6 +1484,16 @@ export interface components {
             name: string;
             temperature_c?: number | null;
             utilization_percent?: number | null;
+        };
+        /** HeaderAuth */
+        HeaderAuth: {
+            /** @constant */
+            kind: "header";
+            /**
+             * @description A header
+             * @default X-Api-Key
+             */
+            name?: string;
         };
         /** Health */
         Health: {
@@ -1277,6 +1516,35 @@ export interface components {
             node_id: string;
             /** Format: uuid */
             step_id: string;
+        };
+        /** HmacAuth */
+        HmacAuth: {
+            /**
+             * @default sha256
+             * @enum {string}
+             */
+            algorithm?: "sha256" | "sha512" | "sha1";
+            /**
+             * @default hex
+             * @enum {string}
+             */
+            encoding?: "hex" | "base64";
+            /** @description A header */
+            header: string;
+            /** @constant */
+            kind: "hmac";
+            /**
+             * @description What stands before it, such as sha256=
+             * @default
+             */
+            prefix?: string;
+            /** @description A header */
+            timestamp_header?: string | null;
+            /**
+             * @description How far the timestamp may be off, in seconds
+             * @default 300
+             */
+            tolerance_s?: number;
         };
         /**
          * How
@@ -1393,6 +1661,17 @@ export interface components {
             failed: number;
             total: number;
         };
+        /** JwtAuth */
+        JwtAuth: {
+            /** @enum {string} */
+            algorithm: "HS256" | "RS256" | "ES256";
+            audience?: string | null;
+            issuer?: string | null;
+            /** @constant */
+            kind: "jwt";
+            /** @description PEM, for RS256 and ES256 */
+            public_key?: string | null;
+        };
         /**
          * Lane
          * @description Where a step runs: in the engine's own transaction, on a CPU worker, on a GPU worker.
@@ -1412,6 +1691,16 @@ export interface components {
         LaneSlots: {
             lane: components["schemas"]["Lane"];
             slots: number;
+        };
+        /** LastDeliveryView */
+        LastDeliveryView: {
+            /** Format: uuid */
+            id: string;
+            instance_id: string | null;
+            instance_status: components["schemas"]["InstanceStatus"] | null;
+            /** Format: date-time */
+            received_at: string;
+            status: components["schemas"]["Status"];
         };
         /** LastRunView */
         LastRunView: {
@@ -1572,6 +1861,34 @@ export interface components {
             name: string;
             size_bytes: number;
         };
+        /** NewWebhook */
+        NewWebhook: {
+            accepts?: components["schemas"]["Accepts"];
+            answer?: components["schemas"]["Answer"];
+            auth: components["schemas"]["NoAuth"] | components["schemas"]["HeaderAuth"] | components["schemas"]["BasicAuth"] | components["schemas"]["JwtAuth"] | components["schemas"]["StandardAuth"] | components["schemas"]["GithubAuth"] | components["schemas"]["StripeAuth"] | components["schemas"]["HmacAuth"];
+            /** @description A header */
+            delivery_header?: string | null;
+            /** @description Each input as an expression over body, headers, query and method: `{{ body.title }}` */
+            inputs?: {
+                [key: string]: unknown;
+            } | null;
+            /** @default true */
+            is_enabled?: boolean;
+            /**
+             * @description Calls a minute, refused ones too
+             * @default 600
+             */
+            max_per_minute?: number;
+            methods?: ("GET" | "POST" | "PUT" | "PATCH" | "DELETE")[];
+            /** @description What people call it */
+            name: string;
+            /** @description What senders prove themselves with */
+            secret?: string | null;
+            /** @default 30 */
+            wait_s?: number;
+            /** Format: uuid */
+            workflow_id: string;
+        };
         /** NewWorkflow */
         NewWorkflow: {
             /** @description The workflow document, `schema` 1 */
@@ -1582,6 +1899,11 @@ export interface components {
             description?: string;
             /** @description What people call it */
             name?: string | null;
+        };
+        /** NoAuth */
+        NoAuth: {
+            /** @constant */
+            kind: "none";
         };
         /** OnlyWhere */
         OnlyWhere: {
@@ -1616,6 +1938,12 @@ export interface components {
             name: string;
             slug: string;
         };
+        /**
+         * Origin
+         * @description Who delivered: a sender, or a person who tried it out or sent it again.
+         * @enum {string}
+         */
+        Origin: "sender" | "test" | "replay";
         /**
          * Outcome
          * @description What a schedule did when a time had come.
@@ -1874,6 +2202,22 @@ export interface components {
             /** @constant */
             status: "healthy";
         };
+        /** StandardAuth */
+        StandardAuth: {
+            /** @constant */
+            kind: "standard";
+            /**
+             * @description How far the timestamp may be off, in seconds
+             * @default 300
+             */
+            tolerance_s?: number;
+        };
+        /**
+         * Status
+         * @description What became of a delivery: it started an instance, or not.
+         * @enum {string}
+         */
+        Status: "accepted" | "refused";
         /** StepError */
         StepError: {
             class: components["schemas"]["ErrorClass"];
@@ -1961,10 +2305,32 @@ export interface components {
             total_bytes: number;
             used_bytes: number;
         };
+        /** StripeAuth */
+        StripeAuth: {
+            /** @constant */
+            kind: "stripe";
+            /**
+             * @description How far the timestamp may be off, in seconds
+             * @default 300
+             */
+            tolerance_s?: number;
+        };
         /** Times */
         Times: {
             times: string[];
             words: string;
+        };
+        /** Trial */
+        Trial: {
+            body?: unknown;
+            headers?: {
+                [key: string]: string;
+            };
+            /** @enum {null|string} */
+            method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | null;
+            query?: {
+                [key: string]: unknown;
+            };
         };
         /** UploadView */
         UploadView: {
@@ -2040,6 +2406,92 @@ export interface components {
                 [key: string]: unknown;
             };
             until: string | null;
+        };
+        /** WebhookChange */
+        WebhookChange: {
+            accepts?: components["schemas"]["Accepts"];
+            answer?: components["schemas"]["Answer"];
+            auth?: components["schemas"]["NoAuth"] | components["schemas"]["HeaderAuth"] | components["schemas"]["BasicAuth"] | components["schemas"]["JwtAuth"] | components["schemas"]["StandardAuth"] | components["schemas"]["GithubAuth"] | components["schemas"]["StripeAuth"] | components["schemas"]["HmacAuth"];
+            /** @description A header */
+            delivery_header?: string | null;
+            /** @description Each input as an expression over body, headers, query and method: `{{ body.title }}` */
+            inputs?: {
+                [key: string]: unknown;
+            } | null;
+            is_enabled?: boolean;
+            /** @description Calls a minute, refused ones too */
+            max_per_minute?: number;
+            methods?: ("GET" | "POST" | "PUT" | "PATCH" | "DELETE")[];
+            /** @description What people call it */
+            name?: string;
+            /** @description What senders prove themselves with */
+            secret?: string;
+            wait_s?: number;
+        };
+        /** Webhooks */
+        Webhooks: {
+            items: components["schemas"]["WebhookView"][];
+            next_cursor: string | null;
+        };
+        /** WebhookShown */
+        WebhookShown: {
+            accepts: components["schemas"]["Accepts"];
+            answer: components["schemas"]["Answer"];
+            auth: components["schemas"]["NoAuth"] | components["schemas"]["HeaderAuth"] | components["schemas"]["BasicAuth"] | components["schemas"]["JwtAuth"] | components["schemas"]["StandardAuth"] | components["schemas"]["GithubAuth"] | components["schemas"]["StripeAuth"] | components["schemas"]["HmacAuth"];
+            /** Format: date-time */
+            created_at: string;
+            created_by: string | null;
+            delivery_header: string | null;
+            has_secret: boolean;
+            /** Format: uuid */
+            id: string;
+            /** @description Each input as an expression over body, headers, query and method: `{{ body.title }}` */
+            inputs: {
+                [key: string]: unknown;
+            } | null;
+            is_enabled: boolean;
+            last_delivery: components["schemas"]["LastDeliveryView"] | null;
+            max_per_minute: number;
+            methods: ("GET" | "POST" | "PUT" | "PATCH" | "DELETE")[];
+            name: string;
+            secret: string | null;
+            token_prefix: string;
+            /** Format: date-time */
+            updated_at: string;
+            url: string | null;
+            wait_s: number;
+            /** Format: uuid */
+            workflow_id: string;
+            workflow_name: string;
+        };
+        /** WebhookView */
+        WebhookView: {
+            accepts: components["schemas"]["Accepts"];
+            answer: components["schemas"]["Answer"];
+            auth: components["schemas"]["NoAuth"] | components["schemas"]["HeaderAuth"] | components["schemas"]["BasicAuth"] | components["schemas"]["JwtAuth"] | components["schemas"]["StandardAuth"] | components["schemas"]["GithubAuth"] | components["schemas"]["StripeAuth"] | components["schemas"]["HmacAuth"];
+            /** Format: date-time */
+            created_at: string;
+            created_by: string | null;
+            delivery_header: string | null;
+            has_secret: boolean;
+            /** Format: uuid */
+            id: string;
+            /** @description Each input as an expression over body, headers, query and method: `{{ body.title }}` */
+            inputs: {
+                [key: string]: unknown;
+            } | null;
+            is_enabled: boolean;
+            last_delivery: components["schemas"]["LastDeliveryView"] | null;
+            max_per_minute: number;
+            methods: ("GET" | "POST" | "PUT" | "PATCH" | "DELETE")[];
+            name: string;
+            token_prefix: string;
+            /** Format: date-time */
+            updated_at: string;
+            wait_s: number;
+            /** Format: uuid */
+            workflow_id: string;
+            workflow_name: string;
         };
         /** WorkerFacts */
         WorkerFacts: {
@@ -3761,6 +4213,341 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string | null;
+                /** @description How many at most */
+                limit?: number;
+                /** @description Only webhooks of this workflow */
+                workflow_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhooks"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat under the same key happens once */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookShown"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookShown"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string | null;
+                /** @description How many at most */
+                limit?: number;
+                /** @description Only accepted, or only refused ones */
+                status?: components["schemas"]["Status"] | null;
+            };
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deliveries"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getWebhookDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: string;
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryDetail"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayWebhookDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: string;
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookShown"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Trial"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
                 };
             };
             /** @description A problem, with a sentence to act on */
