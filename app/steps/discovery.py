@@ -4,14 +4,11 @@ import importlib
 import inspect
 import pkgutil
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+from app import steps
 from app.flow.catalog import Catalog, StepSpec, spec_of
 from app.steps.base import CallStepType, Declaration
-
-PACKAGE = "app.steps"
-FOLDER = Path(__file__).parent
 
 AnyStepType = type[Declaration[Any, Any]]
 
@@ -24,10 +21,10 @@ class StepTypeTwice(Exception):
 def step_types() -> dict[str, AnyStepType]:
     """Every step type by its kind, hidden ones too. Raises StepTypeTwice."""
     found: dict[str, AnyStepType] = {}
-    for module in sorted(pkgutil.iter_modules([str(FOLDER)]), key=lambda one: one.name):
+    for module in sorted(pkgutil.iter_modules(steps.__path__), key=lambda one: one.name):
         if module.ispkg:
             continue
-        for step_type in _declared_in(f"{PACKAGE}.{module.name}"):
+        for step_type in _declared_in(f"{steps.__name__}.{module.name}"):
             other = found.setdefault(step_type.kind, step_type)
             if other is not step_type:
                 raise StepTypeTwice(

