@@ -95,6 +95,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     env: Literal["development", "production"]
     debug: bool  # an unexpected error's answer names its kind
+    debug_steps: (
+        bool  # workflows may use the hidden step types, which wait, fail or kill their worker on wish
+    )
     host: str
     port: int
     workspace: Path
@@ -161,6 +164,7 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
     workspace = Path(
         reader.text("WORKSPACE_PATH") or ("/workspace" if production else "workspace")
     ).absolute()
+    debug = reader.boolean("DEBUG", not production)
     host = reader.text("HOST") or EVERYWHERE
     port = reader.integer("PORT", 8000, low=1, high=65535)
     run_dir = Path(reader.text("STUDIO_RUN_DIR") or _default_run_dir(workspace))
@@ -178,7 +182,8 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
         reader.fault("ADMIN_PASSWORD", "is shorter than 8 characters", "Choose a longer one.")
     settings = Settings(
         env="production" if production else "development",
-        debug=reader.boolean("DEBUG", not production),
+        debug=debug,
+        debug_steps=reader.boolean("STUDIO_DEBUG_STEPS", debug),
         host=host,
         port=port,
         workspace=workspace,

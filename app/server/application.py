@@ -20,7 +20,7 @@ from app.server.docs import DocsController
 from app.server.edge import Edge
 from app.server.problems import answer
 from app.server.ui_files import UiFiles
-from app.steps.discovery import catalog
+from app.steps.discovery import catalog, offered
 from app.store.bus import Bus
 from app.store.database import Database
 from app.store.queue import Bells
@@ -65,7 +65,7 @@ def _parts(settings: Settings) -> dict[str, object]:
         "bells": bells,
         "blobs": blobs,
         "engine": engine,
-        "catalog": catalog(),
+        "catalog": offered(hidden=settings.debug_steps),
         "vault": Vault(settings.keys),
         # Set when the server begins to stop: answers that never end by themselves end then.
         "closing": asyncio.Event(),

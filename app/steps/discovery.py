@@ -39,6 +39,14 @@ def catalog() -> Catalog:
     return Catalog(map(spec, step_types().values()))
 
 
+def offered(*, hidden: bool) -> Catalog:
+    """What people may build with: the hidden ones, made for tests and benches, only where they are asked for.
+
+    The engine and the workers know them all the same: what was saved while they were offered still runs.
+    """
+    return Catalog(one for one in catalog().values() if hidden or not one.hidden)
+
+
 def spec(step_type: AnyStepType) -> StepSpec:
     """What the language knows about one step type."""
     return spec_of(
