@@ -104,6 +104,7 @@ PROGRAMS: tuple[Program, ...] = (
     Program(
         name="api",
         command=_python("app.server"),
+        group="api",  # its own, so that it stops after the others
         role="api",
         waits_for=("postgres", "redis"),
         keys=KEY_NAMES,

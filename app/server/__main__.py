@@ -55,7 +55,7 @@ def main() -> int:
             # Forwarded headers are read where they are needed, each with its own rule (origin, throttle).
             proxy_headers=False,
             timeout_keep_alive=75,  # longer than the 60 s of usual proxies, so that they close first
-            timeout_graceful_shutdown=3,
+            timeout_graceful_shutdown=2,  # supervisord kills after 3
             ws_max_size=64 * 1024,  # a page only ever sends what it wants to hear about
         )
     )

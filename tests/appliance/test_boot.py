@@ -1,5 +1,6 @@
 """A box boots, refuses in sentences, ends with a code that tells, and leaves nothing running or broken."""
 
+import configparser
 import json
 import os
 import signal
@@ -10,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from app.kit.settings import load_settings
+from appliance.crew import STOP_BUDGET_S
 from appliance.postgres import Cluster
 from appliance.process import processes_in
 from appliance.users import postgres_account
-from tests.appliance.box import Box, box_environment, studio
+from tests.appliance.box import ROOT, Box, box_environment, studio
+from tests.e2e.person import OWNER, Person
 
 pytestmark = pytest.mark.integration
 
@@ -104,6 +107,48 @@ def test_a_killed_supervisor_ends_the_box_with_postgres_shut_down(tmp_path: Path
         assert "Supervisord ended by itself" in box.text
         wait_until_gone(running)
         assert "Database system is shut down" in box.text
+
+
+def test_a_stop_leaves_postgres_time_within_what_docker_gives() -> None:
+    """Groups stop one after another, the programs of a group together."""
+    conf = configparser.RawConfigParser()
+    conf.read(ROOT / "supervisord.conf")
+    grouped = set(conf["group:app"]["programs"].split(","))
+    waits = {
+        section.partition(":")[2]: conf.getint(section, "stopwaitsecs")
+        for section in conf.sections()
+        if section.startswith("program:")
+    }
+    assert waits.pop("postgres") >= 60, "it is never killed by supervisord"
+    alone = [wait for name, wait in waits.items() if name not in grouped]
+    assert max(waits[name] for name in grouped) + sum(alone) <= STOP_BUDGET_S - 1
+    assert conf.getint("group:app", "priority") > conf.getint("program:api", "priority")
+
+
+def test_a_stop_gives_what_runs_back_and_the_next_life_begins_it_anew(tmp_path: Path) -> None:
+    env = box_environment(tmp_path, STUDIO_ROLES="all", HOST="127.0.0.1", **OWNER)
+    steps = [
+        {"id": "first", "type": "debug.work", "with": {"seconds": 3600}},
+        {"id": "second", "type": "debug.gpu_work", "with": {"seconds": 3600}},
+    ]
+    with Box(env) as box:
+        box.wait_for("Studio is ready at")
+        person = Person(f"http://127.0.0.1:{env['PORT']}")
+        person.log_in(OWNER["ADMIN_EMAIL"], OWNER["ADMIN_PASSWORD"])
+        workflow = person.post(
+            "/api/v1/workflows", {"definition": {"schema": 1, "name": "Long", "nodes": steps}}
+        )
+        instance = person.start(workflow["id"], {})["id"]
+        person.wait_for_steps(instance, lambda step: step["status"] == "running")
+        assert box.stop() == 0
+        assert "Left without a goodbye" not in box.text
+        assert "Database system is shut down" in box.text
+    with Box(env) as box:
+        box.wait_for("Studio is ready at")
+        for step in person.wait_for_steps(instance, lambda step: len(step["attempts"]) > 1):
+            assert [attempt["cause"] for attempt in step["attempts"]] == ["first", "given_back"], step
+        assert box.stop() == 0
+    person.close()
 
 
 def test_a_killed_boot_leaves_nothing_running(tmp_path: Path) -> None:

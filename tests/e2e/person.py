@@ -1,6 +1,7 @@
 """A person with a browser's means: claims a box, signs in, runs a workflow and fetches what it made."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -71,6 +72,18 @@ class Person:
             time.sleep(0.2)
             instance = self.get(f"/api/v1/instances/{instance_id}")
         raise AssertionError(f"the instance did not end within {within_s:.0f} s: {instance}")
+
+    def wait_for_steps(
+        self, instance_id: str, is_so: Callable[[Json], bool], within_s: float = 60.0
+    ) -> list[Json]:
+        """The steps of the instance once this is so of each of them."""
+        began = time.monotonic()
+        while True:
+            steps: list[Json] = self.get(f"/api/v1/instances/{instance_id}/steps")["items"]
+            if all(map(is_so, steps)):
+                return steps
+            assert time.monotonic() - began < within_s, f"not so within {within_s:.0f} s: {steps}"
+            time.sleep(0.1)
 
     @staticmethod
     def _judged(answer: httpx.Response) -> Json:
