@@ -14,7 +14,20 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from app.engine import admission, cancel, children, claim, finish, leases, report, rota, start, sweep, waiting
+from app.engine import (
+    admission,
+    cancel,
+    children,
+    claim,
+    finish,
+    leases,
+    report,
+    rota,
+    start,
+    sweep,
+    takeover,
+    waiting,
+)
 from app.engine.assets import AssetKeeper
 from app.engine.callbacks import Callbacks
 from app.engine.errors import CallbackUnknown
@@ -22,9 +35,12 @@ from app.engine.parts import Parts, Sequels
 from app.engine.programs import Programs
 from app.engine.start import Started, StartRequest
 from app.engine.sweep import Swept
+from app.engine.takeover import Origin
 from app.flow.catalog import Catalog
 from app.flow.definition import Definition
 from app.flow.messages import Beat, Finish, Finished, Job, Lane, Lease, Report
+from app.flow.program import Program
+from app.flow.rerun import Takeover
 from app.flow.states import InstanceStatus, StepStatus
 from app.flow.waits import Answer, WaitKind
 from app.kit.ids import AttemptId, InstanceId, StepId, UserId, VersionId, WorkerId
@@ -71,14 +87,27 @@ class Engine:
         """The document of a version, read once per process. Raises VersionNotFound, Invalid."""
         return (await self._parts.programs.get(tx, version_id)).definition
 
+    async def program(self, tx: Transaction, version_id: VersionId) -> Program:
+        """The same, compiled."""
+        return await self._parts.programs.get(tx, version_id)
+
     async def start(self, tx: Transaction, request: StartRequest) -> Started:
-        """Begin an instance inside the caller's transaction.
+        """Begin an instance inside the caller's transaction, perhaps where another one has ended.
 
         Plans its first steps and evaluates every inline step that is ready; when all are, the instance
         has ended by the time this returns. Bells ring after the caller's commit. Raises VersionNotFound,
-        Invalid, and WorkflowBusy where the workflow's limit refuses a start.
+        Invalid, and WorkflowBusy where the workflow's limit refuses a start; with an origin also
+        InstanceNotFound, InstanceStillRuns, RunsForAStep, NothingToRetry.
         """
         return await start.start(self._parts, tx, request)
+
+    async def plan_again(
+        self, tx: Transaction, version_id: VersionId, inputs: dict[str, Any], origin: Origin
+    ) -> Takeover:
+        """What `start` would keep of the origin and what it would run. Raises as that does."""
+        program = await self._parts.programs.get(tx, version_id)
+        layout = await takeover.decide(self._parts, tx, program, origin, version_id=version_id, inputs=inputs)
+        return layout.takeover
 
     async def cancel(self, tx: Transaction, instance_id: InstanceId, *, by: UserId | None) -> InstanceStatus:
         """End an instance at once inside the caller's transaction and tell the workers to stop.

@@ -69,7 +69,7 @@ async def _fill(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spread |
             parent = await _make_page(walk, parent, node, spread)
         if walk.board.is_too_heavy or walk.is_over or walk.board.has_ended:  # the walk ends the instance
             return parent
-        if parent.reused_from is not None:
+        if parent.items_kept is not None:
             parent = await _pass_over(walk, parent)
             if parent.items_started == parent.items_made:
                 continue
@@ -104,7 +104,7 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spr
     scope = await walk.scope(node.reads)
     first = parent.items_made
     end = min(first + plan.ITEMS_PER_PAGE, len(spread.items))
-    kept = None if parent.reused_from is None else await board.kept_items(parent, first, end)
+    kept = None if parent.items_kept is None else await board.kept_items(parent, first, end)
     ready: list[StepRow] = []
     for ordinal, turn in enumerate(islice(spread.turns(), first, end), first):
         if kept is not None and ordinal in kept.ordinals:

@@ -104,6 +104,7 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     items_started: int = 0
     items_open: int = 0
     items_failed: int = 0
+    items_kept: int | None = None  # of a fan-out that was taken over in part
     attempts_used: int = 0
     times_lost: int = 0
     due_at: datetime | None = None

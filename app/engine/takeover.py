@@ -69,12 +69,15 @@ SELECT {_COPY}, k.ids[s.ordinal + 1], %(instance)s, k.id, s.ordinal, 0, 0, coale
    AND s.ordinal <> ALL(k.but)
 """  # noqa: S608  constant column lists
 
-_COUNT_FAILED: Final = """
-UPDATE steps p
-   SET items_failed = (SELECT count(*) FROM steps s
-                        WHERE s.instance_id = p.instance_id AND s.parent_id = p.id AND s.node_id = p.node_id
-                          AND s.status <> 'completed')
- WHERE p.id = ANY(%(steps)s)
+_COUNT_ITEMS: Final = """
+UPDATE steps p SET items_kept = c.all_kept, items_failed = c.failed
+  FROM unnest(%(steps)s::uuid[]) AS w(id)
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS all_kept, count(*) FILTER (WHERE s.status <> 'completed') AS failed
+         FROM steps o JOIN steps s ON s.instance_id = o.instance_id AND s.parent_id = o.id
+                                  AND s.node_id = o.node_id
+        WHERE o.id = w.id) AS c
+ WHERE p.id = w.id
 """
 
 _DONE: Final = ("completed",)
@@ -99,7 +102,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     past: dict[str, Past]
     standing: dict[str, Standing]
     replaced: dict[str, dict[str, Any] | None]  # outputs in whose place others are given, by node
-    summary: rerun.Summary
+    summary: rerun.Wished
 
 
 async def decide(
@@ -229,7 +232,7 @@ async def _copy(board: Board, layout: Layout, places: dict[str, int]) -> None:
     if items:
         await tx.execute(_KEEP_ITEMS, {**place, "steps": storable(items)})
     if reopened:
-        await tx.execute(_COUNT_FAILED, {"steps": [one["id"] for one in reopened]})
+        await tx.execute(_COUNT_ITEMS, {"steps": [one["id"] for one in reopened]})
 
 
 def _edit_of_items(board: Board, origin: Origin, part: rerun.Partly) -> Edit:

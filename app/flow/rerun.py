@@ -246,24 +246,31 @@ def standing(
     return found
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ItemPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """One item of a fan-out."""
+
+    step: str
+    index: int
+
+
+class Wished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A wish without its values, as it is remembered: names of steps and inputs, places of items."""
 
     failures: bool = False
     steps: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
-    items: tuple[tuple[str, int], ...] = ()
+    items: tuple[ItemPlace, ...] = ()
 
 
-def summary(wish: Wish, new_inputs: AbstractSet[str]) -> Summary:
+def summary(wish: Wish, new_inputs: AbstractSet[str]) -> Wished:
     """What was wished, for whoever looks at the new run."""
-    return Summary(
+    return Wished(
         failures=wish.failures,
         steps=wish.nodes,
         inputs=tuple(sorted(new_inputs)),
         outputs=tuple(wish.outputs),
-        items=tuple((item.step, item.index) for item in wish.items),
+        items=tuple(ItemPlace(step=item.step, index=item.index) for item in wish.items),
     )
 
 

@@ -388,7 +388,7 @@ async def test_one_item_runs_again_on_other_values_and_the_rest_stays(world: Wor
     edited = [item["edited"] for item in await world.items(new, "fan")]
     assert [place for place, edit in enumerate(edited) if edit] == [3]
     assert (edited[3]["name"], edited[3]["inputs"]) == ("Ada", {"value": "X"})
-    assert (await world.instance(new))["rerun"] == {"items": [["fan", 3]]}
+    assert (await world.instance(new))["rerun"] == {"items": [{"step": "fan", "index": 3}]}
     await assert_sound(world, new)
 
 

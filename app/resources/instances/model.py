@@ -6,8 +6,9 @@ from uuid import UUID
 
 import msgspec
 
-from app.engine.rows import Event, InstanceError
+from app.engine.rows import Edit, Event, InstanceError
 from app.flow.messages import StepError
+from app.flow.rerun import Wished
 from app.flow.states import AttemptStatus, InstanceStatus, StepStatus
 from app.flow.waits import Waiting, WaitKind
 from app.kit.ids import InstanceId, StepId, VersionId, WorkflowId
@@ -34,6 +35,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     open_steps: int
     parent_id: InstanceId | None
     parent_step_id: StepId | None
+    origin_id: InstanceId | None
+    origin_number: int | None
     created_by: UUID | None
     cancelled_by: UUID | None
     created_at: datetime
@@ -46,6 +49,15 @@ class InstanceWithValues(Instance, frozen=True, kw_only=True):
 
     inputs: dict[str, Any]
     outputs: dict[str, Any] | None
+    rerun: Wished | None
+
+
+class Reused(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a step ran that was taken over. `instance_id`, `number`: None when that was cleared away."""
+
+    step_id: UUID
+    instance_id: UUID | None = None
+    number: int | None = None
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +79,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     items_started: int
     items_open: int
     items_failed: int
+    items_kept: int | None
     attempts_used: int
     times_lost: int
     progress_fraction: float | None
@@ -74,6 +87,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime | None
     wait_kind: WaitKind | None
     wait: Waiting | None  # only while the step waits
+    reused_from: Reused | None
+    edited: Edit | None
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -114,17 +129,23 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
 _INSTANCE: Final = (
     "i.id, i.number, i.workflow_id, w.name AS workflow_name, v.number AS version, i.version_id, i.status, "
     "i.reason, i.error, i.source, i.priority, i.event_seq, i.total_steps, i.open_steps, i.parent_id, "
-    "i.parent_step_id, i.created_by, i.cancelled_by, i.created_at, i.started_at, i.ended_at"
+    "i.parent_step_id, i.origin_id, o.number AS origin_number, i.created_by, i.cancelled_by, "
+    "i.created_at, i.started_at, i.ended_at"
 )
 _FROM: Final = (
     "FROM instances i JOIN workflows w ON w.id = i.workflow_id "
-    "JOIN workflow_versions v ON v.id = i.version_id"
+    "JOIN workflow_versions v ON v.id = i.version_id "
+    "LEFT JOIN instances o ON o.id = i.origin_id"
 )
 _STEP: Final = (
     "id, node_id, path, parent_id, ordinal, kind, lane, status, reason, inputs, outputs, error, items_total, "
-    "items_started, items_open, items_failed, attempts_used, times_lost, progress_fraction, "
-    "progress_message, due_at, wait_kind, CASE WHEN status = 'waiting' THEN wait END AS wait, created_at, "
-    "started_at, ended_at"
+    "items_started, items_open, items_failed, items_kept, attempts_used, times_lost, progress_fraction, "
+    "progress_message, due_at, wait_kind, CASE WHEN status = 'waiting' THEN wait END AS wait, edited, "
+    "CASE WHEN reused_from IS NOT NULL THEN jsonb_build_object('step_id', reused_from) || coalesce("
+    "(SELECT jsonb_build_object('instance_id', i.id, 'number', i.number) FROM steps o "
+    "JOIN instances i ON i.id = o.instance_id WHERE o.id = steps.reused_from), "
+    "jsonb_build_object()) END AS reused_from, "
+    "created_at, started_at, ended_at"
 )
 
 _TOP: Final = "parent_id IS NULL"
@@ -144,6 +165,7 @@ SELECT {_INSTANCE} {_FROM}
 """
 _RUNS: Final = "i.parent_id IS NULL"
 _OF_PARENT: Final = "i.parent_id = %(parent)s"
+_OF_ORIGIN: Final = "i.origin_id = %(origin)s"
 _OF_WORKFLOW: Final = "i.workflow_id = %(workflow)s"
 _OF_STATUS: Final = "i.status = ANY(%(statuses)s)"
 
@@ -165,13 +187,14 @@ async def list_instances(
     *,
     workflow_id: UUID | None,
     parent_id: UUID | None,
+    origin_id: UUID | None,
     statuses: list[InstanceStatus],
 ) -> list[Instance]:
-    """One page and one row more, newest first; perhaps of one workflow, or in some statuses only.
+    """One page and one row more, newest first; perhaps of one workflow or origin, or in some statuses only.
 
     What runs for a step of another instance is shown only among the children of that one.
     """
-    wishes = ((_OF_WORKFLOW, workflow_id), (_OF_STATUS, statuses))
+    wishes = ((_OF_WORKFLOW, workflow_id), (_OF_ORIGIN, origin_id), (_OF_STATUS, statuses))
     narrowed = " AND ".join(
         [_OF_PARENT if parent_id else _RUNS, *(part for part, wanted in wishes if wanted)]
     )
@@ -181,6 +204,7 @@ async def list_instances(
             "organization": tx.organization_id,
             "workflow": workflow_id,
             "parent": parent_id,
+            "origin": origin_id,
             "statuses": list(statuses),
             **page.params,
         },
@@ -191,7 +215,7 @@ async def list_instances(
 async def find_instance(tx: Transaction, instance_id: UUID) -> InstanceWithValues | None:
     """One instance, whole."""
     row = await tx.fetch_one(
-        f"SELECT {_INSTANCE}, i.inputs, i.outputs {_FROM} WHERE i.id = %(id)s",
+        f"SELECT {_INSTANCE}, i.inputs, i.outputs, i.rerun {_FROM} WHERE i.id = %(id)s",
         {"id": instance_id},
     )
     return None if row is None else msgspec.convert(row, InstanceWithValues)
@@ -220,6 +244,16 @@ async def find_step(tx: Transaction, instance_id: UUID, step_id: UUID) -> Step |
         {"id": instance_id, "step": step_id},
     )
     return None if row is None else msgspec.convert(row, Step)
+
+
+async def outputs_of(tx: Transaction, instance_id: UUID, nodes: list[str]) -> dict[str, dict[str, Any]]:
+    """What these nodes gave, where they gave anything."""
+    rows = await tx.fetch_all(
+        "SELECT node_id, outputs FROM steps WHERE instance_id = %(id)s AND parent_id IS NULL "
+        "AND node_id = ANY(%(nodes)s) AND outputs IS NOT NULL",
+        {"id": instance_id, "nodes": nodes},
+    )
+    return {row["node_id"]: row["outputs"] for row in rows}
 
 
 async def find_question(tx: Transaction, instance_id: UUID, step_id: UUID) -> Question | None:

@@ -35,6 +35,7 @@ ManyLines = Annotated[int, Parameter(ge=1, le=1000, description="How many at mos
 OfWorkflow = Annotated[UUID | None, Parameter(description="Only instances of this workflow")]
 InStatus = Annotated[list[InstanceStatus] | None, Parameter(description="Only these; may be repeated")]
 OfInstance = Annotated[UUID | None, Parameter(description="What steps of this instance run")]
+OfOrigin = Annotated[UUID | None, Parameter(description="What goes on from this instance")]
 OfParent = Annotated[UUID | None, Parameter(description="The items of this fan-out step")]
 
 
@@ -72,6 +73,7 @@ class InstanceController(Controller):
         database: Database,
         workflow_id: OfWorkflow = None,
         parent: OfInstance = None,
+        origin: OfOrigin = None,
         status: InStatus = None,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
@@ -80,7 +82,12 @@ class InstanceController(Controller):
         part = page(limit, cursor)
         async with database.transaction(principal.scope) as tx:
             rows = await model.list_instances(
-                tx, part, workflow_id=workflow_id, parent_id=parent, statuses=status or []
+                tx,
+                part,
+                workflow_id=workflow_id,
+                parent_id=parent,
+                origin_id=origin,
+                statuses=status or [],
             )
         items, next_cursor = part.cut(rows, lambda row: row.id)
         return Instances(items=[summary(row) for row in items], next_cursor=next_cursor)

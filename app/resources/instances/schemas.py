@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from app.engine.rows import InstanceError
 from app.flow.messages import StepError
+from app.flow.rerun import Wished
 from app.flow.states import AttemptStatus, InstanceStatus, StepStatus
 from app.flow.waits import WaitKind
 from app.resources.instances import model
@@ -33,7 +34,8 @@ class InstanceProgress(msgspec.Struct, frozen=True, kw_only=True):
 class InstanceSummary(msgspec.Struct, frozen=True, kw_only=True):
     """An instance in a list. `reason`: what it waits for. `number` counts within its workflow.
 
-    `parent_id`, `parent_step_id`: the instance and its step that it runs for.
+    `parent_id`, `parent_step_id`: the instance and its step that it runs for. `origin_id`, `origin_number`:
+    the instance it goes on from.
     """
 
     id: UUID
@@ -49,6 +51,8 @@ class InstanceSummary(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     parent_id: UUID | None
     parent_step_id: UUID | None
+    origin_id: UUID | None
+    origin_number: int | None
     created_by: UUID | None
     created_at: datetime
     started_at: datetime | None
@@ -56,11 +60,15 @@ class InstanceSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InstanceView(InstanceSummary, frozen=True, kw_only=True):
-    """An instance with what went in and what came out. `event_seq`: the number of its last event."""
+    """An instance with what went in and what came out. `event_seq`: the number of its last event.
+
+    `rerun`: what was wished to run again, where it goes on from another one.
+    """
 
     version_id: UUID
     inputs: dict[str, Any]
     outputs: dict[str, Any] | None
+    rerun: Wished | None
     event_seq: int
     cancelled_by: UUID | None
 
@@ -78,6 +86,16 @@ class ItemsProgress(msgspec.Struct, frozen=True, kw_only=True):
     total: int
     done: int
     failed: int
+
+
+class EditView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person gave by hand. `before`: the outputs that stood there; `inputs`: given to an item."""
+
+    by: UUID | None
+    name: str
+    at: datetime
+    before: dict[str, Any] | None
+    inputs: dict[str, Any]
 
 
 class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +144,11 @@ class NewAnswer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
-    """A step, or an item of a fan-out (then `parent_id` and `path` say of which, and which one)."""
+    """A step, or an item of a fan-out (then `parent_id` and `path` say of which, and which one).
+
+    `reused_from`: it did not run here, but there; where only some items of a fan-out did, `items_kept` says
+    how many did not.
+    """
 
     id: UUID
     node_id: str
@@ -140,6 +162,7 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     outputs: dict[str, Any] | None
     error: StepError | None
     items: ItemsProgress | None
+    items_kept: int | None
     attempts_used: int
     times_lost: int
     attempts: list[AttemptView]
@@ -150,6 +173,8 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     ]
     due_at: datetime | None
     wait: WaitView | None
+    reused_from: model.Reused | None
+    edited: EditView | None
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None

@@ -432,6 +432,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/instances/{instance_id}/rerun": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run again in a new instance: everything, or some steps with the rest kept
+         * @description Giving outputs by hand needs the role editor.
+         */
+        post: operations["rerunInstance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/{instance_id}/rerun/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What running again would keep and what it would run
+         * @description Nothing begins.
+         */
+        post: operations["planRerun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/{instance_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go on from what failed, in a new instance that keeps what ended well */
+        post: operations["retryInstance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/instances/{instance_id}/steps": {
         parameters: {
             query?: never;
@@ -480,6 +537,23 @@ export interface paths {
         get: operations["listStepLogs"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/{instance_id}/steps/{step_id}/rerun": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Run one step or item again, and what depends on it, in a new instance that keeps the rest */
+        post: operations["rerunStep"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1397,6 +1471,19 @@ export interface components {
             outputs: components["schemas"]["Change"][];
             reordered: string[];
         };
+        /** EditView */
+        EditView: {
+            /** Format: date-time */
+            at: string;
+            before: {
+                [key: string]: unknown;
+            } | null;
+            by: string | null;
+            inputs: {
+                [key: string]: unknown;
+            };
+            name: string;
+        };
         /** Embedded */
         Embedded: {
             definition: {
@@ -1609,6 +1696,8 @@ export interface components {
             /** Format: uuid */
             id: string;
             number: number;
+            origin_id: string | null;
+            origin_number: number | null;
             parent_id: string | null;
             parent_step_id: string | null;
             priority: number;
@@ -1637,6 +1726,8 @@ export interface components {
                 [key: string]: unknown;
             };
             number: number;
+            origin_id: string | null;
+            origin_number: number | null;
             outputs: {
                 [key: string]: unknown;
             } | null;
@@ -1645,6 +1736,7 @@ export interface components {
             priority: number;
             progress: components["schemas"]["InstanceProgress"];
             reason: string | null;
+            rerun: components["schemas"]["Wished"] | null;
             source: string;
             started_at: string | null;
             status: components["schemas"]["InstanceStatus"];
@@ -1654,6 +1746,22 @@ export interface components {
             /** Format: uuid */
             workflow_id: string;
             workflow_name: string;
+        };
+        /** Item */
+        Item: {
+            /** @description Counted from 0; through, where lists lie in lists */
+            index: number;
+            /** @description The id of a step in the workflow */
+            step: string;
+            /** @description Values by name; a file is `{"asset": "<id>"}` */
+            with?: {
+                [key: string]: unknown;
+            };
+        };
+        /** ItemPlace */
+        ItemPlace: {
+            index: number;
+            step: string;
         };
         /** ItemsProgress */
         ItemsProgress: {
@@ -1671,6 +1779,13 @@ export interface components {
             kind: "jwt";
             /** @description PEM, for RS256 and ES256 */
             public_key?: string | null;
+        };
+        /** KeptInPart */
+        KeptInPart: {
+            /** @description How many of them run */
+            items_run: number;
+            items_total: number;
+            step: string;
         };
         /**
          * Lane
@@ -2076,6 +2191,38 @@ export interface components {
             /** @enum {string} */
             status: "healthy" | "degraded" | "unhealthy";
         };
+        /** Rerun */
+        Rerun: {
+            /** @description These steps, and what depends on them */
+            from?: string[];
+            /** @description Inputs of the workflow that change; null: its default */
+            inputs?: {
+                [key: string]: unknown;
+            };
+            /** @description Single items, on other inputs */
+            items?: components["schemas"]["Item"][];
+            /**
+             * @description Keep the steps that no changed input leads to
+             * @default false
+             */
+            keep?: boolean;
+            /** @description Outputs by step, given by hand in place of its own */
+            outputs?: {
+                [key: string]: {
+                    [key: string]: unknown;
+                };
+            };
+            /** @description The instance's own version, or the one that is published today */
+            version?: components["schemas"]["WhichVersion"];
+        };
+        /** RerunPlan */
+        RerunPlan: {
+            edited: string[];
+            kept: string[];
+            parts: components["schemas"]["KeptInPart"][];
+            run: string[];
+            version: number;
+        };
         /** Restore */
         Restore: {
             /**
@@ -2088,6 +2235,18 @@ export interface components {
              * @default false
              */
             publish?: boolean;
+        };
+        /** Retry */
+        Retry: {
+            /** @description The instance's own version, or the one that is published today */
+            version?: components["schemas"]["WhichVersion"];
+        };
+        /** Reused */
+        Reused: {
+            instance_id?: string | null;
+            number?: number | null;
+            /** Format: uuid */
+            step_id: string;
         };
         /**
          * Role
@@ -2225,6 +2384,19 @@ export interface components {
             remedy?: string | null;
             retry_after_s?: number | null;
         };
+        /** StepRerun */
+        StepRerun: {
+            /** @description Values by name; a file is `{"asset": "<id>"}` */
+            outputs?: {
+                [key: string]: unknown;
+            };
+            /** @description The instance's own version, or the one that is published today */
+            version?: components["schemas"]["WhichVersion"];
+            /** @description Values by name; a file is `{"asset": "<id>"}` */
+            with?: {
+                [key: string]: unknown;
+            };
+        };
         /** Steps */
         Steps: {
             items: components["schemas"]["StepView"][];
@@ -2271,6 +2443,7 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             due_at: string | null;
+            edited: components["schemas"]["EditView"] | null;
             ended_at: string | null;
             error: components["schemas"]["StepError"] | null;
             /** Format: uuid */
@@ -2279,6 +2452,7 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             items: components["schemas"]["ItemsProgress"] | null;
+            items_kept: number | null;
             kind: string;
             lane: string;
             node_id: string;
@@ -2292,6 +2466,7 @@ export interface components {
             /** @description Its place, from 1, among all that wait for such a worker */
             queue_position: number | null;
             reason: string | null;
+            reused_from: components["schemas"]["Reused"] | null;
             started_at: string | null;
             status: components["schemas"]["StepStatus"];
             times_lost: number;
@@ -2492,6 +2667,26 @@ export interface components {
             /** Format: uuid */
             workflow_id: string;
             workflow_name: string;
+        };
+        /**
+         * WhichVersion
+         * @description The instance's own version, or the one that is published today
+         * @default same
+         * @enum {string}
+         */
+        WhichVersion: "same" | "newest";
+        /** Wished */
+        Wished: {
+            /** @default false */
+            failures?: boolean;
+            /** @default [] */
+            inputs?: string[];
+            /** @default [] */
+            items?: components["schemas"]["ItemPlace"][];
+            /** @default [] */
+            outputs?: string[];
+            /** @default [] */
+            steps?: string[];
         };
         /** WorkerFacts */
         WorkerFacts: {
@@ -3353,6 +3548,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description How many at most */
                 limit?: number;
+                /** @description What goes on from this instance */
+                origin?: string | null;
                 /** @description What steps of this instance run */
                 parent?: string | null;
                 /** @description Only these; may be repeated */
@@ -3520,6 +3717,117 @@ export interface operations {
             };
         };
     };
+    rerunInstance: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat under the same key happens once */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rerun"] | null;
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstanceView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    planRerun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rerun"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RerunPlan"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retryInstance: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat under the same key happens once */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Retry"] | null;
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstanceView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listSteps: {
         parameters: {
             query?: {
@@ -3621,6 +3929,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Logs"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rerunStep: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat under the same key happens once */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                instance_id: string;
+                step_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepRerun"] | null;
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstanceView"];
                 };
             };
             /** @description A problem, with a sentence to act on */

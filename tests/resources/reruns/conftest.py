@@ -1,0 +1,5 @@
+"""The bus of the engine's tests."""
+
+from tests.engine.fixtures import bus
+
+__all__ = ["bus"]
