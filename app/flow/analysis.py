@@ -4,6 +4,7 @@ Every step here goes on after a fault, so that one look gives every complaint; a
 complained about is believed afterwards and not complained about twice.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -114,6 +115,7 @@ class Analysis:
             for name, value in self.definition.outputs.items()
         }
         self._names = self._gather_names()
+        self._dependencies: dict[str, set[str]] = {}
         self._settle()
         self._connect()
 
@@ -343,7 +345,7 @@ class Analysis:
 
     def _connect(self) -> None:
         """The graph from references, `needs` and `on_error`; complains about circles too."""
-        dependencies: dict[str, set[str]] = {}
+        dependencies = self._dependencies
         for name, parts in self.nodes.items():
             complain = self._complainer(name)
             read = frozenset().union(*(expression.reads for expression in parts.expressions()))
@@ -416,6 +418,45 @@ class Analysis:
             self.nodes[target].edges[name] = Edge(on_failure=True)
             return target
         return None
+
+    def names_at(self, node: str | None, field: str) -> Names:
+        """What may be read in a field of a node, or of the document: of other steps, those that do not wait
+        for this one."""
+        parts = None if node is None else self.nodes.get(node)
+        if node is None:
+            return self._names
+        later = {node} | self._behind(node)
+        names = msgspec.structs.replace(
+            self._names,
+            steps={name: outputs for name, outputs in self._names.steps.items() if name not in later},
+        )
+        if parts is None:
+            return names
+        inside = parts.inside
+        if field == "when" or field.startswith("each"):
+            level = re.match(r"each\.nested\[(\d+)\]", field)
+            depth = 0 if parts.each is None else len(parts.each.levels)
+            for _ in range(depth - (int(level[1]) if level else 0)):
+                inside = None if inside is None else inside.outer
+        if inside is not None:
+            names = names.within(inside)
+        port = field.removeprefix("with.").partition(".")[0].partition("[")[0]
+        return names.with_locals(_locals_of(parts, port)) if port in parts.later else names
+
+    def _behind(self, node: str) -> set[str]:
+        """The nodes that wait for this one, directly or through others."""
+        waiting: dict[str, list[str]] = {}
+        for name, needed in self._dependencies.items():
+            for each in needed:
+                waiting.setdefault(each, []).append(name)
+        found: set[str] = set()
+        frontier = [node]
+        while frontier:
+            for name in waiting.get(frontier.pop(), ()):
+                if name not in found:
+                    found.add(name)
+                    frontier.append(name)
+        return found
 
     def _complainer(self, node: str | None) -> About:
         return About(self.complaints, node)

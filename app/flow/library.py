@@ -51,6 +51,7 @@ _NAMES: Final[Mapping[Any, str]] = {
     A: "A",
     dict[str, Any]: "map",
 }
+_RECEIVERS: Final = {"list": ("json[]",), "text": ("text",)}  # of what the expression library brings
 _WORDS: Final[Mapping[str, str]] = {"json": "any", "map": "object", "integer": "whole number", "A": "any"}
 
 
@@ -118,6 +119,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     parameters: tuple[Parameter, ...]
     returns: str
     examples: tuple[Example, ...]
+    receives: tuple[str, ...]  # types of what may stand before its dot; nothing where it has none
     run: Callable[..., Any] | None = None
     makes: Callable[..., int] | None = None
     passes: int = 1
@@ -188,6 +190,7 @@ def built_in(name: str, signature: str, title: str, description: str, *examples:
         description=description,
         signature=signature,
         parameters=(),
+        receives=_RECEIVERS.get(signature.partition(".")[0], ()),
         returns="json",
         examples=examples,
     )
@@ -238,6 +241,7 @@ def _declared(
         description=inspect.cleandoc(shape.__doc__ or ""),
         signature=_signature(name, parameters, returns, is_plain=is_plain),
         parameters=parameters,
+        receives=() if is_plain else parameters[0].types,
         returns=returns,
         examples=examples,
     )

@@ -4,7 +4,7 @@ Built from a definition and the catalog; finds the variable at the head of a pat
 (`steps.frames.outputs.image[0].name`), so that a wrong name is a complaint with its column.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -100,6 +100,25 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
                 raise Fault(path.starts[0], "Secrets are not available in this version.")
             case root:
                 return self._fact(path, FACTS[root])
+
+    def known(self) -> Iterator[Variable]:
+        """Every name there is, the nearest first."""
+        near = {**(self.inside.variables() if self.inside else {}), **self.locals}
+        for name, kind in near.items():
+            yield Variable(name, tuple(name.split(".")), kind)
+        for name, given in self.inputs.items():
+            yield Variable(f"inputs.{name}", ("inputs", name), given or "json")
+        for node, outputs in self.steps.items():
+            for name, kind in (outputs or {}).items():
+                yield Variable(f"steps.{node}.outputs.{name}", ("steps", node, "outputs", name), kind)
+            for name, kind in _STEP_FACTS.items():
+                yield Variable(f"steps.{node}.{name}", ("steps", node, name), kind)
+        for node, is_for_each in self.callbacks.items():
+            if not is_for_each:
+                yield Variable(f"callbacks.{node}", ("callbacks", node), "text")
+        for root, facts in FACTS.items():
+            for name, kind in facts.items():
+                yield Variable(f"{root}.{name}", (root, name), kind)
 
     def may_be_null(self, variable: Variable) -> bool:
         """Whether a run may meet null here: a step or an item that gave nothing, an input left out."""

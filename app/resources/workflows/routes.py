@@ -82,9 +82,9 @@ class WorkflowController(Controller):
     async def validate(
         self, data: Validate, principal: Principal, database: Database, catalog: Catalog
     ) -> Validation:
-        """Every mistake in a document. Nothing is stored and nothing runs."""
+        """Every mistake in a document, and what may be written at a position. Nothing is stored or runs."""
         async with database.transaction(principal.scope) as tx:
-            return Validation(errors=await service.mistakes(tx, data.definition, catalog))
+            return await service.look_at(tx, data, catalog)
 
     @post("/import", operation_id="importWorkflow", guards=[requires(Role.editor)])
     async def import_(

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from app.flow.completion import Completion, Position
 from app.kit.errors import Complaint
 from app.resources.workflows.model import Version, VersionWithDefinition, Workflow
 
@@ -54,15 +55,20 @@ class Restore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Validate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A document to look at; nothing is stored and nothing runs. Any JSON may come: that is the point."""
+    """A document to look at; nothing is stored and nothing runs. Any JSON may come: that is the point.
+
+    `position`: where somebody writes, named as complaints name it; `scope` then tells what may stand there.
+    """
 
     definition: Any
+    position: Position | None = None
 
 
 class Validation(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything wrong with a document; empty when it may be saved."""
+    """Everything wrong with a document; empty when it may be saved. `scope`: of the position asked for."""
 
     errors: list[Complaint]
+    scope: Completion | None = None
 
 
 class WorkflowSummary(msgspec.Struct, frozen=True, kw_only=True):

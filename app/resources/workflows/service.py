@@ -6,6 +6,7 @@ from uuid import UUID
 
 from app.flow.catalog import Catalog
 from app.flow.check import check, signature_of
+from app.flow.completion import complete
 from app.flow.signatures import Called, Signature, Signatures, calls_of
 from app.kit.codec import encode
 from app.kit.errors import Complaint, Conflict, Invalid, NotFound
@@ -17,6 +18,8 @@ from app.resources.workflows.schemas import (
     NewWorkflow,
     Publish,
     Restore,
+    Validate,
+    Validation,
     WorkflowChange,
     WorkflowView,
 )
@@ -43,6 +46,15 @@ class WorkflowMovedOn(Conflict):
 
 class NamelessWorkflow(Invalid):
     """A workflow needs a name of 1 to 200 letters."""
+
+
+async def look_at(tx: Transaction, data: Validate, catalog: Catalog) -> Validation:
+    """Everything wrong with a document, and what may be written where somebody writes."""
+    known = await signatures(tx, data.definition, catalog)
+    return Validation(
+        errors=check(data.definition, catalog, known),
+        scope=None if data.position is None else complete(data.definition, catalog, data.position, known),
+    )
 
 
 async def mistakes(tx: Transaction, definition: Any, catalog: Catalog) -> list[Complaint]:

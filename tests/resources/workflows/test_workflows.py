@@ -79,6 +79,23 @@ async def test_any_json_may_be_looked_at(client: httpx.AsyncClient, definition: 
     assert answer.json()["errors"]
 
 
+async def test_a_document_under_the_pen_is_told_what_may_be_written(client: httpx.AsyncClient) -> None:
+    wrong = picture_story()
+    wrong["nodes"][1]["with"]["title"] = "{{ steps.frames.ou"
+    body = {"definition": wrong, "position": {"node": "film", "field": "with.title", "column": 19}}
+    answer = (await client.post("/api/v1/workflows/validate", json=body)).json()
+    assert answer["errors"]
+    scope = answer["scope"]
+    assert (scope["wants"]["type"], scope["start"], scope["end"]) == ("text", 4, 19)
+    assert {"name": "steps.frames.outputs.image", "type": "image[]"}.items() <= scope["names"][0].items()
+    assert scope["functions"] == []
+    body["position"] = {"node": "film", "field": "with.title"}
+    scope = (await client.post("/api/v1/workflows/validate", json=body)).json()["scope"]
+    assert any(one["signature"] == "text.upper() → text" for one in scope["functions"])
+    body["position"] = {"field": 3}
+    problem(await client.post("/api/v1/workflows/validate", json=body), 422)
+
+
 async def test_a_cycle_is_refused_by_name(client: httpx.AsyncClient) -> None:
     wrong = document()
     wrong["nodes"] = [

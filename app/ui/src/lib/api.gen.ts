@@ -1152,8 +1152,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Every mistake in a document
-         * @description Nothing is stored and nothing runs.
+         * Every mistake in a document, and what may be written at a position
+         * @description Nothing is stored or runs.
          */
         post: operations["validateWorkflow"];
         delete?: never;
@@ -1377,6 +1377,17 @@ export interface components {
             message: string;
             /** @default null */
             node?: string | null;
+        };
+        /** Completion */
+        Completion: {
+            end?: number | null;
+            function_start?: number | null;
+            functions?: components["schemas"]["KnownFunction"][];
+            /** @default false */
+            in_expression?: boolean;
+            names?: components["schemas"]["Known"][];
+            start?: number | null;
+            wants?: components["schemas"]["Wanted"] | null;
         };
         /** Cron */
         Cron: {
@@ -1769,6 +1780,7 @@ export interface components {
             failed: number;
             total: number;
         };
+<<<<<<< HEAD
         /** JwtAuth */
         JwtAuth: {
             /** @enum {string} */
@@ -1786,6 +1798,22 @@ export interface components {
             items_run: number;
             items_total: number;
             step: string;
+=======
+        /** Known */
+        Known: {
+            /** @default false */
+            may_be_null?: boolean;
+            name: string;
+            /** @default  */
+            title?: string;
+            type: string;
+        };
+        /** KnownFunction */
+        KnownFunction: {
+            name: string;
+            signature: string;
+            title: string;
+>>>>>>> 2be4b95 (Tell the editor what may be written where somebody writes)
         };
         /**
          * Lane
@@ -2138,6 +2166,12 @@ export interface components {
             /** @default  */
             title?: string;
             type: string;
+        };
+        /** Position */
+        Position: {
+            column?: number | null;
+            field: string;
+            node?: string | null;
         };
         /** Preview */
         Preview: {
@@ -2528,10 +2562,12 @@ export interface components {
         /** Validate */
         Validate: {
             definition: unknown;
+            position?: components["schemas"]["Position"] | null;
         };
         /** Validation */
         Validation: {
             errors: components["schemas"]["Complaint"][];
+            scope?: components["schemas"]["Completion"] | null;
         };
         /** Versions */
         Versions: {
@@ -2582,6 +2618,7 @@ export interface components {
             };
             until: string | null;
         };
+<<<<<<< HEAD
         /** WebhookChange */
         WebhookChange: {
             accepts?: components["schemas"]["Accepts"];
@@ -2687,6 +2724,17 @@ export interface components {
             outputs?: string[];
             /** @default [] */
             steps?: string[];
+=======
+        /** Wanted */
+        Wanted: {
+            /** @default  */
+            description?: string;
+            /** @default false */
+            required?: boolean;
+            /** @default  */
+            title?: string;
+            type: string;
+>>>>>>> 2be4b95 (Tell the editor what may be written where somebody writes)
         };
         /** WorkerFacts */
         WorkerFacts: {
