@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import msgspec
 
-from app.flow.messages import Completed, ErrorClass, Failed, Job, Outcome, StepError
+from app.flow.messages import Completed, ErrorClass, Failed, Job, Outcome, Postponed, StepError
 from app.kit.blobs import BlobFolder
 from app.kit.codec import to_plain
 from app.kit.log import get_logger
 from app.kit.outgoing import Outgoing
-from app.steps.base import Declaration, StepFailed, StepType
+from app.steps.base import Declaration, StepFailed, StepType, TryLater
 from workers.children import ChildHost
 from workers.context import WorkerContext
 from workers.files import Files, remove_folder
@@ -86,6 +86,8 @@ async def _run(job: Job, shop: Workshop, context: WorkerContext, files: Files) -
                 "Give it a larger timeout_s, or less to do.",
             )
         return _completed(outputs, files)
+    except TryLater as exc:
+        return Postponed(delay_s=exc.delay_s, reason=exc.reason)
     except StepFailed as exc:
         error = StepError(
             error_class=exc.error_class,
@@ -185,6 +187,8 @@ def _tell(job: Job, outcome: Outcome, seconds: float) -> None:
                 error=error.message,
                 seconds=round(seconds, 3),
             )
+        case Postponed():
+            log.debug("job postponed", action="job_postponed", kind=job.kind, attempt=job.attempt_id)
         case _:
             log.info(
                 "job completed",

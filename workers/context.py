@@ -107,6 +107,7 @@ class WorkerContext:
         self._folder = folder
         self.seed = job.seed
         self.number = job.number
+        self.age_s = job.age_s
         self.cancelled = asyncio.Event()
         self.http: Http = WorkerHttp(outgoing)
         self._files = files

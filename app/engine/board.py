@@ -89,6 +89,7 @@ class Board:
         self._closed: set[StepId] = set()  # fan-outs whose open items end with this move
         self._changed: set[StepId] = set()
         self._ended_attempts: list[EndedAttempt] = []
+        self._postponed: dict[AttemptId, datetime] = {}
         self._kept: dict[StepId, Kept] = {}  # of the page a fan-out stands at that was taken over
         self._facts: dict[str, dict[str, Any]] = {}  # what expressions read of a step, by node
         self._inputs = instance.inputs
@@ -368,6 +369,11 @@ class Board:
         move(ATTEMPT_MOVES, attempt.status, status)
         self._ended_attempts.append(EndedAttempt(id=attempt.id, status=status, error=error))
 
+    def postpone_attempt(self, attempt: HeldAttempt, delay_s: float) -> None:
+        """Put an attempt back into the queue, not to be claimed before this time is over."""
+        move(ATTEMPT_MOVES, attempt.status, AttemptStatus.queued)
+        self._postponed[attempt.id] = self.now + timedelta(seconds=delay_s)
+
     def complete(self, outputs: dict[str, Any]) -> None:
         """The instance has its outputs; what is still open, because a step ended it early, is cancelled."""
         self._end(InstanceStatus.completed, outputs=outputs)
@@ -461,8 +467,12 @@ class Board:
                 "cancel_requested_at": instance.cancel_requested_at,
             },
         )
-        if any(step.due_at is not None for step in (*made, *changed)) or any(
-            attempt.rung_at is None for attempt in self.new_attempts
+        for attempt_id, moment in self._postponed.items():
+            await self.tx.execute(statements.POSTPONE, {"id": attempt_id, "new": new_id(), "at": moment})
+        if (
+            self._postponed
+            or any(step.due_at is not None for step in (*made, *changed))
+            or any(attempt.rung_at is None for attempt in self.new_attempts)
         ):
             await self.tx.execute(statements.NOTIFY_DUE)
         if self.closed_early:

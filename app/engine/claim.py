@@ -65,7 +65,7 @@ WITH RECURSIVE crowd(organization_id) AS (
        SET status = 'running', reason = NULL, started_at = coalesce(s.started_at, clock_timestamp())
       FROM leased
      WHERE s.id = leased.step_id
-    RETURNING s.id, s.organization_id, s.instance_id, s.node_id, s.path, s.kind, s.inputs
+    RETURNING s.id, s.organization_id, s.instance_id, s.node_id, s.path, s.kind, s.inputs, s.started_at
 ), owner AS (
     UPDATE instances i
        SET status = 'running', reason = NULL, started_at = coalesce(i.started_at, clock_timestamp()),
@@ -88,6 +88,7 @@ WITH RECURSIVE crowd(organization_id) AS (
 )
 SELECT p.id AS attempt_id, leased.fence, leased.number, leased.timeout_s,
        s.id AS step_id, s.organization_id, s.instance_id, s.node_id, s.path, s.kind, s.inputs,
+       greatest(0, extract(epoch FROM clock_timestamp() - s.started_at))::float8 AS age_s,
        (SELECT jsonb_agg(told ORDER BY seq) FROM told) AS events
   FROM picked p LEFT JOIN leased ON leased.id = p.id LEFT JOIN step s ON s.id = leased.step_id
 """
@@ -153,4 +154,5 @@ def _job(parts: Parts, row: Row, lane: Lane) -> Job:
         number=row["number"],
         seed=plan.seed(row["instance_id"], row["node_id"], row["path"]),
         deadline_s=row["timeout_s"],
+        age_s=row["age_s"],
     )

@@ -20,9 +20,12 @@ from app.flow.messages import (
     GivenBack,
     Job,
     Lane,
+    Outcome,
+    Postponed,
     StepError,
 )
 from app.flow.states import AttemptStatus, StepStatus
+from app.flow.wording import shorten
 from app.kit.errors import StudioError
 from app.kit.ids import AttemptId, WorkerId
 from app.store.database import Scope
@@ -57,7 +60,7 @@ async def finish(parts: Parts, worker_id: WorkerId, end: Finish) -> Finished:
     return Finished(accepted=accepted, next=job)
 
 
-async def settle(parts: Parts, held: Held, outcome: Completed | Failed | Cancelled | GivenBack) -> None:
+async def settle(parts: Parts, held: Held, outcome: Outcome) -> None:
     """Decide what an attempt's end means for its step, and walk on from there."""
     match outcome:
         case Completed():
@@ -66,6 +69,8 @@ async def settle(parts: Parts, held: Held, outcome: Completed | Failed | Cancell
             await lost(parts, held, error)
         case Failed(error=error):
             await failed(parts, held, error)
+        case Postponed():
+            postponed(held, outcome)
         case Cancelled() | GivenBack():
             # The engine marks what it cancels itself; an attempt still leased was stopped for the worker's
             # own reasons, and another may have it.
@@ -126,6 +131,21 @@ async def failed(parts: Parts, held: Held, error: StepError) -> None:
         data={"retry_in_s": delay_s, "failures": failures},
         reason=f"Trying again in {delay_s:g} s after: {error.message}",
         error=error,
+    )
+
+
+def postponed(held: Held, wish: Postponed) -> None:
+    """The step asks again later: no worker waits with it, and no retry is used up."""
+    board, step = held.board, held.step
+    age_s = 0.0 if step.started_at is None else (board.now - step.started_at).total_seconds()
+    delay_s = plan.postponement(wish.delay_s, age_s)
+    board.postpone_attempt(held.attempt, delay_s)
+    board.move_step(
+        step,
+        StepStatus.queued,
+        event="step.postponed",
+        data={"again_in_s": delay_s},
+        reason=f"Asking again in {delay_s:.3g} s. {shorten(wish.reason, plan.MAX_REASON)}".strip(),
     )
 
 

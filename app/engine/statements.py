@@ -220,6 +220,14 @@ UPDATE instances
  WHERE id = %(instance)s
 """)
 
+# The attempt goes back into the queue: the same row and number, so that neither rows nor tries add up. Under
+# a new id, because workers drop a second bell of an id they know.
+POSTPONE = """
+UPDATE attempts SET id = %(new)s, status = 'queued', available_at = %(at)s, rung_at = NULL, worker_id = NULL,
+                    claimed_at = NULL, lease_until = NULL, deadline_at = NULL
+ WHERE id = %(id)s
+"""
+
 # Tells the daemon, at the commit, that something is due sooner than it may think.
 DUE_CHANNEL = "studio_due"
 NOTIFY_DUE = f"NOTIFY {DUE_CHANNEL}"

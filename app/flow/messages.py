@@ -117,6 +117,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     number: int  # which try this is, from 1
     seed: int  # the same for every try of a step, so that a retry draws the same picture
     deadline_s: float | None  # seconds from the claim until the step times out
+    age_s: float = 0.0  # since the step first ran, however often it was tried or postponed
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -207,7 +208,14 @@ class GivenBack(msgspec.Struct, frozen=True, kw_only=True, tag="given_back"):
     """The worker is leaving; the attempt goes to another and uses up no retry."""
 
 
-Outcome = Completed | Failed | Cancelled | GivenBack
+class Postponed(msgspec.Struct, frozen=True, kw_only=True, tag="postponed"):
+    """The step waits for something outside and asks again later; meanwhile it holds no worker."""
+
+    delay_s: float
+    reason: str
+
+
+Outcome = Completed | Failed | Cancelled | GivenBack | Postponed
 
 
 class Finish(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ from app.flow.wording import shorten
 
 POISON_AFTER: Final = 5  # lost attempts: a step that kills five workers will kill the sixth
 MOST_ATTEMPTS: Final = 100  # of one step, whoever gave them up: nothing goes round for ever
+SHORTEST_POSTPONEMENT_S: Final = 1.0
 BACKOFF_CAP_S: Final = 3600.0
 WINDOW_DEFAULT: Final = 32  # items of a fan-out open at once; enough to keep several workers busy
 ITEMS_PER_PAGE: Final = 200  # item rows are made in pages, so that the list is read n/200 times, not n
@@ -133,6 +134,15 @@ def retry_delay(retry: Retry | None, error: StepError, failures: int) -> float |
         return None
     backoff_s = retry.backoff_s * 2.0 ** (failures - 1)
     return min(max(backoff_s, error.retry_after_s or 0.0), BACKOFF_CAP_S)
+
+
+def postponement(delay_s: float, age_s: float) -> float:
+    """Seconds until a step that waits for something outside asks again.
+
+    Never less than a hundredth of the time it has asked already: so it comes at most that much late, and even
+    a year of asking is some hundred times.
+    """
+    return min(max(delay_s, age_s / 100, SHORTEST_POSTPONEMENT_S), BACKOFF_CAP_S * 24)
 
 
 def poison(times_lost: int) -> StepError | None:

@@ -93,7 +93,8 @@ STEP_MOVES: Final = _moves(
 ATTEMPT_MOVES: Final = _moves(
     {
         _A.queued: (_A.leased, _A.cancelled),
-        _A.leased: (_A.completed, _A.failed, _A.lost, _A.cancelled),
+        # Queued again: the step asks again later. Its row stays, so that rows do not pile up.
+        _A.leased: (_A.queued, _A.completed, _A.failed, _A.lost, _A.cancelled),
         _A.completed: (),
         _A.failed: (),
         _A.lost: (),

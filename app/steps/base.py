@@ -42,6 +42,18 @@ class StepFailed(Exception):
         super().__init__(message)
 
 
+class TryLater(Exception):
+    """A step waits for something outside and wants to look again later: it gives its worker back.
+
+    No retry is used up. When to give up is the step's to say, by `Context.age_s`.
+    """
+
+    def __init__(self, delay_s: float, reason: str) -> None:
+        self.delay_s = delay_s
+        self.reason = reason
+        super().__init__(reason)
+
+
 class Program(msgspec.Struct, frozen=True, kw_only=True):
     """A finished child program. `output` is its standard output, `tail` the end of its standard error."""
 
@@ -89,6 +101,7 @@ class Context(Protocol):
 
     seed: int  # the same for every try of this step
     number: int  # which try this is, from 1
+    age_s: float  # how long ago the step first ran, when this try began
     cancelled: asyncio.Event
     http: Http
 
@@ -214,7 +227,7 @@ class StepType(Declaration[I, O]):
     """A step that a worker runs (lane cpu or gpu)."""
 
     async def run(self, inputs: I, ctx: Context) -> O:
-        """Do the work. Raises StepFailed; anything else counts as a bug of the step."""
+        """Do the work. Raises StepFailed, TryLater; anything else counts as a bug of the step."""
         raise NotImplementedError
 
 

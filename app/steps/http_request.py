@@ -1,10 +1,8 @@
 """Calls an address on the web and gives back what it answers."""
 
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -12,10 +10,10 @@ from msgspec import UNSET, Meta, UnsetType
 from app.flow.messages import ErrorClass, Lane
 from app.flow.ports import File
 from app.steps.base import Context, Example, HttpAnswer, StepFailed, StepType
+from app.steps.tools.web import NOT_LET_IN, TRY_LATER, body_of, retry_after_s, with_query
 
 MAX_ANSWER_BYTES: Final = 4 * 1024**3
 MAX_TEXT_BYTES: Final = 8 * 1024**2  # a longer text or JSON answer becomes a file
-TRY_LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 529})
 TEXT_TYPES: Final = (
     "text/",
     "application/xml",
@@ -140,11 +138,12 @@ class HttpRequest(StepType[HttpRequestInputs, HttpRequestOutputs]):
 
     async def run(self, inputs: HttpRequestInputs, ctx: Context) -> HttpRequestOutputs:
         """Send, judge the status, then read the answer by its type."""
-        headers, content = _body(inputs)
+        json = None if isinstance(inputs.json, UnsetType) else inputs.json
+        headers, content = body_of(inputs.headers, json, inputs.body)
         landing = ctx.folder / "answer"
         answer = await ctx.http.request(
             inputs.method,
-            _with_query(inputs.url, inputs.query),
+            with_query(inputs.url, inputs.query),
             headers=headers,
             content=content,
             timeout_s=inputs.timeout_s,
@@ -166,37 +165,6 @@ class HttpRequest(StepType[HttpRequestInputs, HttpRequestOutputs]):
         return msgspec.structs.replace(outputs, file=await ctx.keep(landing, File, name, mime or None))
 
 
-def _body(inputs: HttpRequestInputs) -> tuple[dict[str, str], bytes | None]:
-    headers = dict(inputs.headers)
-    given = {name.lower() for name in headers}
-    if not isinstance(inputs.json, UnsetType) and inputs.json is not None:
-        if inputs.body is not None:
-            raise StepFailed(
-                ErrorClass.bad_input,
-                "Both a JSON body and a text body are given.",
-                remedy="Clear one of the two.",
-            )
-        if "content-type" not in given:
-            headers["content-type"] = "application/json"
-        return headers, msgspec.json.encode(inputs.json)
-    if inputs.body is None:
-        return headers, None
-    if "content-type" not in given:
-        headers["content-type"] = "text/plain; charset=utf-8"
-    return headers, inputs.body.encode()
-
-
-def _with_query(url: str, query: dict[str, str | int | float | bool]) -> str:
-    if not query:
-        return url
-    parts = urlsplit(url)
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    pairs += [
-        (name, str(value).lower() if isinstance(value, bool) else str(value)) for name, value in query.items()
-    ]
-    return urlunsplit(parts._replace(query=urlencode(pairs)))
-
-
 def _judge(answer: HttpAnswer, inputs: HttpRequestInputs) -> None:
     """Raises StepFailed: transient for what may go better later, bad_input or refused for a 4xx."""
     where = urlsplit(answer.url).hostname or "The address"
@@ -205,11 +173,11 @@ def _judge(answer: HttpAnswer, inputs: HttpRequestInputs) -> None:
             ErrorClass.transient,
             f"{where} answered {answer.status}, which often passes.",
             remedy="Try again later, or give the step a retry for “transient”.",
-            retry_after_s=_retry_after_s(answer.headers.get("retry-after")),
+            retry_after_s=retry_after_s(answer.headers.get("retry-after")),
         )
     if answer.status < 400 or inputs.expect == "any":
         return
-    if answer.status in (401, 403, 407, 451):
+    if answer.status in NOT_LET_IN:
         raise StepFailed(
             ErrorClass.refused,
             f"{where} answered {answer.status}: it does not let this call in.",
@@ -220,21 +188,6 @@ def _judge(answer: HttpAnswer, inputs: HttpRequestInputs) -> None:
         f"{where} answered {answer.status} to {inputs.method} {urlsplit(answer.url).path or '/'}.",
         remedy="Check address and body; with Expect set to “any” such an answer is no failure.",
     )
-
-
-def _retry_after_s(value: str | None) -> float | None:
-    """Seconds from a Retry-After header, which holds a number or a date (RFC 9110 §10.2.3)."""
-    if not value:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _read_json(raw: bytes, answer: HttpAnswer) -> Any:

@@ -42,12 +42,14 @@ class Bench:
         self._threads = ThreadPoolExecutor(2)
         self._samples: dict[str, Asset] = {}
 
-    async def run(self, step_type: type[StepType[Any, O]], inputs: dict[str, Any]) -> O:
+    async def run(
+        self, step_type: type[StepType[Any, O]], inputs: dict[str, Any], *, age_s: float = 0.0
+    ) -> O:
         """Run a step type with these plain inputs; `{"sample": name}` becomes a drawn file."""
         plain = to_plain(self.with_samples(inputs))
-        return await step_type().run(msgspec.convert(plain, step_type.Inputs), self.context())
+        return await step_type().run(msgspec.convert(plain, step_type.Inputs), self.context(age_s))
 
-    def context(self) -> WorkerContext:
+    def context(self, age_s: float = 0.0) -> WorkerContext:
         """A context of its own, with a folder of its own."""
         job = Job(
             attempt_id=new_id(),
@@ -64,6 +66,7 @@ class Bench:
             number=1,
             seed=7,
             deadline_s=None,
+            age_s=age_s,
         )
         folder = self.folder / "scratch" / str(job.attempt_id)
         folder.parent.mkdir(exist_ok=True)

@@ -25,7 +25,10 @@ from app.steps.tools.sniff import look
 from app.store.database import Scope
 from tests.engine.world import node
 from tests.steps.bench import draw_photo
+from tests.steps.test_http_request import Web, web
 from tests.workers.conftest import Yard, eventually
+
+__all__ = ["web"]
 
 LONG = {"seconds": 600, "value": 1}
 
@@ -55,6 +58,25 @@ async def test_a_step_runs_and_its_value_comes_back(yard: Yard) -> None:
     instance = await yard.start(node("a", with_={"value": {"answer": 42}}))
     assert await yard.end_of(instance) == "completed"
     assert (await yard.steps(instance))["a"]["outputs"] == {"value": {"answer": 42}, "number": 1}
+
+
+async def test_a_step_that_asks_the_web_gives_its_slot_back_between_two_calls(yard: Yard, web: Web) -> None:
+    await yard.crew.start("cpu", STUDIO_CPU_SLOTS="1", STUDIO_OUTGOING_ALLOW="127.0.0.1")
+    web.body = b'{"state": "queued"}'
+    wish = {"url": web.base, "path": "state", "values": ["done"], "every_s": 600}
+    polling = await yard.start(node("poll", "http.poll", with_=wish))
+
+    async def is_postponed() -> bool:
+        return str((await yard.steps(polling))["poll"]["reason"]).startswith("Asking again in 600 s.")
+
+    await eventually(is_postponed)
+    other = await yard.start(node("a", with_={"value": 1}))
+    assert await yard.end_of(other) == "completed", "the only slot is free meanwhile"
+    web.body = b'{"state": "done"}'
+    await yard.execute("UPDATE attempts SET available_at = now() WHERE status = 'queued'")
+    await yard.engine.sweep()
+    assert await yard.end_of(polling) == "completed"
+    assert (await yard.steps(polling))["poll"]["outputs"]["value"] == "done"
 
 
 async def test_a_chain_of_steps_needs_one_bell(yard: Yard) -> None:
