@@ -22,6 +22,7 @@ from app.engine import (
     finish,
     leases,
     report,
+    results,
     rota,
     start,
     sweep,
@@ -201,6 +202,10 @@ class Engine:
     async def end_orphans(self) -> int:
         """Cancel what runs for a step that does not wait for it any more; how many. Seldom anything."""
         return await children.end_orphans(self._parts, most=sweep.AT_ONCE)
+
+    async def forget_results(self, *, longest_s: float, most_bytes: int) -> int:
+        """Forget results nobody has used for so long, and the least used beyond so many bytes; how many."""
+        return await results.forget(self._parts, longest_s=longest_s, most_bytes=most_bytes)
 
     async def admit_waiting(self) -> int:
         """Let instances begin whose turn has come and was missed; how many. Seldom anything."""

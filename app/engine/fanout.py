@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from app.engine import results
 from app.engine.board import items_of
-from app.engine.rows import StepRow
+from app.engine.rows import ANEW, StepRow
 from app.flow import plan
 from app.flow.each import Spread
 from app.flow.messages import Lane, StepError
@@ -132,6 +133,7 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spr
                 board.make(replace(step, error=error))
     if node.lane != Lane.inline and not board.is_too_heavy:
         await _resolve_files(walk, node, ready)
+        await _find_results(walk, parent, node, [walk.board.step(item.id) for item in ready])
     return board.note(parent, items_made=end)
 
 
@@ -145,10 +147,39 @@ async def _resolve_files(walk: Walk, node: ProgramNode, items: list[StepRow]) ->
             walk.board.note(item, inputs=resolved)
 
 
+async def _find_results(walk: Walk, parent: StepRow, node: ProgramNode, items: list[StepRow]) -> None:
+    """Give a page of new items what was given on the same inputs before, in one look.
+
+    Not where somebody wants them run again: all of the step, or the items with values given by hand.
+    """
+    keys = {
+        item.id: key
+        for item in items
+        if item.error is None and (key := results.key_of(walk.parts, node, item.inputs or {})) is not None
+    }
+    wanted = [
+        keys[item.id]
+        for item in items
+        if item.id in keys and item.edited is None and parent.cache_key != ANEW
+    ]
+    found = await results.find(walk.parts, walk.board, node, wanted)
+    for item in items:
+        key = keys.get(item.id)
+        if key is None:
+            continue
+        if key in found and item.edited is None:
+            result = found[key]
+            walk.board.note(item, outputs=result.outputs, reused_from=result.step_id)
+        else:
+            walk.board.note(item, cache_key=key.hex())
+
+
 async def _open(walk: Walk, item: StepRow, node: ProgramNode) -> StepRow:
     """Let one item run. Its inputs were resolved when its row was made."""
     if item.error is not None:
         return walk.board.move_step(item, StepStatus.failed, error=item.error)
+    if item.reused_from is not None:
+        return walk.board.move_step(item, StepStatus.completed, silent=True)
     if node.spec.calls:
         return walk.call(item, item.inputs or {})
     if node.lane == Lane.inline:

@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from app.engine import announce, claim
+from app.engine import announce, claim, results
 from app.engine.held import Held, hold
 from app.engine.parts import Parts
 from app.engine.walk import Walk
@@ -90,6 +90,7 @@ async def _completed(parts: Parts, held: Held, done: Completed) -> None:
         await failed(parts, held, error)
         return
     board.end_attempt(held.attempt, AttemptStatus.completed)
+    await results.keep(board, held.step, outputs)
     await Walk(parts, board).complete(held.step, outputs)
 
 

@@ -6,7 +6,7 @@ written back.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -26,6 +26,8 @@ from app.kit.ids import (
     WorkflowId,
     new_id,
 )
+
+ANEW: Final = ""  # the cache key of a step that somebody wants run again, whatever is kept
 
 
 class InstanceError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -110,9 +112,10 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime | None = None
     wait_kind: WaitKind | None = None
     wait: Waiting | None = None
+    cache_key: str | None = None  # what its own result is kept under, in hex; ANEW
     started_at: datetime | None = None
     ended_at: datetime | None = None
-    reused_from: StepId | None = None  # the step of an older instance that it was taken over from
+    reused_from: StepId | None = None  # the step that ran in its place: of an older instance, or by the cache
     edited: Edit | None = None
 
 

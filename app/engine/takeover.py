@@ -15,7 +15,7 @@ from app.engine import statements
 from app.engine.board import Board
 from app.engine.errors import InstanceNotFound, InstanceStillRuns, RunsForAStep
 from app.engine.parts import Parts
-from app.engine.rows import Edit, new_step
+from app.engine.rows import ANEW, Edit, new_step
 from app.engine.storable import storable
 from app.flow import rerun
 from app.flow.program import Program, ProgramNode
@@ -166,7 +166,10 @@ async def lay_out(board: Board, layout: Layout) -> None:
         node = board.program.nodes[node_id]
         if node_id in layout.takeover.fresh:
             standing = layout.standing[node_id]
-            board.make(new_step(node, place, waits_for=standing.waits_for, led_here=standing.led_here))
+            step = new_step(node, place, waits_for=standing.waits_for, led_here=standing.led_here)
+            if node_id in layout.origin.wish.nodes:
+                step = msgspec.structs.replace(step, cache_key=ANEW)
+            board.make(step)
         elif node_id in layout.takeover.edited:
             _make_edited(board, layout, node, place)
     await board.load_nodes(board.program.order)

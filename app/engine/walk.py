@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from app.engine import fanout, inline
+from app.engine import fanout, inline, results
 from app.engine.board import Board
 from app.engine.files import Files
 from app.engine.parts import Parts
-from app.engine.rows import InstanceError, StepRow
+from app.engine.rows import ANEW, InstanceError, StepRow
 from app.flow import plan
 from app.flow.each import Spread
 from app.flow.messages import ErrorClass, Lane, StepError
@@ -22,6 +22,7 @@ from app.flow.program import ExpressionFailed, ProgramNode
 from app.flow.states import STEP_MOVES, InstanceStatus, StepStatus, is_settled
 from app.flow.waits import Round, Waiting, WaitKind
 from app.kit.errors import StudioError
+from app.kit.ids import StepId
 from app.steps.base import Later, Pause, StepFailed, Stop, Wait
 
 _BREATH = 50  # steps opened between two turns for the rest of the process
@@ -177,7 +178,30 @@ class Walk:
         (resolved,) = await self.files.resolve(node, [inputs])
         if isinstance(resolved, StepError):
             return self.board.move_step(step, StepStatus.failed, inputs=inputs, error=resolved)
-        return self.queue(step, node, resolved)
+        return await self._reuse_or_queue(step, node, resolved)
+
+    async def _reuse_or_queue(self, step: StepRow, node: ProgramNode, inputs: dict[str, Any]) -> StepRow:
+        """Give a step what one gave on the same inputs before, or let a worker run it."""
+        key = results.key_of(self.parts, node, inputs)
+        if key is not None:
+            wanted = [] if step.cache_key == ANEW else [key]
+            result = (await results.find(self.parts, self.board, node, wanted)).get(key)
+            if result is not None:
+                step = self.board.note(step, inputs=inputs)
+                return self.reuse(step, result.outputs, result.step_id)
+            step = self.board.note(step, cache_key=key.hex())
+        return self.queue(step, node, inputs)
+
+    def reuse(self, step: StepRow, outputs: dict[str, Any], step_id: StepId) -> StepRow:
+        """A step has what another one gave."""
+        return self.board.move_step(
+            step,
+            StepStatus.completed,
+            outputs=outputs,
+            reused_from=step_id,
+            data={"reused_from": step_id},
+            silent=step.parent_id is not None,
+        )
 
     def queue(self, step: StepRow, node: ProgramNode, inputs: dict[str, Any] | None = None) -> StepRow:
         """Let a worker run a step; None: its inputs are written already, as an item's are."""

@@ -12,10 +12,11 @@ import msgspec
 
 from app.flow.catalog import StepSpec
 from app.flow.complaints import About, Complaints, Within
-from app.flow.definition import Definition, Go, Node, OnError, OnItemError
+from app.flow.definition import Cache, Definition, Go, Node, OnError, OnItemError
 from app.flow.document import Reading, read
 from app.flow.each import Each, build_each
 from app.flow.graph import Circles, Edge, Graph, build_graph
+from app.flow.messages import Lane
 from app.flow.names import FAILED, Inside, Names
 from app.flow.placed import Expression
 from app.flow.port_rules import list_of
@@ -125,6 +126,8 @@ class Analysis:
         if spec is None and node.type:
             hint = suggestion(node.type, self._catalog, limit=0)
             complain("type", None, f"There is no step type “{node.type}”.{hint}")
+        if node.cache is Cache.on and spec is not None and spec.lane == Lane.inline:
+            complain("cache", None, f"Only what a worker makes is kept; {spec.kind} is done in no time.")
         ports = {} if spec is None else {port.name: port for port in spec.inputs}
         values: dict[str, Template] = {}
         later: dict[str, Template] = {}

@@ -109,6 +109,7 @@ class StepSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     examples: tuple[Any, ...] = ()
     timeout_s: float | None = None
     branches: Branches | None = None
+    cacheable: bool = False  # the same inputs give the same outputs, which may be given again
     calls: bool = False  # it runs another workflow or its body, and gives what that gives
     ends: bool = False  # it may end the whole instance
     has_address: bool = False  # other programs call it back, at an address expressions may read
@@ -152,6 +153,7 @@ def spec_of(
     examples: Sequence[Any] = (),
     timeout_s: float | None = None,
     branches: Branches | None = None,
+    cacheable: bool = False,
     calls: bool = False,
     ends: bool = False,
     has_address: bool = False,
@@ -178,6 +180,7 @@ def spec_of(
         examples=tuple(msgspec.to_builtins(list(examples))),
         timeout_s=timeout_s,
         branches=branches,
+        cacheable=cacheable,
         calls=calls,
         ends=ends,
         has_address=has_address,

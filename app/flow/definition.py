@@ -67,6 +67,13 @@ class Lengths(StrEnum):
     longest = "longest"
 
 
+class Cache(StrEnum):
+    """Whether what a step gave on the same inputs before is given again."""
+
+    on = "on"
+    off = "off"
+
+
 class Mode(StrEnum):
     """Whether a node takes part."""
 
@@ -177,7 +184,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     join: Join = Join.all
     on_error: OnError | Go = OnError.fail
     priority: int = 0  # more is sooner
-    cache: str | None = None
+    cache: Cache | None = None  # None: as its type says
     mode: Mode = Mode.enabled
     name: str = ""
     note: str = ""

@@ -10,6 +10,7 @@ from app.flow.complaints import Complaints
 from app.flow.wording import listing, number, say_value, suggestion
 
 E = TypeVar("E", bound=StrEnum)
+D = TypeVar("D")
 
 NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}\Z")
 NODE_ID: Final = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
@@ -102,7 +103,7 @@ class Fields:
         self.complain(field, f"“{field}” must be a whole number, not {number(value)}.")
         return default
 
-    def one_of(self, field: str, choices: type[E], default: E) -> E:
+    def one_of(self, field: str, choices: type[E], default: D) -> E | D:
         """One word of an enumeration."""
         value = self.take(field)
         if value is None:

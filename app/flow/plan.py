@@ -242,3 +242,21 @@ def seed(instance_id: UUID, node_id: str, path: Sequence[int]) -> int:
     """A number below 2^53 (exact in every JSON reader) that is the same for every try of a step."""
     text = f"{instance_id}/{node_id}/{'.'.join(map(str, path))}"
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 11
+
+
+def result_key(node: ProgramNode, inputs: Mapping[str, Any], salt: str) -> bytes:
+    """SHA-256 of all that decides what a step gives; a file counts by its content, name and type."""
+    decides = [node.kind, node.version, salt, _by_content(inputs)]
+    return hashlib.sha256(msgspec.json.encode(decides, order="sorted")).digest()
+
+
+def _by_content(value: Any) -> Any:
+    match value:
+        case {"asset": str(), "sha256": str(content), **facts}:
+            return {"file": content, "name": facts.get("name"), "mime": facts.get("mime")}
+        case dict():
+            return {name: _by_content(member) for name, member in value.items()}
+        case list():
+            return [_by_content(item) for item in value]
+        case _:
+            return value

@@ -15,7 +15,7 @@ import msgspec
 from app.flow.analysis import Analysis, NodeParts
 from app.flow.catalog import StepSpec
 from app.flow.complaints import Complaints, Enough
-from app.flow.definition import Definition, Go, Join, Mode, OnError, Retry
+from app.flow.definition import Cache, Definition, Go, Join, Mode, OnError, Retry
 from app.flow.document import Reading
 from app.flow.each import Each, Spread
 from app.flow.graph import Edge, Graph
@@ -47,6 +47,7 @@ class ProgramNode(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float | None
     retry: Retry | None
     max_parallel: int | None
+    reuses: bool  # what it gave on the same inputs before is given again
     collects: bool  # of a fan-out: failed items leave null in their place, and the others go on
     join: Join
     on_error: OnError | Go
@@ -195,6 +196,7 @@ def _node_of(parts: NodeParts, spec: StepSpec, graph: Graph) -> ProgramNode:
         retry=node.retry,
         max_parallel=node.max_parallel,
         join=node.join,
+        reuses=spec.cacheable if node.cache is None else node.cache is Cache.on,
         collects=parts.collects,
         on_error=node.on_error,
         priority=node.priority,

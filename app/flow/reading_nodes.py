@@ -16,6 +16,7 @@ from app.flow.definition import (
     MAX_RETRIES,
     MAX_TIMEOUT_S,
     MIN_PRIORITY,
+    Cache,
     Go,
     Join,
     Mode,
@@ -95,7 +96,7 @@ def _read_node(node_id: str, raw: dict[str, Any], complaints: Complaints) -> Nod
         join=fields.one_of("join", Join, Join.all),
         on_error=_read_on_error(fields),
         priority=fields.whole("priority", 0, MIN_PRIORITY, MAX_PRIORITY) or 0,
-        cache=_read_cache(fields),
+        cache=fields.one_of("cache", Cache, None),
         mode=fields.one_of("mode", Mode, Mode.enabled),
         name=fields.text("name", limit=200),
         note=fields.text("note", limit=20_000),
@@ -182,13 +183,3 @@ def _read_on_error(fields: Fields) -> OnError | Go:
                 '“on_error” is “fail”, “continue” or {"go": "<node>"}, not ' + f"{say_value(value)}.",
             )
             return OnError.fail
-
-
-def _read_cache(fields: Fields) -> str | None:
-    value = fields.take("cache")
-    if value is None or value == "off":
-        return None if value is None else "off"
-    fields.complain(
-        "cache", "Reusing results (“cache”) is not available in this version; leave it out or write “off”."
-    )
-    return None

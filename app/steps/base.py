@@ -215,12 +215,18 @@ class Declaration(Generic[I, O]):
     category: ClassVar[str]  # its group in the palette, the same for every kind of one family: Images
     hidden: ClassVar[bool] = False  # not offered in the palette
     timeout_s: ClassVar[float | None] = None  # default when the node names none
+    cacheable: ClassVar[bool] = False  # the same inputs give the same outputs, whatever the seed
     branches: ClassVar[Branches | None] = None  # the ways that lead on, where not all do
     ends: ClassVar[bool] = False  # it may end the whole instance (`Stop`)
     has_address: ClassVar[bool] = False  # it waits for calls (WaitKind.callback) at an address of its own
     Inputs: type[I]
     Outputs: type[O]
     examples: ClassVar[tuple[Example, ...]] = ()
+
+    @classmethod
+    def cache_salt(cls) -> str:
+        """What else decides the outputs of a cacheable step, such as the version of its model's weights."""
+        return ""
 
 
 class StepType(Declaration[I, O]):

@@ -62,6 +62,7 @@ def spec(step_type: AnyStepType) -> StepSpec:
         examples=step_type.examples,
         timeout_s=step_type.timeout_s,
         branches=step_type.branches,
+        cacheable=step_type.cacheable,
         calls=issubclass(step_type, CallStepType),
         ends=step_type.ends,
         has_address=step_type.has_address,

@@ -86,6 +86,7 @@ class ImageContactSheet(StepType[ImageContactSheetInputs, ImageContactSheetOutpu
     title = "Contact sheet"
     summary = "Lays pictures out in a grid on one sheet, with captions."
     category = "Images"
+    cacheable = True
     timeout_s = 900.0
     Inputs = ImageContactSheetInputs
     Outputs = ImageContactSheetOutputs

@@ -103,6 +103,7 @@ class ImageTransform(StepType[ImageTransformInputs, ImageTransformOutputs]):
     title = "Transform a picture"
     summary = "Resizes, crops, turns upright and converts a picture."
     category = "Images"
+    cacheable = True
     timeout_s = 300.0
     Inputs = ImageTransformInputs
     Outputs = ImageTransformOutputs

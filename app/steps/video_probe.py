@@ -49,6 +49,7 @@ class VideoProbe(StepType[VideoProbeInputs, VideoProbeOutputs]):
     title = "Look at a video"
     summary = "Tells length, size, frame rate and codecs of a video or sound file."
     category = "Video"
+    cacheable = True
     timeout_s = 120.0
     Inputs = VideoProbeInputs
     Outputs = VideoProbeOutputs

@@ -97,6 +97,7 @@ class VideoSlideshow(StepType[VideoSlideshowInputs, VideoSlideshowOutputs]):
     title = "Slideshow"
     summary = "Makes a film of pictures, with crossfades, a gentle zoom, a title and music."
     category = "Video"
+    cacheable = True
     timeout_s = 3600.0
     Inputs = VideoSlideshowInputs
     Outputs = VideoSlideshowOutputs

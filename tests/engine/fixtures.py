@@ -34,6 +34,7 @@ async def make_world(database: Database, bus: Bus, *more: AnyStepType) -> World:
     """The same, on a box that has some step types more."""
     async with database.transaction(Scope.system()) as tx:
         await tx.execute("DELETE FROM instances")
+        await tx.execute("DELETE FROM step_results")
     types = {**step_types(), **{one.kind: one for one in more}}
     known = Catalog(map(spec, types.values()))
     shelf = Shelf()

@@ -49,6 +49,10 @@ class Shelf:
         value: dict[str, Any] = to_plain(asset)
         return value
 
+    def lose(self, value: dict[str, Any]) -> None:
+        """Delete a file."""
+        self._files = {key: asset for key, asset in self._files.items() if asset.asset != value["asset"]}
+
     async def keep(
         self,
         tx: Transaction,

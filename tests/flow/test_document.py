@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.flow.definition import (
     MAX_NODES,
     Bounds,
+    Cache,
     Definition,
     Go,
     Input,
@@ -77,7 +78,7 @@ NODES = st.builds(
     on_error=st.sampled_from(OnError) | st.just(Go("other")),
     join=st.sampled_from(Join),
     priority=st.integers(-100, 100),
-    cache=st.sampled_from([None, "off"]),
+    cache=st.none() | st.sampled_from(Cache),
     mode=st.sampled_from(Mode),
     note=TEXT,
 )
@@ -325,9 +326,9 @@ NODE_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"join": "some"}, "join", "“join” must be one of “all”, “any” and “always”, not “some”."),
     ({"mode": "off"}, "mode", "“mode” must be one of “enabled”, “skip” and “stop”, not “off”."),
     (
-        {"cache": "on"},
+        {"cache": "always"},
         "cache",
-        "Reusing results (“cache”) is not available in this version; leave it out or write “off”.",
+        "“cache” must be one of “on” and “off”, not “always”.",
     ),
     ({"priority": 1000}, "priority", "“priority” must be from -100 to 100, not 1000."),
     ({"type": 3}, "type", "“type” must be text, not 3."),

@@ -22,7 +22,16 @@ async def admit_waiting(parts: Parts) -> int:
     return await parts.engine.admit_waiting()
 
 
+async def forget_results(parts: Parts) -> int:
+    """Keep the step cache within its bounds."""
+    settings = parts.settings
+    return await parts.engine.forget_results(
+        longest_s=settings.cache_max_age_s, most_bytes=settings.cache_max_bytes
+    )
+
+
 JOBS = (
+    Job(name="old results of steps forgotten", every_s=600.0, run=forget_results),
     Job(name="instances admitted late", every_s=5.0, run=admit_waiting),
     Job(name="instances nobody waits for ended", every_s=5.0, run=end_orphans),
     Job(name="waits explained", every_s=5.0, run=explain_waits),
