@@ -2440,6 +2440,8 @@ export interface components {
         StepSpec: {
             branches?: components["schemas"]["Branches"] | null;
             /** @default false */
+            cacheable?: boolean;
+            /** @default false */
             calls?: boolean;
             category: string;
             /** @default false */
