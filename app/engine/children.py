@@ -12,6 +12,7 @@ Each follows the move before it after the commit. One that was lost with its pro
 a step whose round is due, a child that has not told, a child whose step does not wait.
 """
 
+import random
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -341,11 +342,11 @@ class _Calling(msgspec.Struct, frozen=True, kw_only=True):
         """Another try at the same round if the step's policy says so."""
         node = self.board.program.nodes[self.step.node_id]
         failures = self.step.attempts_used + 1
-        delay_s = plan.retry_delay(node.retry, error, failures)
+        delay_s = plan.retry_delay(node.retry, error, failures, random.random())  # noqa: S311  no secret
         if delay_s is None:
             await self.fail(error)
             return
-        reason = f"Trying again in {delay_s:g} s after: {error.message}"
+        reason = f"Trying again in {delay_s:.3g} s after: {error.message}"
         self._go_round(
             Round(number=self.round.number, last=self.round.last),
             delay_s,

@@ -1,5 +1,6 @@
 """The move that ends an attempt: its outputs, what follows from them and the events, in one commit."""
 
+import random
 from typing import Any, Final
 
 import msgspec
@@ -119,7 +120,7 @@ async def failed(parts: Parts, held: Held, error: StepError) -> None:
     board.end_attempt(held.attempt, AttemptStatus.failed, error)
     node = board.program.nodes[step.node_id]
     failures = step.attempts_used + 1
-    delay_s = plan.retry_delay(node.retry, error, failures)
+    delay_s = plan.retry_delay(node.retry, error, failures, random.random())  # noqa: S311  no secret
     step = board.note(step, attempts_used=failures)
     if delay_s is None:
         await Walk(parts, board).fail(step, error)
@@ -130,7 +131,7 @@ async def failed(parts: Parts, held: Held, error: StepError) -> None:
         StepStatus.queued,
         event="step.retrying",
         data={"retry_in_s": delay_s, "failures": failures},
-        reason=f"Trying again in {delay_s:g} s after: {error.message}",
+        reason=f"Trying again in {delay_s:.3g} s after: {error.message}",
         error=error,
     )
 

@@ -212,7 +212,7 @@ class Workflow:
         max_parallel: int | None = None,
         on_item_error: Literal["fail_fast", "collect"] | None = None,
         timeout_s: float | None = None,
-        retry: Retry | Mapping[str, Any] | None = None,
+        retry: Retry | Mapping[str, Any] | Sequence[Retry | Mapping[str, Any]] | None = None,
         join: Literal["all", "any", "always"] = "all",
         on_error: "Literal['fail', 'continue'] | Step | Mapping[str, str]" = "fail",
         priority: int = 0,

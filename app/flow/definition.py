@@ -24,6 +24,7 @@ MAX_PARALLEL: Final = 1_000
 MAX_CONCURRENCY: Final = 10_000
 MAX_RETRIES: Final = 20
 MAX_BACKOFF_S: Final = 3600.0
+MAX_POLICIES: Final = 8
 MIN_PRIORITY: Final = -100
 MAX_PRIORITY: Final = 100
 
@@ -101,7 +102,9 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which failures to try again, how often and how soon. Lost attempts are not counted here."""
 
     max: int = 0  # tries after the first
-    backoff_s: float = 5.0  # before the first retry; the engine lengthens it with each
+    backoff_s: float = 5.0  # before the first retry; doubled with each
+    max_backoff_s: float = MAX_BACKOFF_S  # where the doubling ends
+    jitter: float = 0.1  # up to this share longer, by chance, so that what failed together is spread
     on: tuple[ErrorClass, ...] = (ErrorClass.transient,)
 
 
@@ -180,7 +183,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_parallel: int | None = None
     on_item_error: OnItemError | None = None  # None: as on_error says
     timeout_s: float | None = None
-    retry: Retry | None = None
+    retry: Retry | tuple[Retry, ...] = ()  # several: the first for a failure's class decides
     join: Join = Join.all
     on_error: OnError | Go = OnError.fail
     priority: int = 0  # more is sooner

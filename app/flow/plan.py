@@ -125,14 +125,20 @@ def goes_on(node: ProgramNode) -> bool:
     return node.on_error is OnError.continue_ or isinstance(node.on_error, Go)
 
 
-def retry_delay(retry: Retry | None, error: StepError, failures: int) -> float | None:
+def retry_delay(
+    policies: Sequence[Retry], error: StepError, failures: int, chance: float = 0.0
+) -> float | None:
     """Seconds until the next try after this many failed ones, or None to give up.
 
-    Doubles with each failure up to an hour; a remote side that asked for longer gets what it asked for.
+    The first policy for the error's class decides. Doubles with each failure up to the policy's bound; a
+    remote side that asked for longer gets what it asked for, up to an hour. `chance`: from 0 to 1, how much
+    of the jitter is added.
     """
-    if retry is None or error.error_class not in retry.on or failures > retry.max:
+    policy = next((one for one in policies if error.error_class in one.on), None)
+    if policy is None or failures > policy.max:
         return None
-    backoff_s = retry.backoff_s * 2.0 ** (failures - 1)
+    backoff_s = min(policy.backoff_s * 2.0 ** (failures - 1), policy.max_backoff_s)
+    backoff_s *= 1.0 + policy.jitter * chance
     return min(max(backoff_s, error.retry_after_s or 0.0), BACKOFF_CAP_S)
 
 

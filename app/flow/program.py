@@ -45,7 +45,7 @@ class ProgramNode(msgspec.Struct, frozen=True, kw_only=True):
     asks: frozenset[str]  # the inputs of the workflow that they read
     callbacks: frozenset[str]  # the nodes whose addresses they read
     timeout_s: float | None
-    retry: Retry | None
+    retry: tuple[Retry, ...]  # by class of failure
     max_parallel: int | None
     reuses: bool  # what it gave on the same inputs before is given again
     collects: bool  # of a fan-out: failed items leave null in their place, and the others go on
@@ -193,7 +193,7 @@ def _node_of(parts: NodeParts, spec: StepSpec, graph: Graph) -> ProgramNode:
         asks=parts.asks,
         callbacks=parts.callbacks,
         timeout_s=spec.timeout_s if node.timeout_s is None else node.timeout_s,
-        retry=node.retry,
+        retry=(node.retry,) if isinstance(node.retry, Retry) else node.retry,
         max_parallel=node.max_parallel,
         join=node.join,
         reuses=spec.cacheable if node.cache is None else node.cache is Cache.on,

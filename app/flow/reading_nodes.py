@@ -12,6 +12,7 @@ from app.flow.definition import (
     MAX_DEPTH,
     MAX_NODES,
     MAX_PARALLEL,
+    MAX_POLICIES,
     MAX_PRIORITY,
     MAX_RETRIES,
     MAX_TIMEOUT_S,
@@ -143,11 +144,28 @@ def _read_on_item_error(fields: Fields, *, has_each: bool) -> OnItemError | None
     return choice
 
 
-def _read_retry(parent: Fields, node_id: str, complaints: Complaints) -> Retry | None:
-    raw = parent.record("retry")
-    if not raw:
-        return None
-    fields = Fields(raw, complaints, node=node_id, prefix="retry.")
+def _read_retry(parent: Fields, node_id: str, complaints: Complaints) -> Retry | tuple[Retry, ...]:
+    """One policy, or a list of them for different classes of failures."""
+    raw = parent.take("retry")
+    match raw:
+        case None:
+            return ()
+        case dict():
+            return _read_policy(raw, node_id, "retry.", complaints) if raw else ()
+        case list() if len(raw) <= MAX_POLICIES and all(isinstance(one, dict) for one in raw):
+            return tuple(
+                _read_policy(one, node_id, f"retry[{index}].", complaints) for index, one in enumerate(raw)
+            )
+        case list() if len(raw) > MAX_POLICIES:
+            parent.complain("retry", f"“retry” lists at most {MAX_POLICIES} policies, not {len(raw)}.")
+        case _:
+            given = "a list of other things" if isinstance(raw, list) else say_value(raw)
+            parent.complain("retry", f"“retry” is an object {{…}} or a list of them, not {given}.")
+    return ()
+
+
+def _read_policy(raw: dict[str, Any], node_id: str, prefix: str, complaints: Complaints) -> Retry:
+    fields = Fields(raw, complaints, node=node_id, prefix=prefix)
     default = Retry()
     classes: list[ErrorClass] = []
     names = fields.rows("on", "error classes") if "on" in raw else list(default.on)
@@ -159,9 +177,12 @@ def _read_retry(parent: Fields, node_id: str, complaints: Complaints) -> Retry |
         else:
             words = listing(sorted(RETRYABLE))
             fields.complain(f"on[{index}]", f"“on” lists error classes ({words}), not {say_value(name)}.")
+    longest_s = fields.bounded("max_backoff_s", default.max_backoff_s, 0, MAX_BACKOFF_S, " seconds")
     retry = Retry(
         max=fields.whole("max", 0, 0, MAX_RETRIES) or 0,
         backoff_s=fields.bounded("backoff_s", default.backoff_s, 0, MAX_BACKOFF_S, " seconds") or 0.0,
+        max_backoff_s=longest_s or 0.0,
+        jitter=fields.bounded("jitter", default.jitter, 0, 1) or 0.0,
         on=tuple(dict.fromkeys(classes)),
     )
     fields.refuse_unknown()

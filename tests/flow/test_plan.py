@@ -65,9 +65,9 @@ def test_a_list_beyond_the_bound_is_refused() -> None:
 def test_retries_are_counted_bounded_and_never_too_soon(
     most: int, backoff_s: float, failures: int, error_class: ErrorClass, wished_s: float | None
 ) -> None:
-    retry = Retry(max=most, backoff_s=backoff_s, on=(ErrorClass.transient, ErrorClass.timeout))
+    retry = Retry(max=most, backoff_s=backoff_s, jitter=0, on=(ErrorClass.transient, ErrorClass.timeout))
     error = StepError(error_class=error_class, message="x", retry_after_s=wished_s)
-    delay_s = plan.retry_delay(retry, error, failures)
+    delay_s = plan.retry_delay((retry,), error, failures)
     if delay_s is None:
         assert failures > most or error_class not in retry.on
     else:
@@ -79,10 +79,10 @@ def test_retries_are_counted_bounded_and_never_too_soon(
 def test_backoff_doubles_and_a_remote_wish_is_kept() -> None:
     retry = Retry(max=9, backoff_s=2.0, on=(ErrorClass.transient,))
     plain = StepError(error_class=ErrorClass.transient, message="x")
-    assert [plan.retry_delay(retry, plain, n) for n in (1, 2, 3)] == [2.0, 4.0, 8.0]
+    assert [plan.retry_delay((retry,), plain, n) for n in (1, 2, 3)] == [2.0, 4.0, 8.0]
     patient = StepError(error_class=ErrorClass.transient, message="x", retry_after_s=30.0)
-    assert plan.retry_delay(retry, patient, 1) == 30.0
-    assert plan.retry_delay(None, plain, 1) is None
+    assert plan.retry_delay((retry,), patient, 1) == 30.0
+    assert plan.retry_delay((), plain, 1) is None
 
 
 def test_poison_is_found_after_five_and_not_before() -> None:
@@ -129,3 +129,15 @@ def test_the_window_is_what_the_document_says(given_parallel: int | None, window
     if given_parallel is not None:
         node["max_parallel"] = given_parallel
     assert plan.window(program(node).nodes["a"]) == window
+
+
+def test_each_class_of_failures_has_its_policy_its_bound_and_its_jitter() -> None:
+    often = Retry(max=5, backoff_s=10, max_backoff_s=25, jitter=0.5, on=(ErrorClass.transient,))
+    once = Retry(max=1, backoff_s=1, on=(ErrorClass.timeout, ErrorClass.transient))
+    policies = (often, once)
+    flaky = StepError(error_class=ErrorClass.transient, message="x")
+    slow = StepError(error_class=ErrorClass.timeout, message="x")
+    assert [plan.retry_delay(policies, flaky, n) for n in (1, 2, 3, 5, 6)] == [10, 20, 25, 25, None]
+    assert [plan.retry_delay(policies, slow, n) for n in (1, 2)] == [1, None]
+    assert [plan.retry_delay(policies, flaky, 1, chance) for chance in (0.0, 0.5, 1.0)] == [10, 12.5, 15]
+    assert plan.retry_delay(policies, StepError(error_class=ErrorClass.bug, message="x"), 1) is None

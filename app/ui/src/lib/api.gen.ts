@@ -1780,7 +1780,6 @@ export interface components {
             failed: number;
             total: number;
         };
-<<<<<<< HEAD
         /** JwtAuth */
         JwtAuth: {
             /** @enum {string} */
@@ -1798,7 +1797,7 @@ export interface components {
             items_run: number;
             items_total: number;
             step: string;
-=======
+        };
         /** Known */
         Known: {
             /** @default false */
@@ -1813,7 +1812,6 @@ export interface components {
             name: string;
             signature: string;
             title: string;
->>>>>>> 2be4b95 (Tell the editor what may be written where somebody writes)
         };
         /**
          * Lane
@@ -2620,7 +2618,16 @@ export interface components {
             };
             until: string | null;
         };
-<<<<<<< HEAD
+        /** Wanted */
+        Wanted: {
+            /** @default  */
+            description?: string;
+            /** @default false */
+            required?: boolean;
+            /** @default  */
+            title?: string;
+            type: string;
+        };
         /** WebhookChange */
         WebhookChange: {
             accepts?: components["schemas"]["Accepts"];
@@ -2726,17 +2733,6 @@ export interface components {
             outputs?: string[];
             /** @default [] */
             steps?: string[];
-=======
-        /** Wanted */
-        Wanted: {
-            /** @default  */
-            description?: string;
-            /** @default false */
-            required?: boolean;
-            /** @default  */
-            title?: string;
-            type: string;
->>>>>>> 2be4b95 (Tell the editor what may be written where somebody writes)
         };
         /** WorkerFacts */
         WorkerFacts: {
