@@ -9,7 +9,7 @@ from app.store.bus import Bus
 from app.store.queue import Bells
 from tests.engine.world import ADDRESSES, World, node
 
-RETRY = {"max": 2, "backoff_s": 10, "on": ["transient"]}
+RETRY = {"max": 2, "backoff_s": 10, "jitter": 0, "on": ["transient"]}
 
 
 async def bells_in(bus: Bus, lane: str = "cpu") -> int:
