@@ -41,7 +41,7 @@ from app.flow.meter import (
 )
 from app.flow.port_rules import item_of
 from app.flow.scanner import tokens_of
-from app.flow.sizes import depth_of
+from app.flow.sizes import depth_of, is_number
 from app.flow.translate import locate, say_compile_error, say_run_error
 from app.flow.wording import say_type
 
@@ -126,7 +126,11 @@ def to_cel(value: Any, kind: str) -> Any:
     if isinstance(value, list):
         inner = item_of(kind) or "json"
         return [to_cel(item, inner) for item in value]
-    return float(value) if type(value) is int else value
+    if type(value) is not int:
+        return value
+    if not is_number(value):
+        raise Fault(0, "A number is too large for an expression.")
+    return float(value)
 
 
 _MARK: Final = "studio refusal "

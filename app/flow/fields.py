@@ -1,12 +1,12 @@
 """Reading one object of a document field by field, gathering complaints instead of stopping at the first."""
 
-import math
 import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from app.flow.complaints import Complaints
+from app.flow.sizes import is_number
 from app.flow.wording import listing, number, say_value, suggestion
 
 E = TypeVar("E", bound=StrEnum)
@@ -78,7 +78,7 @@ class Fields:
         value = self.take(field)
         if value is None:
             return default
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if not is_number(value):
             self.complain(field, f"“{field}” must be a number, not {say_value(value)}.")
             return default
         return value
@@ -91,7 +91,7 @@ class Fields:
         if value is None or low <= value <= high:
             return value
         self.complain(
-            field, f"“{field}” must be from {number(low)} to {number(high)}{unit}, not {number(value)}."
+            field, f"“{field}” must be from {number(low)} to {number(high)}{unit}, not {say_value(value)}."
         )
         return default
 

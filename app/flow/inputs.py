@@ -14,7 +14,7 @@ import msgspec
 from app.flow.definition import MAX_DEPTH, Definition, Input
 from app.flow.port_rules import is_file, item_of
 from app.flow.ports import Asset, accepts
-from app.flow.sizes import depth_of, holds_nul
+from app.flow.sizes import depth_of, holds_nul, is_number
 from app.flow.wording import count, number, say_type, say_value, shorten, suggestion
 from app.kit.codec import to_plain
 from app.kit.errors import Complaint, Invalid
@@ -183,9 +183,7 @@ def _scalar(name: str, kind: str, value: Any) -> Any:
             if is_fitting and len(value) > MAX_TEXT:
                 raise Unfit("", f"{name} has {len(value):,} characters; at most {MAX_TEXT:,} fit.")
         case "number":
-            is_fitting = (
-                isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-            )
+            is_fitting = is_number(value)
         case "boolean":
             is_fitting = isinstance(value, bool)
         case "json":

@@ -1,7 +1,18 @@
 """How deep and how large a JSON value is, and whether it can be stored; measured without recursion."""
 
+import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether this is a number that a double can hold; JSON may bring whole ones of four thousand digits."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def depth_of(value: Any, limit: int) -> int:

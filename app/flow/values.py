@@ -13,6 +13,7 @@ from typing import Any, Final
 from app.flow.catalog import PortSpec, StepSpec
 from app.flow.port_rules import is_file
 from app.flow.ports import accepts
+from app.flow.sizes import is_number
 from app.flow.wording import count, number, say_type, say_value, shorten, suggestion
 from app.kit.errors import Complaint, Invalid
 
@@ -155,7 +156,7 @@ class Checker:
 
     def _number(self, schema: Mapping[str, Any], kind: str, value: Any, field: str, name: str) -> Any:
         what = "a whole number" if kind == "integer" else "a number"
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if not is_number(value):
             self._complain(field, f"{name} must be {what}, not {_say_given(value)}.")
             return value
         if kind == "integer" and not float(value).is_integer():

@@ -88,7 +88,7 @@ def say_value(value: Any) -> str:
         case str():
             return f"“{shorten(value)}”"
         case int() | float():
-            return number(value)
+            return shorten(number(value))
         case list() | tuple():
             return f"a list of {len(value)}"
         case dict():

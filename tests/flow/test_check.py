@@ -460,6 +460,7 @@ JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
+    | st.sampled_from([10**18, 10**400, -(10**4_000)])  # JSON bounds a number by 4,300 digits
     | st.floats(allow_nan=False)
     | st.text(max_size=8)
     | st.just("{{ item }}"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.flow.sizes import depth_of, holds_nul, items_in
+from app.flow.sizes import depth_of, holds_nul, is_number, items_in
 
 
 @pytest.mark.parametrize(("value", "depth"), [(1, 0), ([], 1), ({"a": [1, {}]}, 3), ([[[[[]]]]], 4)])
@@ -24,3 +24,19 @@ def test_list_items_are_counted_at_every_level_up_to_the_limit() -> None:
 )
 def test_the_character_that_cannot_be_stored_is_found(value: Any, holds: bool) -> None:
     assert holds_nul(value) is holds
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [
+        (1, True),
+        (2.5, True),
+        (10**308, True),
+        (10**309, False),
+        (float("inf"), False),
+        (True, False),
+        ("1", False),
+    ],
+)
+def test_a_number_is_one_that_a_double_holds(value: Any, fits: bool) -> None:
+    assert is_number(value) is fits
