@@ -36,6 +36,15 @@ def version(as_json: bool) -> None:
     show_version(as_json)
 
 
+@studio.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run(arguments: tuple[str, ...]) -> None:
+    """Run a workflow from a file, and watch it; see `studio run --help`."""
+    from appliance.commands import become_admin
+
+    become_admin("run", *arguments)
+
+
 @studio.command(hidden=True)
 @click.argument("program")
 def launch(program: str) -> None:

@@ -1,8 +1,10 @@
-"""What the boot has done by others: the schema by `app.migrations`, first things by `app.admin`."""
+"""What is done by others: the schema by `app.migrations`, first things and commands by `app.admin`."""
 
+import os
 import signal
 import subprocess
 import sys
+from typing import NoReturn
 
 import msgspec
 
@@ -43,6 +45,17 @@ def seed(settings: Settings) -> Claim:
             "The box's first things could not be put in place; the lines above say why.", exit_code=70
         )
     return claim
+
+
+def become_admin(*arguments: str) -> NoReturn:
+    """Go on as `python -m app.admin`, in the same process: its exit code and its Ctrl-C are ours.
+
+    The caller's folder may hold an `app` of its own, so it is not looked into (-P).
+    """
+    found = os.environ.get("PYTHONPATH")
+    paths = os.pathsep.join([str(CODE), *([found] if found else [])])
+    command = [sys.executable, "-P", "-m", "app.admin", *arguments]
+    os.execve(command[0], command, os.environ | {"PYTHONPATH": paths})  # noqa: S606  no shell is wanted
 
 
 def _run(settings: Settings, command: list[str], output: int | None) -> subprocess.CompletedProcess[bytes]:

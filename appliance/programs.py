@@ -16,8 +16,8 @@ from appliance.users import Account, as_account, myself, postgres_account, servi
 
 # What opens somebody else's door beside the keys. Workers run other people's workflows: none of it.
 VAULT = ("DATABASE_URL", "GOOGLE_CLIENT_SECRET", "GITHUB_CLIENT_SECRET")
-# Used by the boot alone: claiming the box, opening the tunnel.
-BOOT_ONLY = ("ADMIN_EMAIL", "ADMIN_PASSWORD", "CLOUDFLARE_TUNNEL_TOKEN")
+# Used by the boot alone, for claiming the box and opening the tunnel, or by a person's own commands.
+BOOT_ONLY = ("ADMIN_EMAIL", "ADMIN_PASSWORD", "CLOUDFLARE_TUNNEL_TOKEN", "STUDIO_TOKEN", "STUDIO_PASSWORD")
 
 AccountOf = Callable[[Settings], Account]
 CommandOf = Callable[[Settings], list[str]]

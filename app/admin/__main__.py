@@ -1,6 +1,7 @@
-"""`python -m app.admin openapi|seed`: what needs the code or the database but no server.
+"""`python -m app.admin openapi|seed|run`: what `appliance` does not do itself, because it needs the code, the
+database or the API.
 
-Answers go to standard output as one line of JSON, log lines to standard error.
+Answers go to standard output, those for programs as one line of JSON; log lines go to standard error.
 """
 
 import asyncio
@@ -20,8 +21,10 @@ def main(argv: list[str]) -> int:
             return _openapi()
         case ["seed"]:
             return _seed()
+        case ["run", *arguments]:
+            return _run(arguments)
         case _:
-            sys.stderr.write("Use: python -m app.admin openapi|seed\n")
+            sys.stderr.write("Use: python -m app.admin openapi|seed|run\n")
             return 2
 
 
@@ -30,6 +33,12 @@ def _openapi() -> int:
 
     sys.stdout.buffer.write(as_json() + b"\n")
     return 0
+
+
+def _run(arguments: list[str]) -> int:
+    from app.admin.running.command import main as run
+
+    return run(arguments)
 
 
 def _seed() -> int:

@@ -16,6 +16,7 @@ from app.flow.catalog import StepSpec
 from app.flow.signatures import MAX_BODIES, VERSION, WORKFLOW, Called, called_by
 from app.flow.sizes import holds_nul
 from app.flow.wording import say_value
+from app.kit.codec import encode
 from app.kit.errors import Complaint, Invalid
 
 FORMAT: Final = "studio.workflow"
@@ -184,6 +185,30 @@ def redirected(
             if new.version is not None:
                 values[VERSION] = new.version
     return changed
+
+
+def alike(first: Any, second: Any, catalog: Mapping[str, StepSpec]) -> bool:
+    """Whether two files hold the same workflows, by whatever ids they go."""
+    return _anonymous(unpack(first), catalog) == _anonymous(unpack(second), catalog)
+
+
+def _anonymous(portable: Portable, catalog: Mapping[str, StepSpec]) -> list[bytes]:
+    """The documents of a file with numbers in place of ids, in the order they are run from the first."""
+    documents = {one.called: one.definition for one in portable.workflows}
+    documents |= {Called(portable.id, version): portable.definition for version in (None, portable.version)}
+    order = [Called(portable.id, portable.version)]
+
+    def numbered(called: Called) -> Called | None:
+        if called not in documents:
+            return None
+        known = [documents[one] is documents[called] for one in order]
+        if True not in known:
+            order.append(called)
+            known.append(True)
+        return Called(f"#{known.index(True)}", None if called.version is None else 1)
+
+    # The list grows while it is walked: each document may name more.
+    return [encode(redirected(documents[called], catalog, numbered)) for called in order]
 
 
 def remarks(needs: Needs, catalog: Mapping[str, StepSpec]) -> list[Complaint]:

@@ -125,6 +125,14 @@ async def get_user(tx: Transaction, user_id: UUID) -> User:
     return msgspec.convert(row, User)
 
 
+async def find_super_admin(tx: Transaction) -> User | None:
+    """Who runs the box: the first who may; None before it is claimed."""
+    row = await tx.fetch_one(
+        f"SELECT {_USER} FROM users WHERE is_super_admin AND is_active ORDER BY id LIMIT 1"  # noqa: S608
+    )
+    return None if row is None else msgspec.convert(row, User)
+
+
 async def memberships_of(tx: Transaction, user_id: UUID) -> list[Membership]:
     """Every organization of a user, oldest first; needs the system scope."""
     rows = await tx.fetch_all(
