@@ -13,7 +13,8 @@ from app.admin.running.faults import Ended, Unreachable
 from app.kit.errors import Complaint
 from app.kit.ids import new_id
 
-TRIES: Final = 4  # of one call while the box does not answer
+PATIENCE_S: Final = 2.0  # with a box that does not answer at all
+PATIENCE_WHILE_WATCHING_S: Final = 120.0  # with one that is being restarted, for it keeps the instance
 PAUSE_S: Final = 0.5
 TIMEOUT: Final = httpx.Timeout(60.0, connect=5.0)
 
@@ -52,6 +53,7 @@ class Api:
 
     def __init__(self, url: str, sign_in: SignIn) -> None:
         self.url = url
+        self.patience_s = PATIENCE_S
         self._http = httpx.Client(base_url=url, timeout=TIMEOUT, headers={"user-agent": "studio run"})
         self._sign_in = sign_in
 
@@ -123,17 +125,17 @@ class Api:
         return answer.json() if answer.content else None
 
     def _patiently(self, send: Callable[[], Any]) -> Any:
-        for left in reversed(range(TRIES)):
+        deadline = time.monotonic() + self.patience_s
+        while True:
             try:
                 return send()
             except httpx.TransportError as exc:
-                if not left:
+                if time.monotonic() > deadline:
                     raise Unreachable(
                         f"Nothing answers at {self.url} ({type(exc).__name__}). Start the box, or name "
                         "another one with --url."
                     ) from None
                 time.sleep(PAUSE_S)
-        raise AssertionError  # the loop returns or raises
 
 
 def _refusal(answer: httpx.Response) -> Refusal:

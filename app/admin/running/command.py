@@ -13,7 +13,7 @@ import httpx
 import msgspec
 
 from app.admin.running import sign_in
-from app.admin.running.api import Api, Refusal
+from app.admin.running.api import PATIENCE_WHILE_WATCHING_S, Api, Refusal
 from app.admin.running.faults import Ended, Unusable
 from app.admin.running.follow import follow
 from app.admin.running.given import read_inputs, uploads_in, with_assets
@@ -200,6 +200,7 @@ def start(api: Api, place: Json, inputs: Mapping[str, Any]) -> Json:
 def watch(api: Api, screen: Screen, instance: Json, out: Path | None) -> int:
     """Follow it to its end and fetch its files; Ctrl-C cancels it."""
     path = f"/api/v1/instances/{instance['id']}"
+    api.patience_s = PATIENCE_WHILE_WATCHING_S
     try:
         for message in follow(
             api, instance["id"], lambda: screen.said("The box does not answer; waiting for it.")
