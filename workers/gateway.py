@@ -59,6 +59,11 @@ class Gateway:
             raise LookupError("the worker has not registered yet")
         return self._identity
 
+    @property
+    def former(self) -> UUID | None:
+        """Who this worker is or was, as far as it knows."""
+        return None if self._identity is None else self._identity.worker_id
+
     async def register(self) -> Registered:
         """Introduce this worker and remember its token. Raises ApiAway, WrongSecret, Refused."""
         try:
@@ -125,10 +130,17 @@ class Gateway:
         body = encode(message)
         token = self.identity.token
         try:
-            return await self._send(path, body, token)
+            return await self._as(token, path, body)
         except TokenUnknown:
             await self._register_again(token)
-        return await self._send(path, body, self.identity.token)
+        return await self._as(self.identity.token, path, body)
+
+    async def _as(self, token: str, path: str, body: bytes) -> bytes:
+        """The answer to who we are now: what is given to who we were meanwhile is not ours any more."""
+        answer = await self._send(path, body, token)
+        if token != self.identity.token:
+            raise ApiAway("it has given us another name meanwhile")
+        return answer
 
     async def _register_again(self, forgotten: str) -> None:
         async with self._registering:

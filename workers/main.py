@@ -16,6 +16,7 @@ from typing import Any, Final
 from app.flow.messages import Gpu, Heartbeat, Job, Lane, LaneSlots, Outcome, Register
 from app.kit.blobs import BlobFolder
 from app.kit.log import get_logger
+from app.kit.machine import process_table
 from app.kit.outgoing import Outgoing
 from app.kit.settings import Settings
 from app.kit.version import studio_version
@@ -167,6 +168,8 @@ class Worker:
             lanes=[LaneSlots(self._lane, self._slots)],
             gpus=self._gpus,
             box_id=self._box_id,
+            process_table=process_table(),
+            former=self._gateway.former,
         )
 
     async def _perform(self, job: Job, slot: int) -> Outcome:

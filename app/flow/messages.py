@@ -72,7 +72,11 @@ class Gpu(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker introduces itself. `box_id`: read from the volume's studio.json, if it sees the volume."""
+    """A worker introduces itself. `box_id`: read from the volume's studio.json, if it sees the volume.
+
+    `process_table`: where its pid counts. `former`: who it was until now, when the API has forgotten it; what
+    that one held is nobody's any more.
+    """
 
     name: str
     host: str
@@ -81,6 +85,8 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
     lanes: list[LaneSlots]
     gpus: list[Gpu] = []
     box_id: str | None = None
+    process_table: str | None = None
+    former: UUID | None = None
 
 
 class Registered(msgspec.Struct, frozen=True, kw_only=True):

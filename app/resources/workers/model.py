@@ -54,9 +54,9 @@ async def add(tx: Transaction, worker: Register, token_hash: bytes) -> WorkerId:
     """A new worker."""
     worker_id = WorkerId(new_id())
     await tx.execute(
-        "INSERT INTO workers (id, name, host, pid, version, lanes, token_hash, gpus, box_id) "
+        "INSERT INTO workers (id, name, host, pid, version, lanes, token_hash, gpus, box_id, process_table) "
         "VALUES (%(id)s, %(name)s, %(host)s, %(pid)s, %(version)s, %(lanes)s, %(token_hash)s, %(gpus)s, "
-        "%(box_id)s)",
+        "%(box_id)s, %(process_table)s)",
         {
             "id": worker_id,
             "name": worker.name,
@@ -67,15 +67,17 @@ async def add(tx: Transaction, worker: Register, token_hash: bytes) -> WorkerId:
             "token_hash": token_hash,
             "gpus": jsonb(worker.gpus),
             "box_id": worker.box_id,
+            "process_table": worker.process_table,
         },
     )
     return worker_id
 
 
-async def present_on(tx: Transaction, host: str) -> list[tuple[WorkerId, int]]:
-    """The workers of a host that have not left, with their process ids."""
+async def present_in(tx: Transaction, process_table: str) -> list[tuple[WorkerId, int]]:
+    """The workers of a process table that have not left, with their process ids."""
     rows = await tx.fetch_all(
-        "SELECT id, pid FROM workers WHERE host = %(host)s AND left_at IS NULL", {"host": host}
+        "SELECT id, pid FROM workers WHERE process_table = %(table)s AND left_at IS NULL",
+        {"table": process_table},
     )
     return [(WorkerId(row["id"]), row["pid"]) for row in rows]
 

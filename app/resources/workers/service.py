@@ -1,7 +1,5 @@
 """Workers coming, living and going. What they do to instances is the engine's."""
 
-import os
-import socket
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +9,7 @@ from app.kit.codec import decode_any
 from app.kit.crypto import new_token
 from app.kit.ids import WorkerId
 from app.kit.log import get_logger
+from app.kit.machine import is_running, process_table
 from app.kit.settings import Settings
 from app.resources.accounts.guards import worker_token_hash
 from app.resources.workers import model
@@ -26,11 +25,14 @@ FORGET_S: Final = 7 * 24 * 3600.0
 async def register(database: Database, engine: Engine, settings: Settings, worker: Register) -> Registered:
     """Admit a worker; what a dead predecessor on this machine held is lost at once."""
     token = new_token("sw")
+    here = process_table()
     async with database.transaction(Scope.nobody()) as tx:
-        before = await model.present_on(tx, worker.host)
+        before = [] if here is None else await model.present_in(tx, here)
         worker_id = await model.add(tx, worker, worker_token_hash(settings, token))
+    if worker.former is not None:
+        await leave(database, engine, WorkerId(worker.former))
     for other, pid in before:
-        if worker.host == socket.gethostname() and not _is_running(pid):
+        if other != worker.former and not is_running(pid):
             await _bury(database, engine, other)
     shared = worker.box_id is not None and worker.box_id == box_id(settings.workspace)
     log.info(
@@ -97,14 +99,3 @@ def box_id(workspace: Path) -> str | None:
     except (OSError, ValueError):
         return None
     return str(found.get("box_id")) if isinstance(found, dict) and found.get("box_id") else None
-
-
-def _is_running(pid: int) -> bool:
-    """Whether a process of this machine still has this id; when in doubt it does."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
