@@ -108,6 +108,20 @@ class Box:
             by_name[name] = by_name.get(name, 0) + int(share.split()[1]) * 1024
         return by_name
 
+    def processor_s(self) -> float:
+        """Seconds of processor time that everything of the box has taken since it started."""
+        if self._process is None:
+            raise RuntimeError("the box is not running")
+        root = psutil.Process(self._process.pid)
+        total_s = 0.0
+        for process in [root, *root.children(recursive=True)]:
+            try:
+                times = process.cpu_times()
+            except psutil.Error:
+                continue
+            total_s += times.user + times.system + times.children_user + times.children_system
+        return total_s
+
     def close(self) -> None:
         """Stops the box, if it runs, and takes the workspace away."""
         try:

@@ -49,9 +49,7 @@ def main() -> int:
     every = ["boot", *MEASURES]
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures the budgets of the map.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(every)}; all by default")
-    parser.add_argument(
-        "--rounds", type=int, default=5, help="how often each is repeated (5; 10 adds 10,000)"
-    )
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is repeated (5)")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="where the figures go")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(every))

@@ -101,7 +101,7 @@ async def fanout(_box: Box, person: Person, rounds: int) -> list[Figure]:
     }
     workflow = await person.save("bench: fan-out", [node], {"values": {"type": "json"}})
     figures: list[Figure] = []
-    for width, bearing_s in ((100, None), (1000, 4.0)) + (((10_000, None),) if rounds >= 10 else ()):
+    for width, bearing_s in ((100, None), (1000, 4.0), (10_000, None)):
         took_s: list[float] = []
         for _ in range(max(1, rounds // 2) if width < 10_000 else 1):
             instance = await person.run(workflow, {"values": list(range(width))})
@@ -109,6 +109,61 @@ async def fanout(_box: Box, person: Person, rounds: int) -> list[Figure]:
         note = f"{1000 * min(took_s) / width:.2f} ms an item"
         figures.append(figure(f"fan-out of {width} cpu steps", "s", took_s, bearing_s, note=note))
     return figures
+
+
+async def sustained(_box: Box, person: Person, rounds: int) -> list[Figure]:
+    """Instances of a few cpu steps each, always so many under way: what the box does a second, for long."""
+    length, at_once = 5, 16
+    total = 40 * rounds
+    workflow = await person.save("bench: sustained", chain("debug.work", length, lambda _: {"seconds": 0}))
+    turns = asyncio.Semaphore(at_once)
+
+    async def one() -> Json:
+        async with turns:
+            return await person.run(workflow)
+
+    instances = await asyncio.gather(*(one() for _ in range(total)))
+    began = min(moment(one["created_at"]) for one in instances)
+    ended = max(moment(one["ended_at"]) for one in instances)
+    trips_ms = [1000 * (moment(one["ended_at"]) - moment(one["created_at"])) for one in instances]
+    return [
+        figure(
+            "cpu steps a second, sustained", "/s", [length * total / (ended - began)], more_is_better=True
+        ),
+        figure(f"instance of {length} cpu steps, {at_once} under way", "ms", trips_ms),
+    ]
+
+
+async def growth(box: Box, person: Person, rounds: int) -> list[Figure]:
+    """What API and daemon weigh more after many instances than before them."""
+    batch = 200 * rounds
+    workflow = await person.save("bench: growth", chain("core.set", 5, lambda number: {"value": number}))
+    turns = asyncio.Semaphore(8)
+
+    async def one() -> None:
+        async with turns:
+            await person.start(workflow)
+
+    async def many() -> float:
+        await asyncio.gather(*(one() for _ in range(batch)))
+        return sum(size for name, size in box.memory().items() if name.startswith("app.")) / 1e6
+
+    before_mb = await many()  # the first batch fills caches and pools, which is no growth
+    added_mb = [await many() - before_mb for _ in range(4)]
+    grown_mb = [later - earlier for earlier, later in pairwise([0.0, *added_mb])]
+    note = f"{before_mb:.0f} MB before, {before_mb + added_mb[-1]:.0f} after {4 * batch:,} more"
+    return [figure(f"API and daemon, for every {batch:,} instances more", "MB", grown_mb, note=note)]
+
+
+async def idle(box: Box, _person: Person, _rounds: int) -> list[Figure]:
+    """How much of a core everything takes while nobody wants anything."""
+    await asyncio.sleep(5)
+    shares: list[float] = []
+    for _ in range(3):
+        before, began = box.processor_s(), time.perf_counter()
+        await asyncio.sleep(10)
+        shares.append(100 * (box.processor_s() - before) / (time.perf_counter() - began))
+    return [figure("everything idle, of one core", "%", shares, 2)]
 
 
 async def live(_box: Box, person: Person, rounds: int) -> list[Figure]:
@@ -177,11 +232,14 @@ async def webhook(box: Box, person: Person, rounds: int) -> list[Figure]:
 # In the order in which they run; boot is measured around them.
 MEASURES: dict[str, Measure] = {
     "memory": memory,
+    "idle": idle,
     "bell": bell,
     "chain": chained,
     "inline": inline,
     "fanout": fanout,
+    "sustained": sustained,
     "live": live,
     "webhook": webhook,
     "gpu": gpu,
+    "growth": growth,
 }
