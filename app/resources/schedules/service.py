@@ -54,7 +54,7 @@ async def create(tx: Transaction, engine: Engine, new: NewSchedule, *, created_b
     """A new schedule. Raises WorkflowNotFound, Invalid for its timing or its inputs, TooManySchedules."""
     moment = await model.database_time(tx)
     timing = check_timing(new.timing, moment)
-    await instances.fit(tx, await instances.choose(tx, engine, new.workflow_id), new.inputs)
+    inputs = await _fitting(tx, await instances.choose(tx, engine, new.workflow_id), new.inputs)
     if await model.count_schedules(tx) >= MOST_SCHEDULES:
         raise TooManySchedules
     schedule_id = await model.add_schedule(
@@ -62,7 +62,7 @@ async def create(tx: Transaction, engine: Engine, new: NewSchedule, *, created_b
         workflow_id=new.workflow_id,
         name=new.name,
         timing=timing,
-        inputs=new.inputs,
+        inputs=inputs,
         misfire=new.misfire,
         overlap=new.overlap,
         next_at=next_after(timing, moment) if new.is_enabled else None,
@@ -91,7 +91,8 @@ async def change(tx: Transaction, engine: Engine, schedule_id: UUID, wish: Sched
         changes["timing"] = check_timing(changes["timing"], moment)
     after = replace(before, **changes)
     if "inputs" in changes or (after.is_enabled and not before.is_enabled):
-        await instances.fit(tx, await _choose(tx, engine, after), after.inputs)
+        fitting = await _fitting(tx, await _choose(tx, engine, after), after.inputs)
+        after = replace(after, inputs=fitting)
     if "timing" in changes or after.is_enabled != before.is_enabled:
         after = replace(
             after, next_at=next_after(after.timing, moment) if after.is_enabled else None, queued_for=None
@@ -234,6 +235,12 @@ async def _start(
         tx, engine, chosen, schedule.inputs, source="schedule", created_by=created_by
     )
     return started.id
+
+
+async def _fitting(tx: Transaction, chosen: Chosen, given: dict[str, Any]) -> dict[str, Any]:
+    """What was given, files with their names for people to see; defaults stay the workflow's own."""
+    fitting = await instances.fit(tx, chosen, given)
+    return {name: fitting[name] for name in given}
 
 
 async def _choose(tx: Transaction, engine: Engine, schedule: Schedule) -> Chosen:

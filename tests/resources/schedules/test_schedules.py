@@ -133,6 +133,20 @@ async def test_a_schedule_is_kept_with_its_next_time_in_words(client: httpx.Asyn
     assert (await client.get(f"/api/v1/schedules?workflow_id={new_id()}")).json()["items"] == []
 
 
+async def test_inputs_are_kept_as_given_with_the_names_of_their_files(client: httpx.AsyncClient) -> None:
+    takes = document(
+        node("keep", "core.set", with_={"value": "{{ inputs.file }}"}),
+        inputs={"file": {"type": "file"}, "word": {"type": "text", "default": "the workflow's own"}},
+    )
+    upload = {"file": ("notes.txt", b"some notes", "text/plain")}
+    asset = (await client.post("/api/v1/assets", files=upload)).json()
+    made = await schedule(client, takes, inputs={"file": {"asset": asset["id"]}})
+    assert set(made["inputs"]) == {"file"}
+    assert (made["inputs"]["file"]["asset"], made["inputs"]["file"]["name"]) == (asset["id"], "notes.txt")
+    run = (await client.post(f"/api/v1/schedules/{made['id']}/run")).json()
+    assert run["instance_status"] == "completed"
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

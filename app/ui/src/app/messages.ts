@@ -27,6 +27,9 @@ const english = {
   "workflows.tabs": "Views of this workflow",
   "workflows.tab_run": "Run",
 
+  "triggers.heading": "Triggers",
+  "triggers.subtitle": "What starts workflows by itself: times, and other programs.",
+
   "run.viewer": "Your role may look at workflows but not run them.",
 } as const;
 

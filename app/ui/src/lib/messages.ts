@@ -17,6 +17,11 @@ const english = {
   "common.show": "Show",
   "common.optional": "Optional",
   "common.download": "Download",
+  "common.copy": "Copy",
+  "common.copied": "Copied",
+  "common.save": "Save",
+  "common.edit": "Edit",
+  "common.delete": "Delete",
 
   "problem.status": "Studio answered with status {status}.",
   "problem.unreachable": "Studio does not answer.",

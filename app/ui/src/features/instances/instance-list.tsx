@@ -6,6 +6,7 @@ import { Play } from "lucide-react";
 import { LoadMore } from "@/components/load-more";
 import { Empty } from "@/components/page";
 import { StatusPill } from "@/components/status";
+import { Tag } from "@/components/tag";
 import { Ago, Elapsed } from "@/components/time";
 import { Button } from "@/components/ui/button";
 
@@ -62,6 +63,8 @@ export function InstanceList({ workflowId }: { workflowId: string | null }) {
                 </span>
               )}
             </span>
+            {instance.source === "webhook" ? <Tag>{t("instance.webhook")}</Tag> : null}
+            {instance.source === "schedule" ? <Tag>{t("instance.schedule")}</Tag> : null}
             <span className="w-20 text-right text-[13px] text-soft tabular-nums max-sm:hidden">
               {instance.started_at === null ? null : <Elapsed start={instance.started_at} end={instance.ended_at} />}
             </span>

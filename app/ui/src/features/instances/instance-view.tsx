@@ -128,6 +128,8 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
       subtitle={
         <span className="text-[13px]">
           {t("instance.started")} <Ago time={instance.created_at} />
+          {instance.source === "webhook" ? ` ${t("instance.by_webhook")}` : null}
+          {instance.source === "schedule" ? ` ${t("instance.by_schedule")}` : null}
           {instance.started_at === null ? null : (
             <>
               {" · "}

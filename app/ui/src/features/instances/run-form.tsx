@@ -6,13 +6,14 @@ import { useRef, useState, type SyntheticEvent, type ReactNode } from "react";
 import { ProblemNote } from "@/components/problem-note";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
-import type { AssetEntry, AssetFieldProps } from "@/lib/asset-entry";
-import { readInputs, type InputSpec } from "@/lib/definition";
+import type { AssetFieldProps } from "@/lib/asset-entry";
+import { readInputs } from "@/lib/definition";
+import { changed, type FieldChange } from "@/lib/input-fields";
 import { asProblem } from "@/lib/problem";
-import { fieldOf, filePort, initialValue, isList, toInputs, type FieldValue, type FieldValues } from "@/lib/run-values";
+import { fieldOf, initialValue, toInputs, type FieldValues } from "@/lib/run-values";
 
 import { instanceQuery, useStart } from "./api";
-import { InputField } from "./input-field";
+import { InputFields } from "./input-fields";
 import { t } from "./messages";
 
 type RunFormProps = {
@@ -48,8 +49,8 @@ function Form({ workflowId, definition, earlier, renderAssets, onStarted }: Form
     missing[name] ?? refused.filter((entry) => fieldOf(entry.field ?? "") === name).map((entry) => entry.message);
   const isPlaced = refused.length > 0 && refused.every((entry) => names.has(fieldOf(entry.field ?? "")));
 
-  function change(name: string, next: FieldValue | ((before: FieldValue) => FieldValue)): void {
-    setValues((before) => ({ ...before, [name]: typeof next === "function" ? next(before[name] ?? "") : next }));
+  function change(name: string, next: FieldChange): void {
+    setValues((before) => changed(before, name, next));
     setMissing((before) => Object.fromEntries(Object.entries(before).filter(([other]) => other !== name)));
     if (start.error) start.reset();
   }
@@ -73,40 +74,16 @@ function Form({ workflowId, definition, earlier, renderAssets, onStarted }: Form
     );
   }
 
-  function field(spec: InputSpec): ReactNode {
-    const complaints = complaintsOf(spec.name);
-    const port = filePort(spec);
-    if (port === null) {
-      return (
-        <InputField
-          key={spec.name}
-          spec={spec}
-          value={values[spec.name] ?? ""}
-          complaints={complaints}
-          onChange={(value) => change(spec.name, value)}
-        />
-      );
-    }
-    return (
-      <div key={spec.name}>
-        {renderAssets({
-          label: spec.label,
-          hint: spec.description ?? undefined,
-          isOptional: !spec.isRequired,
-          port,
-          isList: isList(spec),
-          max: isList(spec) ? spec.max : 1,
-          entries: (values[spec.name] ?? []) as readonly AssetEntry[],
-          onChange: (update) => change(spec.name, (before) => update(before as readonly AssetEntry[])),
-          complaints,
-        })}
-      </div>
-    );
-  }
-
   return (
     <form ref={form} onSubmit={submit} noValidate className="space-y-5" aria-label={t("run.form")}>
-      {specs.length === 0 ? <p className="text-soft">{t("run.no_inputs")}</p> : specs.map(field)}
+      {specs.length === 0 ? <p className="text-soft">{t("run.no_inputs")}</p> : null}
+      <InputFields
+        specs={specs}
+        values={values}
+        complaintsOf={complaintsOf}
+        onChange={change}
+        renderAssets={renderAssets}
+      />
       {start.error && !isPlaced ? <ProblemNote error={start.error} /> : null}
       <div className="flex items-center gap-3">
         <Button type="submit" variant="primary" size="lg" isBusy={start.isPending} disabled={outcome.waiting > 0}>
