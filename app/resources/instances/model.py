@@ -35,6 +35,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     open_steps: int
     parent_id: InstanceId | None
     parent_step_id: StepId | None
+    body: str
     origin_id: InstanceId | None
     origin_number: int | None
     created_by: UUID | None
@@ -129,7 +130,7 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
 _INSTANCE: Final = (
     "i.id, i.number, i.workflow_id, w.name AS workflow_name, v.number AS version, i.version_id, i.status, "
     "i.reason, i.error, i.source, i.priority, i.event_seq, i.total_steps, i.open_steps, i.parent_id, "
-    "i.parent_step_id, i.origin_id, o.number AS origin_number, i.created_by, i.cancelled_by, "
+    "i.parent_step_id, i.body, i.origin_id, o.number AS origin_number, i.created_by, i.cancelled_by, "
     "i.created_at, i.started_at, i.ended_at"
 )
 _FROM: Final = (
@@ -166,6 +167,7 @@ SELECT {_INSTANCE} {_FROM}
 _RUNS: Final = "i.parent_id IS NULL"
 _OF_PARENT: Final = "i.parent_id = %(parent)s"
 _OF_ORIGIN: Final = "i.origin_id = %(origin)s"
+_OF_STEP: Final = "i.parent_step_id = %(step)s"
 _OF_WORKFLOW: Final = "i.workflow_id = %(workflow)s"
 _OF_STATUS: Final = "i.status = ANY(%(statuses)s)"
 
@@ -187,14 +189,20 @@ async def list_instances(
     *,
     workflow_id: UUID | None,
     parent_id: UUID | None,
+    step_id: UUID | None,
     origin_id: UUID | None,
     statuses: list[InstanceStatus],
 ) -> list[Instance]:
     """One page and one row more, newest first; perhaps of one workflow or origin, or in some statuses only.
 
-    What runs for a step of another instance is shown only among the children of that one.
+    What runs for a step of another instance is shown only among the children of that one or of that step.
     """
-    wishes = ((_OF_WORKFLOW, workflow_id), (_OF_ORIGIN, origin_id), (_OF_STATUS, statuses))
+    wishes = (
+        (_OF_STEP, step_id),
+        (_OF_WORKFLOW, workflow_id),
+        (_OF_ORIGIN, origin_id),
+        (_OF_STATUS, statuses),
+    )
     narrowed = " AND ".join(
         [_OF_PARENT if parent_id else _RUNS, *(part for part, wanted in wishes if wanted)]
     )
@@ -204,6 +212,7 @@ async def list_instances(
             "organization": tx.organization_id,
             "workflow": workflow_id,
             "parent": parent_id,
+            "step": step_id,
             "origin": origin_id,
             "statuses": list(statuses),
             **page.params,

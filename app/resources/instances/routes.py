@@ -36,6 +36,7 @@ OfWorkflow = Annotated[UUID | None, Parameter(description="Only instances of thi
 InStatus = Annotated[list[InstanceStatus] | None, Parameter(description="Only these; may be repeated")]
 OfInstance = Annotated[UUID | None, Parameter(description="What steps of this instance run")]
 OfOrigin = Annotated[UUID | None, Parameter(description="What goes on from this instance")]
+OfStep = Annotated[UUID | None, Parameter(description="With `parent`: only what this step of it runs")]
 OfParent = Annotated[UUID | None, Parameter(description="The items of this fan-out step")]
 
 
@@ -73,6 +74,7 @@ class InstanceController(Controller):
         database: Database,
         workflow_id: OfWorkflow = None,
         parent: OfInstance = None,
+        parent_step: OfStep = None,
         origin: OfOrigin = None,
         status: InStatus = None,
         limit: Limit = DEFAULT_LIMIT,
@@ -86,6 +88,7 @@ class InstanceController(Controller):
                 part,
                 workflow_id=workflow_id,
                 parent_id=parent,
+                step_id=parent_step,
                 origin_id=origin,
                 statuses=status or [],
             )

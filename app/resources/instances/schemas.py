@@ -51,6 +51,7 @@ class InstanceSummary(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     parent_id: UUID | None
     parent_step_id: UUID | None
+    body: Annotated[str, Meta(description="Of what runs a node's own steps: which node, such as again/inner")]
     origin_id: UUID | None
     origin_number: int | None
     created_by: UUID | None

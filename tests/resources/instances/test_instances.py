@@ -330,6 +330,9 @@ async def test_what_a_step_runs_stands_under_its_instance_and_not_among_the_runs
     assert listed == []
     (child,) = (await client.get("/api/v1/instances", params={"parent": run["id"]})).json()["items"]
     (step,) = (await client.get(f"/api/v1/instances/{run['id']}/steps")).json()["items"]
+    for step_id, expected in ((step["id"], 1), (run["id"], 0)):
+        wanted = {"parent": run["id"], "parent_step": step_id}
+        assert len((await client.get("/api/v1/instances", params=wanted)).json()["items"]) == expected
     assert (child["workflow_id"], child["source"], child["parent_id"], child["parent_step_id"]) == (
         inner,
         "workflow",

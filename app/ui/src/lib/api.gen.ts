@@ -1699,6 +1699,8 @@ export interface components {
         InstanceStatus: "pending" | "running" | "waiting" | "completed" | "failed" | "cancelled";
         /** InstanceSummary */
         InstanceSummary: {
+            /** @description Of what runs a node's own steps: which node, such as again/inner */
+            body: string;
             /** Format: date-time */
             created_at: string;
             created_by: string | null;
@@ -1724,6 +1726,8 @@ export interface components {
         };
         /** InstanceView */
         InstanceView: {
+            /** @description Of what runs a node's own steps: which node, such as again/inner */
+            body: string;
             cancelled_by: string | null;
             /** Format: date-time */
             created_at: string;
@@ -3598,6 +3602,8 @@ export interface operations {
                 origin?: string | null;
                 /** @description What steps of this instance run */
                 parent?: string | null;
+                /** @description With `parent`: only what this step of it runs */
+                parent_step?: string | null;
                 /** @description Only these; may be repeated */
                 status?: components["schemas"]["InstanceStatus"][] | null;
                 /** @description Only instances of this workflow */

@@ -20,3 +20,14 @@ function titles(catalog: { items: StepType[] }): ReadonlyMap<string, string> {
 export function useStepTitles(): ReadonlyMap<string, string> {
   return useQuery({ ...catalogQuery, select: titles }).data ?? NOTHING;
 }
+
+const NO_KINDS: ReadonlySet<string> = new Set();
+
+function calling(catalog: { items: StepType[] }): ReadonlySet<string> {
+  return new Set(catalog.items.filter((entry) => entry.calls === true).map((entry) => entry.kind));
+}
+
+/** The kinds of steps that run other workflows; empty until the catalogue is here. */
+export function useCallingKinds(): ReadonlySet<string> {
+  return useQuery({ ...catalogQuery, select: calling }).data ?? NO_KINDS;
+}

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { readGraph, readInputs, titled } from "@/lib/definition";
+import { bodyOf, readGraph, readInputs, titled } from "@/lib/definition";
 import { place } from "@/lib/layout";
 
 const STORY = {
@@ -30,6 +30,35 @@ test("edges come from expressions and from needs, never from plain text", () => 
     { from: "frames", to: "mail" },
     { from: "film", to: "mail" },
   ]);
+});
+
+test("edges also come from ways out of a step and from where its errors go", () => {
+  const nodes = [
+    { id: "route", type: "core.switch", on_error: { go: "rescue" } },
+    { id: "large", type: "core.set", needs: ["route.large"] },
+    { id: "rescue", type: "core.set" },
+  ];
+  expect(readGraph({ nodes }).edges).toEqual([
+    { from: "route", to: "large" },
+    { from: "route", to: "rescue" },
+  ]);
+});
+
+test("the steps written into a node are a workflow of their own", () => {
+  const deep = { nodes: [{ id: "a", type: "core.set" }] };
+  const inner = { nodes: [{ id: "deep", type: "core.repeat", with: { body: deep } }] };
+  const value = "{{ steps.a.outputs.value }}";
+  const body = { nodes: [...inner.nodes, { id: "b", type: "core.set", with: { value } }] };
+  const whole = {
+    nodes: [
+      { id: "a", type: "core.set" },
+      { id: "again", type: "core.repeat", with: { body } },
+    ],
+  };
+  expect(bodyOf(whole, "")).toBe(whole);
+  expect(bodyOf(whole, "again/deep")).toEqual(deep);
+  expect(readGraph(bodyOf(whole, "gone")).nodes).toEqual([]);
+  expect(readGraph(whole).edges).toEqual([]);
 });
 
 test("a document that is no workflow gives an empty graph instead of an error", () => {

@@ -92,6 +92,12 @@ function nodesOf(definition: unknown): Json[] {
   return Array.isArray(nodes) ? nodes.filter(isRecord).filter((node) => typeof node["id"] === "string") : [];
 }
 
+/** The values of a node without the workflow that may be written into it, whose names are its own. */
+function ownValues(node: Json): Json {
+  const values = record(node["with"]);
+  return nodesOf(values["body"]).length === 0 ? values : { ...values, body: null };
+}
+
 export function readGraph(definition: unknown): { nodes: GraphNode[]; edges: GraphEdge[] } {
   const raw = nodesOf(definition);
   const places = record(record(definition)["ui"]);
@@ -114,12 +120,23 @@ export function readGraph(definition: unknown): { nodes: GraphNode[]; edges: Gra
   });
   const edges = raw.flatMap((node) => {
     const sources = new Set<string>();
-    references([node["with"], node["each"], node["when"]], sources);
+    references([ownValues(node), node["each"], node["when"]], sources);
     if (Array.isArray(node["needs"])) {
-      for (const id of node["needs"]) if (typeof id === "string") sources.add(id);
+      // `route.large` is one way out of `route`.
+      for (const id of node["needs"]) if (typeof id === "string") sources.add(id.split(".")[0] ?? id);
     }
     const to = String(node["id"]);
+    for (const other of raw) if (record(other["on_error"])["go"] === to) sources.add(String(other["id"]));
     return [...sources].filter((from) => known.has(from) && from !== to).map((from) => ({ from, to }));
   });
   return { nodes, edges };
+}
+
+/** The steps written into a node (`again`, or `again/inner` where they lie deeper); the whole for no name. */
+export function bodyOf(definition: unknown, body: string): unknown {
+  if (body === "") return definition;
+  return body.split("/").reduce<unknown>((found, name) => {
+    const node = nodesOf(found).find((one) => one["id"] === name);
+    return record(node?.["with"])["body"];
+  }, definition);
 }

@@ -45,6 +45,23 @@ export const instanceQuery = (id: string) =>
       take(api.GET("/api/v1/instances/{instance_id}", { params: { path: { instance_id: id } }, signal })),
   });
 
+/** What a step of an instance ran, newest first; looked for again while the last of it runs. */
+export const childrenQuery = (id: string, stepId: string) =>
+  infiniteQueryOptions({
+    queryKey: ["instances", "children", id, stepId],
+    queryFn: ({ signal, pageParam }) =>
+      take(
+        api.GET("/api/v1/instances", {
+          params: { query: { limit: 20, cursor: pageParam, parent: id, parent_step: stepId } },
+          signal,
+        }),
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+    refetchInterval: (query) =>
+      query.state.data?.pages[0]?.items.some((child) => !ENDED.has(child.status)) ? 2_000 : false,
+  });
+
 /** The document an instance was started with; a deleted workflow leaves the picture empty, not the page. */
 export const definitionQuery = ({ workflow_id, version }: Instance) =>
   queryOptions({

@@ -16,7 +16,7 @@ import { ConfirmWindow } from "@/components/ui/dialog";
 import { Progress } from "@/components/ui/progress";
 import { Skeleton } from "@/components/ui/skeleton";
 import { useStepTitles } from "@/lib/catalog";
-import { readGraph, readInputs } from "@/lib/definition";
+import { bodyOf, readGraph, readInputs } from "@/lib/definition";
 import { useMay } from "@/lib/me";
 import { asProblem } from "@/lib/problem";
 import type { Instance, Step } from "@/lib/types";
@@ -81,7 +81,8 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
   // Events tell of progress only over a live connection; without one the page has to ask.
   const isAsking = live === "polling" && !ENDED.has(instance.status);
   const steps = useSuspenseQuery({ ...stepsQuery(instanceId), refetchInterval: isAsking ? POLL_MS : false }).data;
-  const definition: unknown = useQuery(definitionQuery(instance)).data?.definition;
+  const whole: unknown = useQuery(definitionQuery(instance)).data?.definition;
+  const definition = useMemo(() => bodyOf(whole, instance.body), [whole, instance.body]);
   const hasEnded = ENDED.has(instance.status);
   useLiveInstance(instanceId, instance.event_seq, hasEnded);
   const titles = useStepTitles();
@@ -117,6 +118,18 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
           >
             {instance.workflow_name}
           </Link>
+          {instance.parent_id === null ? null : (
+            <>
+              <span aria-hidden>/</span>
+              <Link
+                to="/instances/$instanceId"
+                params={{ instanceId: instance.parent_id }}
+                className="rounded hover:text-foreground"
+              >
+                {t("instance.runs_for")}
+              </Link>
+            </>
+          )}
         </>
       }
       badge={

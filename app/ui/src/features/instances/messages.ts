@@ -48,6 +48,9 @@ const english = {
   "step.attempts": "{count} attempts",
   "step.outputs": "Outputs of the step",
   "step.logs": "Log of the step",
+  "step.ran": "What it ran",
+  "step.queued_at": "Place {place} in the queue",
+  "instance.runs_for": "Runs for another instance",
   "step.no_logs": "It wrote nothing.",
   "step.preview": "{step} so far",
 

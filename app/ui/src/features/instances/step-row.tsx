@@ -7,6 +7,7 @@ import { FailureNote } from "@/components/problem-note";
 import { StatusIcon, statusWord } from "@/components/status";
 import { Elapsed } from "@/components/time";
 import { Progress } from "@/components/ui/progress";
+import { useCallingKinds } from "@/lib/catalog";
 import { cn } from "@/lib/cn";
 import { percent } from "@/lib/format";
 import type { Step } from "@/lib/types";
@@ -14,6 +15,7 @@ import type { Step } from "@/lib/types";
 import { previewKey } from "./api";
 import { t } from "./messages";
 import { StepAttempts } from "./step-attempts";
+import { StepChildren } from "./step-children";
 import { StepItems } from "./step-items";
 import { StepLogs } from "./step-logs";
 import { ValueList } from "./value-view";
@@ -34,6 +36,8 @@ function summaryOf(step: Step): string {
     const { total, done, failed } = step.items;
     return failed > 0 ? t("step.items_failed", { done, total, failed }) : t("step.items", { done, total });
   }
+  if (step.status === "queued" && step.queue_position !== null)
+    return t("step.queued_at", { place: step.queue_position });
   if (step.status === "running" && step.progress_message !== null) return step.progress_message;
   if (step.attempts_used > 1) return t("step.attempts", { count: step.attempts_used });
   return "";
@@ -47,6 +51,7 @@ function Preview({ stepId, label }: { stepId: string; label: string }) {
 }
 
 function Details({ instanceId, step, label }: { instanceId: string; step: Step; label: string }) {
+  const calling = useCallingKinds();
   const hasOutputs = step.outputs !== null && Object.keys(step.outputs).length > 0;
   return (
     <div className="space-y-4 pt-1 pb-4 pl-7">
@@ -60,6 +65,7 @@ function Details({ instanceId, step, label }: { instanceId: string; step: Step; 
           <ValueList values={step.outputs ?? {}} />
         </section>
       ) : null}
+      {calling.has(step.kind) && step.items === null ? <StepChildren instanceId={instanceId} stepId={step.id} /> : null}
       {step.attempts.length > 1 ? <StepAttempts attempts={step.attempts} known={step.error?.message ?? null} /> : null}
       {step.items === null ? (
         <StepLogs instanceId={instanceId} stepId={step.id} isRunning={step.status === "running"} />
