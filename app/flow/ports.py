@@ -13,6 +13,10 @@ SCALAR_PORTS: Final = ("text", "number", "boolean", "json", *FILE_PORTS, "vector
 PORT_TYPES: Final = (*SCALAR_PORTS, *(f"{name}[]" for name in SCALAR_PORTS))
 
 
+# Called images, but they hold instructions instead of pixels: no picture step can open them.
+DRAWN: Final = frozenset({"image/svg+xml"})
+
+
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
     """A file a person sees, as it travels in inputs and outputs. `asset` is its id."""
 
@@ -42,7 +46,7 @@ class File(Asset, frozen=True, kw_only=True):
 def port_of_mime(mime: str) -> str:
     """The narrowest file port that takes this media type: `image/png` → `image`, else `file`."""
     family = mime.split("/", 1)[0]
-    return family if family in ("image", "video", "audio") else "file"
+    return family if family in ("image", "video", "audio") and mime not in DRAWN else "file"
 
 
 def accepts(port: str, mime: str) -> bool:

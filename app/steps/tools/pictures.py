@@ -52,7 +52,7 @@ def open_picture(path: Path, name: str, max_pixels: int = MAX_PIXELS) -> "Pictur
     except UnidentifiedImageError:
         raise StepFailed(
             ErrorClass.bad_input,
-            f"“{name}” is not a picture Studio can read; its content is something else than its name says.",
+            f"“{name}” is no picture of a format that Studio reads.",
             remedy="Use a JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP file.",
         ) from None
     except (OSError, SyntaxError, ValueError, EOFError, IndexError) as exc:

@@ -83,7 +83,7 @@ def look(path: Path, name: str) -> Facts:
         head = file.read(HEAD_BYTES)
     mime = _mime_of(head, name)
     match port_of_mime(mime):
-        case "image" if mime != "image/svg+xml":
+        case "image":
             return _picture(path, mime, name)
         case "video" | "audio":
             return _media(path, mime)

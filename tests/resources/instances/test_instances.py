@@ -137,6 +137,21 @@ async def test_an_asset_is_named_by_its_id_and_must_be_of_the_organization(
     assert foreign["id"] in found["complaints"][0]["message"]
 
 
+async def test_a_drawing_is_no_picture_to_compute_with_and_is_refused_at_the_start(
+    client: httpx.AsyncClient,
+) -> None:
+    drawing = {"file": ("logo.svg", b'<svg xmlns="http://www.w3.org/2000/svg"/>', "image/svg+xml")}
+    asset = (await client.post("/api/v1/assets", files=drawing)).json()
+    assert (asset["kind"], asset["mime"]) == ("file", "image/svg+xml")
+    photo = {"photo": {"type": "image", "label": "Photo"}}
+    workflow = await save(client, document(SHRINK_PHOTO, inputs=photo))
+    body = {"workflow_id": workflow, "inputs": {"photo": {"asset": asset["id"]}}}
+    (complaint,) = problem(await client.post("/api/v1/instances", json=body), 422)["complaints"]
+    assert complaint["field"] == "inputs.photo"
+    assert complaint["message"] == "“Photo” wants an image; “logo.svg” is image/svg+xml."
+
+
+SHRINK_PHOTO = node("small", "image.transform", with_={"image": "{{ inputs.photo }}", "width": 8})
 SHRINK = node("small", "image.transform", with_={"image": "{{ inputs.data }}", "width": 8})
 FORGERIES = {
     "json input": [SHRINK],
