@@ -167,8 +167,10 @@ def _thumbnail(path: Path) -> str:
     """A picture file as a small JPEG data URL."""
     from app.steps.tools.pictures import flatten, open_picture
 
-    picture = flatten(open_picture(path, path.name))
-    picture.thumbnail((PREVIEW_SIDE_PX, PREVIEW_SIDE_PX))
+    side = PREVIEW_SIDE_PX
+    with open_picture(path, path.name, near=(side, side)) as original:
+        picture = flatten(original)
+    picture.thumbnail((side, side))
     buffer = BytesIO()
     picture.save(buffer, "JPEG", quality=PREVIEW_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -3,8 +3,8 @@
 import signal
 
 from app.flow.messages import ErrorClass
+from app.kit.memory import kills_by_memory
 from app.steps.base import StepFailed
-from workers.memory import kills_by_memory
 
 
 def explain_kill(code: int, kills_before: int, name: str) -> StepFailed | None:

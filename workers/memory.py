@@ -1,8 +1,6 @@
-"""What this machine has and how much of it is in use: CPU quota, memory, GPUs. An absent GPU is normal."""
+"""What this worker has and how much of it is in use: CPU quota, its memory, GPUs. An absent GPU is normal."""
 
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,8 +12,6 @@ from app.kit.log import get_logger
 log = get_logger(__name__)
 
 CGROUP: Final = Path("/sys/fs/cgroup")
-MEMBERSHIP: Final = Path("/proc/self/cgroup")
-MACHINE: Final = Path("/proc/vmstat")
 LEAST_CPU_SLOTS: Final = 2  # one long film must not keep a quick picture waiting, even on one core
 
 
@@ -40,38 +36,6 @@ def process_memory_bytes(pids: list[int]) -> int:
         except psutil.Error:
             continue
     return total
-
-
-def free_memory_bytes() -> int:
-    """What may still be taken: the machine's available memory, or less where a cgroup says so."""
-    available = int(psutil.virtual_memory().available)
-    limit, used = _number(CGROUP / "memory.max"), _number(CGROUP / "memory.current")
-    if limit is None or used is None:
-        return available
-    # The page cache counts as used but is given up on demand.
-    cache = _field(CGROUP / "memory.stat", "inactive_file") or 0
-    return max(0, min(available, limit - used + cache))
-
-
-def kills_by_memory() -> int:
-    """How often the kernel ended a process for want of memory, in our cgroup or at least on this machine.
-
-    It only grows.
-    """
-    counts = (_field(path, "oom_kill") for path in (*_kill_counters(), MACHINE))
-    return next((count for count in counts if count is not None), 0)
-
-
-def _kill_counters() -> Iterator[Path]:
-    """Where our cgroup counts them, v2 or v1. In a container it is the root, whatever its path says."""
-    with contextlib.suppress(OSError):
-        for line in MEMBERSHIP.read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if controllers in ("", "memory"):
-                base = CGROUP / controllers
-                name = "memory.oom_control" if controllers else "memory.events"
-                yield base / path.lstrip("/") / name
-                yield base / name
 
 
 class Cards:
@@ -148,16 +112,3 @@ def _number(path: Path) -> int | None:
         return int(path.read_text())
     except (OSError, ValueError):
         return None
-
-
-def _field(path: Path, name: str) -> int | None:
-    """One line `name value` of a cgroup file."""
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        key, _, value = line.partition(" ")
-        if key == name and value.strip().isdigit():
-            return int(value)
-    return None

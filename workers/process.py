@@ -13,10 +13,11 @@ from typing import Any, Final
 
 from app.flow.messages import ErrorClass
 from app.kit.log import get_logger
+from app.kit.memory import kills_by_memory
 from app.steps.base import StepFailed
 from workers import frames
 from workers.killed import explain_kill
-from workers.memory import cpu_quota, kills_by_memory
+from workers.memory import cpu_quota
 
 log = get_logger(__name__)
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from app.flow.messages import ErrorClass
+from app.kit.memory import kills_by_memory
 from app.steps.base import Program, StepFailed
 from workers.killed import explain_kill
-from workers.memory import kills_by_memory
 
 MAX_OUTPUT_BYTES: Final = 32 * 1024 * 1024
 TAIL_BYTES: Final = 16 * 1024

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
-from workers.memory import free_memory_bytes
+from app.kit.memory import free_memory_bytes
 
 M = TypeVar("M")
 

@@ -81,7 +81,7 @@ class ImageContactSheet(StepType[ImageContactSheetInputs, ImageContactSheetOutpu
     """Many pictures in, one sheet out."""
 
     kind = "image.contact_sheet"
-    version = 1
+    version = 2
     lane = Lane.cpu
     title = "Contact sheet"
     summary = "Lays pictures out in a grid on one sheet, with captions."
@@ -168,8 +168,9 @@ def _place(
     left = inputs.gap + column * (inputs.cell_width + inputs.gap)
     top = inputs.gap + layout.head + row * (inputs.cell_height + layout.foot + inputs.gap)
     image = inputs.images[index]
-    picture = flatten(open_picture(source, image.name), inputs.background)
-    picture = fit_picture(picture, inputs.cell_width, inputs.cell_height, inputs.fit)
+    cell = inputs.cell_width, inputs.cell_height
+    with open_picture(source, image.name, near=cell) as original:
+        picture = fit_picture(flatten(original, inputs.background), *cell, inputs.fit)
     sheet.paste(
         picture,
         (left + (inputs.cell_width - picture.width) // 2, top + (inputs.cell_height - picture.height) // 2),

@@ -1,6 +1,7 @@
 """Resizes, crops, turns upright and converts a picture."""
 
-from typing import Annotated, Literal
+import math
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,6 +13,7 @@ from app.steps.tools.pictures import (
     MAX_SIDE,
     MIME_OF,
     Fit,
+    Near,
     PictureFormat,
     fit_picture,
     flatten,
@@ -19,6 +21,9 @@ from app.steps.tools.pictures import (
     renamed,
     write_picture,
 )
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 Side = Annotated[int, Meta(ge=1, le=MAX_SIDE, extra_json_schema={"unit": "px"})]
 
@@ -98,7 +103,7 @@ class ImageTransform(StepType[ImageTransformInputs, ImageTransformOutputs]):
     """One picture in, one picture out."""
 
     kind = "image.transform"
-    version = 1
+    version = 2
     lane = Lane.cpu
     title = "Transform a picture"
     summary = "Resizes, crops, turns upright and converts a picture."
@@ -132,27 +137,32 @@ class ImageTransform(StepType[ImageTransformInputs, ImageTransformOutputs]):
         target = ctx.folder / renamed("picture", form)
 
         def work() -> tuple[int, int]:
-            picture = open_picture(source, inputs.image.name)
-            if inputs.crop is not None:
-                picture = picture.crop(_box(inputs.crop, *picture.size))
-            if inputs.turn:
-                picture = picture.rotate(-inputs.turn, expand=True)
-            picture = fit_picture(picture, inputs.width, inputs.height, inputs.fit, inputs.enlarge)
-            if max(picture.size) > MAX_SIDE:
-                raise StepFailed(
-                    ErrorClass.bad_input,
-                    f"“{inputs.image.name}” would become {picture.width} × {picture.height} pixels; "
-                    f"{MAX_SIDE:,} on a side is the most.",
-                    remedy="Ask for a smaller width or height.",
-                )
-            if form == "jpeg":
-                picture = flatten(picture, inputs.background)
-            write_picture(picture, target, form, inputs.quality)
-            return picture.size
+            with open_picture(source, inputs.image.name, near=_near(inputs)) as original:
+                picture = _transformed(original, inputs)
+                if form == "jpeg":
+                    picture = flatten(picture, inputs.background)
+                write_picture(picture, target, form, inputs.quality)
+                return picture.size
 
         width, height = await ctx.in_thread(work)
         kept = await ctx.keep(target, Image, renamed(inputs.image.name, form), MIME_OF[form])
         return ImageTransformOutputs(image=kept, width=width, height=height)
+
+
+def _transformed(picture: "Picture", inputs: ImageTransformInputs) -> "Picture":
+    if inputs.crop is not None:
+        picture = picture.crop(_box(inputs.crop, *picture.size))
+    if inputs.turn:
+        picture = picture.rotate(-inputs.turn, expand=True)
+    picture = fit_picture(picture, inputs.width, inputs.height, inputs.fit, inputs.enlarge)
+    if max(picture.size) > MAX_SIDE:
+        raise StepFailed(
+            ErrorClass.bad_input,
+            f"“{inputs.image.name}” would become {picture.width} × {picture.height} pixels; "
+            f"{MAX_SIDE:,} on a side is the most.",
+            remedy="Ask for a smaller width or height.",
+        )
+    return picture
 
 
 def _format(inputs: ImageTransformInputs) -> PictureFormat:
@@ -165,6 +175,17 @@ def _format(inputs: ImageTransformInputs) -> PictureFormat:
             return "webp"
         case _:
             return "jpeg"
+
+
+def _near(inputs: ImageTransformInputs) -> Near | None:
+    """The size the upright picture is scaled to, before it is turned and as if nothing were cut off."""
+    width, height = inputs.width, inputs.height
+    if width is None and height is None:
+        return None
+    if inputs.turn in {90, 270}:
+        width, height = height, width
+    crop = inputs.crop or Crop()
+    return (width and math.ceil(width / crop.width)), (height and math.ceil(height / crop.height))
 
 
 def _box(crop: Crop, width: int, height: int) -> tuple[int, int, int, int]:

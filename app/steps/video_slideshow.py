@@ -92,7 +92,7 @@ class VideoSlideshow(StepType[VideoSlideshowInputs, VideoSlideshowOutputs]):
     """Pictures in, one H.264 MP4 out; frames are drawn here, ffmpeg encodes them."""
 
     kind = "video.slideshow"
-    version = 1
+    version = 2
     lane = Lane.cpu
     title = "Slideshow"
     summary = "Makes a film of pictures, with crossfades, a gentle zoom, a title and music."
@@ -185,7 +185,8 @@ async def _encode(  # noqa: PLR0917  one call, two encoders
     ctx: Context,
 ) -> Program:
     def open_source(index: int) -> "Picture":
-        return open_picture(sources[index], inputs.images[index].name)
+        with open_picture(sources[index], inputs.images[index].name, near=plan.still) as picture:
+            return picture
 
     async def on_line(line: str) -> None:
         name, _, value = line.partition("=")

@@ -1,18 +1,27 @@
 """Pictures as people really bring them: turned, transparent, damaged, lying, exploding."""
 
+import os
 import struct
+import subprocess
+import sys
+import threading
 import zlib
 from pathlib import Path
 
 import msgspec
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from app.flow.messages import ErrorClass
 from app.steps.base import StepFailed
 from app.steps.image_contact_sheet import ImageContactSheet
 from app.steps.image_transform import ImageTransform
+from app.steps.tools import pictures
+from app.steps.tools.pictures import BYTES_PER_PIXEL, ORIENTATION, fit_picture, open_picture
+from appliance.limits import thread_environment
 from tests.steps.bench import Bench
+
+ROOT = Path(__file__).parents[2]
 
 
 def open_result(bench: Bench, asset: object) -> Image.Image:
@@ -150,6 +159,110 @@ async def test_a_sheet_without_end_is_refused(bench: Bench) -> None:
             {"images": [{"sample": "photo.jpg"}] * 100, "cell_width": 2048, "cell_height": 2048},
         )
     assert caught.value.error_class is ErrorClass.bad_input
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "TIFF"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_picture_comes_near_its_final_size_and_still_looks_the_same(
+    tmp_path: Path, form: str, orientation: int
+) -> None:
+    path = tmp_path / "large"
+    original = Image.linear_gradient("L").resize((1203, 801)).convert("RGB")
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    original.save(path, form, **({} if form == "GIF" else {"exif": exif}))
+    is_turned = orientation == 6 and form != "GIF"
+    near = (100, 60) if not is_turned else (60, 100)
+    with open_picture(path, "large", near=near) as picture:
+        assert all(side >= 2 * least for side, least in zip(picture.size, near, strict=True))
+        assert picture.width * picture.height < original.width * original.height / 9
+        small = fit_picture(picture, *near, "stretch")
+    whole = original.transpose(Image.Transpose.ROTATE_270) if is_turned else original
+    wanted = whole.resize(near, Image.Resampling.LANCZOS)
+    difference = ImageChops.difference(small.convert("RGB"), wanted)
+    assert max(most for _, most in ImageStat.Stat(difference).extrema) <= 6
+
+
+def test_one_side_alone_decides_how_near_a_picture_comes(tmp_path: Path) -> None:
+    path = tmp_path / "wide.png"
+    Image.new("RGB", (1000, 100)).save(path)
+    for near, size in [((100, None), (200, 20)), ((None, 10), (200, 20)), ((100, 10), (200, 20)),
+                       ((100, 60), (1000, 100)), (None, (1000, 100))]:  # fmt: skip
+        with open_picture(path, "wide.png", near=near) as picture:
+            assert picture.size == size
+
+
+def test_transparency_survives_the_way_to_a_smaller_size(tmp_path: Path) -> None:
+    path = tmp_path / "palette.png"
+    drawing = Image.new("RGBA", (800, 600), (0, 0, 0, 0))
+    drawing.paste((20, 160, 60, 255), (0, 0, 400, 600))
+    drawing.quantize(8).save(path)
+    with open_picture(path, "palette.png", near=(80, 60)) as picture:
+        assert (picture.mode, picture.size) == ("RGBA", (160, 120))
+        assert picture.getpixel((10, 10)) == (20, 160, 60, 255)
+        assert picture.getpixel((150, 10)) == (0, 0, 0, 0)
+
+
+HOG = r"""
+import psutil, re, sys
+from pathlib import Path
+from PIL import Image
+from app.steps.tools.pictures import open_picture
+Image.init()
+before = psutil.Process().memory_info().rss
+for _ in range(3):
+    with open_picture(Path(sys.argv[1]), "large.png", near=(1280, 720)):
+        pass
+peak = 1024 * int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+print(peak - before, psutil.Process().memory_info().rss - before)
+"""
+
+
+def test_a_large_picture_is_never_in_memory_twice_and_its_memory_is_back(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    Image.new("RGBA", (6000, 6000), (200, 80, 40, 120)).save(path)
+    decoded = 6000 * 6000 * BYTES_PER_PIXEL
+    done = subprocess.run(
+        [sys.executable, "-c", HOG, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env=os.environ | thread_environment(),
+    )
+    peak, left = map(int, done.stdout.split())
+    assert decoded < peak < 1.6 * decoded
+    assert left < 0.3 * decoded
+
+
+def test_large_pictures_wait_for_one_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "_room", pictures._Room(2_000_000))
+    path = tmp_path / "large.png"
+    Image.new("RGB", (1500, 1000)).save(path)
+    is_open = threading.Event()
+
+    def open_another() -> None:
+        with open_picture(path, "another.png"):
+            is_open.set()
+
+    with open_picture(path, "first.png"):
+        other = threading.Thread(target=open_another)
+        other.start()
+        small = tmp_path / "small.png"
+        Image.new("RGB", (500, 500)).save(small)
+        with open_picture(small, "small.png"):
+            assert not is_open.is_set()
+    other.join(10)
+    assert is_open.is_set()
+
+
+async def test_a_picture_for_which_there_is_no_memory_is_refused_before_it_is_decoded(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "free_memory_bytes", lambda: 1_000_000)
+    with pytest.raises(StepFailed, match=r"“photo\.jpg” needs 3 MB to be worked on; 1 MB are free") as caught:
+        await bench.run(ImageTransform, {"image": {"sample": "photo.jpg"}})
+    assert caught.value.error_class is ErrorClass.out_of_memory
 
 
 async def assert_bad_input(bench: Bench, asset: object, words: str) -> None:

@@ -176,15 +176,17 @@ async def test_a_worker_leaves_a_mark_with_its_first_step(yard: Yard, tmp_path: 
 
 
 async def test_another_worker_takes_over_when_the_lease_has_run_out(yard: Yard) -> None:
-    first = await yard.crew.start("cpu")
+    workers = {name: await yard.crew.start("cpu", STUDIO_WORKER_NAME=name) for name in ("first", "second")}
     instance = await yard.start(node("a", with_={"value": 7, "seconds": 1.5}))
     await yard.until_progress(instance, "a")
-    second = await yard.crew.start("cpu", STUDIO_WORKER_NAME="second")
-    first.kill()
+    (attempt,) = await yard.attempts(instance)
+    (holder,) = await yard.rows("SELECT name FROM workers WHERE id = %(id)s", id=attempt["worker_id"])
+    workers.pop(holder["name"]).kill()
     await yard.expire_leases()
     await yard.engine.sweep()
     assert await yard.end_of(instance) == "completed"
-    await second.said("job_completed")
+    (other,) = workers.values()
+    await other.said("job_completed")
 
 
 async def test_cancel_ends_a_running_step_within_two_seconds(yard: Yard) -> None:

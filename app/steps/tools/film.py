@@ -56,6 +56,12 @@ class FilmPlan(msgspec.Struct, frozen=True, kw_only=True):
         return self.frames / self.fps
 
     @property
+    def still(self) -> tuple[int, int]:
+        """The size of a picture: more than the film's, so that the closest zoom still shows real pixels."""
+        grown = 1 + self.zoom
+        return _even(self.width * grown), _even(self.height * grown)
+
+    @property
     def half_fade(self) -> int:
         """Frames of a fade on either side of the cut; a fade never reaches the middle of a picture."""
         wanted = round(self.crossfade_s * self.fps / 2)
@@ -142,12 +148,8 @@ class Film:
 
     def _planes(self, index: int) -> "Planes":
         if index not in self._ready:
-            plan = self._plan
-            grown = 1 + plan.zoom
-            # A little larger than the film, so that the closest zoom still shows real pixels.
-            width, height = _even(plan.width * grown), _even(plan.height * grown)
             picture = flatten(self._open(index), "#000000")
-            self._ready[index] = _to_planes(fit_picture(picture, width, height, "cover"))
+            self._ready[index] = _to_planes(fit_picture(picture, *self._plan.still, "cover"))
         return self._ready[index]
 
     def _crop(self, planes: "Planes", zoom: float) -> "Planes":
