@@ -84,8 +84,8 @@ class Boot:
         raise_open_files()
         with self._progress.phase("settings", "Settings") as phase:
             phase.detail = self._settings.env
-            for fault in self._settings.without_effect:
-                log.warning(fault.sentence(), action="setting_without_effect", setting=fault.name)
+            for remark in self._settings.remarks:
+                log.warning(remark.sentence(), action="setting_remark", setting=remark.name)
         with self._progress.phase("volume", "Volume") as phase:
             phase.detail = self._open_volume()
         with self._progress.phase("port", "Port") as phase:

@@ -14,7 +14,7 @@ FALSE = ("0", "false", "no", "off")
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """One setting that cannot be used, in words, and what to do about it."""
+    """What is wrong with one setting, in words, and what to do about it."""
 
     name: str
     problem: str
@@ -26,16 +26,24 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Reader:
-    """Typed access to one environment; `faults` grows with what is wrong, `asked` with each name read."""
+    """Typed access to one environment.
+
+    `faults` grows with what is wrong, `remarks` with what works but should be known, `asked` with each name.
+    """
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self.env = env
         self.faults: list[Fault] = []
+        self.remarks: list[Fault] = []
         self.asked: set[str] = set()
 
     def fault(self, name: str, problem: str, remedy: str) -> None:
         """Remember one more fault."""
         self.faults.append(Fault(name, problem, remedy))
+
+    def remark(self, name: str, problem: str, remedy: str) -> None:
+        """Remember something that stops nobody."""
+        self.remarks.append(Fault(name, problem, remedy))
 
     def text(self, name: str) -> str | None:
         """The value without surrounding blanks and quotes, None when unset or empty.

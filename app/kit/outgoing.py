@@ -20,8 +20,9 @@ import httpcore
 import httpx
 import msgspec
 
+from app.kit.places import read_place
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MAX_REDIRECTS: Final = 5
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -76,18 +77,11 @@ class AllowList:
     """Places that may be reached although they are private: CIDRs, addresses, hosts, `*.suffix`."""
 
     def __init__(self, entries: Iterable[str] = ()) -> None:
-        self._networks: list[Network] = []
-        self._hosts: set[str] = set()
-        self._suffixes: list[str] = []
-        for entry in entries:
-            word = entry.strip().lower()
-            try:
-                self._networks.append(ipaddress.ip_network(word, strict=False))
-            except ValueError:
-                if word.startswith("*."):
-                    self._suffixes.append(word[1:])
-                elif word:
-                    self._hosts.add(word)
+        """Raises ValueError for what is no place; settings have been checked."""
+        places = [read_place(entry) for entry in entries]
+        self._networks = [place for place in places if not isinstance(place, str)]
+        self._hosts = {place for place in places if isinstance(place, str) and not place.startswith("*.")}
+        self._suffixes = [place[1:] for place in places if isinstance(place, str) and place.startswith("*.")]
 
     def allows(self, host: str, address: Address) -> bool:
         """Whether the super admin opened this place."""

@@ -17,6 +17,7 @@ import msgspec
 
 from app.kit.crypto import derive
 from app.kit.environment import Fault, Reader
+from app.kit.places import is_origin, read_place
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  one port serves people and machines, as the map says
 ROLES = ("api", "daemon", "worker-cpu", "worker-gpu", "postgres", "redis")
@@ -127,7 +128,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     run_token: str | None  # for `studio run`: an access token
     run_password: str | None  # for `studio run --email`
     model_idle_s: float  # an unused torch child is ended after this, and its memory is back
-    without_effect: tuple[Fault, ...] = ()  # what is set and changes nothing; the boot says so
+    remarks: tuple[Fault, ...] = ()  # what works but should be known; the boot says it
 
     @property
     def blobs_dir(self) -> Path:
@@ -214,7 +215,7 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
         postgres_user=reader.text("STUDIO_POSTGRES_USER"),
         # 64 GiB: longer than any film people upload, short of filling a disk by one mistake
         upload_max_bytes=reader.integer("STUDIO_UPLOAD_MAX_BYTES", 64 * 1024**3, low=1),
-        outgoing_allow=reader.comma_list("STUDIO_OUTGOING_ALLOW"),
+        outgoing_allow=_read_places(reader, "STUDIO_OUTGOING_ALLOW"),
         worker_name=reader.text("STUDIO_WORKER_NAME"),
         cpu_slots=reader.optional_integer("STUDIO_CPU_SLOTS", low=1, high=1024),
         gpu_slots=reader.optional_integer("STUDIO_GPU_SLOTS", low=1, high=64),
@@ -223,12 +224,12 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
         run_token=reader.secret("STUDIO_TOKEN"),
         run_password=reader.secret("STUDIO_PASSWORD"),
         model_idle_s=float(reader.integer("STUDIO_MODEL_IDLE_S", 600, low=0)),
-        without_effect=_without_effect(reader),
     )
+    _remark_what_has_no_effect(reader)
     _refuse_unknown_names(reader)
     if reader.faults:
         raise SettingsFaults(reader.faults)
-    return settings
+    return msgspec.structs.replace(settings, remarks=tuple(reader.remarks))
 
 
 def _default_run_dir(workspace: Path) -> str:
@@ -244,8 +245,9 @@ def _read_keys(reader: Reader, folder: Path, production: bool, wanted: Sequence[
     values: dict[str, str | None] = dict.fromkeys(KEY_NAMES)
     for name in wanted:
         value = reader.secret(name.upper())
-        if value is not None and production and (len(value) < 16 or value.lower() in WEAK_SECRETS):
-            reader.fault(
+        if value is not None and (len(value) < 16 or value.lower() in WEAK_SECRETS):
+            tell = reader.fault if production else reader.remark
+            tell(
                 name.upper(),
                 "is too weak for production (shorter than 16 characters or a well-known word)",
                 f"Make one with `openssl rand -hex 32`, or leave it unset: Studio makes keys/{name} itself.",
@@ -313,11 +315,21 @@ def _read_roles(reader: Reader) -> frozenset[str]:
 
 def _read_origins(reader: Reader, production: bool) -> tuple[str, ...]:
     origins = reader.comma_list("CORS_ORIGINS")
+    example = "such as https://studio.example.org"
+    for origin in origins:
+        if origin != "*" and not is_origin(origin):
+            reader.fault("CORS_ORIGINS", f"“{origin}” is no origin", f"Write scheme and host, {example}.")
     if "*" in origins and production:
         reader.fault(
             "CORS_ORIGINS",
             "“*” would let every web page act with a visitor's sign-in",
-            "List the exact origins, such as https://studio.example.org, or leave it unset.",
+            f"List the exact origins, {example}, or leave it unset.",
+        )
+    elif "*" in origins:
+        reader.remark(
+            "CORS_ORIGINS",
+            "“*” lets every web page read what needs no sign-in, and is refused in production",
+            f"List the exact origins, {example}, or leave it unset.",
         )
     return tuple(origin.rstrip("/") for origin in origins)
 
@@ -333,16 +345,28 @@ def _read_public_urls(reader: Reader) -> tuple[str, ...]:
     return tuple(url.rstrip("/") for url in urls)
 
 
-def _without_effect(reader: Reader) -> tuple[Fault, ...]:
-    return tuple(
-        Fault(
-            name,
-            "is set, but this version has no sign-in with Google or GitHub",
-            "People sign in with mail address and password; remove it, or leave it for a later version.",
-        )
-        for name in NOT_YET
-        if reader.text(name) or reader.text(f"{name}_FILE")
-    )
+def _read_places(reader: Reader, name: str) -> tuple[str, ...]:
+    places = reader.comma_list(name)
+    for place in places:
+        try:
+            read_place(place)
+        except ValueError:
+            reader.fault(
+                name,
+                f"“{place}” is neither a host nor a range of addresses",
+                "Write nas.example.org, *.example.org, 192.168.1.20 or 10.0.0.0/8, with commas between.",
+            )
+    return places
+
+
+def _remark_what_has_no_effect(reader: Reader) -> None:
+    for name in NOT_YET:
+        if reader.text(name) or reader.text(f"{name}_FILE"):
+            reader.remark(
+                name,
+                "is set, but this version has no sign-in with Google or GitHub",
+                "People sign in with mail address and password; remove it, or leave it for a later version.",
+            )
 
 
 def _refuse_unknown_names(reader: Reader) -> None:

@@ -42,8 +42,44 @@ def test_production_refuses_weak_secrets(secret: str) -> None:
     assert "openssl rand" in faults_of(ENV="production", JWT_SECRET_KEY=secret)["JWT_SECRET_KEY"]
 
 
+def test_a_weak_secret_is_told_where_it_is_not_refused() -> None:
+    (told,) = load_settings({"ENCRYPTION_KEY": "abc"}).remarks
+    assert told.sentence().startswith("ENCRYPTION_KEY is too weak for production")
+    assert "abc" not in told.sentence()
+
+
 def test_production_refuses_every_origin() -> None:
     assert "CORS_ORIGINS" in faults_of(ENV="production", CORS_ORIGINS="*")
+    assert [told.name for told in load_settings({"CORS_ORIGINS": "*"}).remarks] == ["CORS_ORIGINS"]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["foo", "https://", "https://a b", "https://studio.example.org/app", "https://x@y.org", "ftp://y.org",
+              "https://y.org:port", "https://300.1.2.3"]
+)  # fmt: skip
+def test_what_no_browser_sends_is_no_origin(wrong: str) -> None:
+    assert f"“{wrong}” is no origin" in faults_of(CORS_ORIGINS=f"https://good.org,{wrong}")["CORS_ORIGINS"]
+
+
+def test_origins_are_scheme_host_and_port() -> None:
+    origins = ("https://studio.example.org", "http://localhost:5173", "http://[::1]:80", "https://10.0.0.1")
+    assert load_settings({"CORS_ORIGINS": ", ".join((*origins, "https://y.org/"))}).cors_origins == (
+        *origins,
+        "https://y.org",
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong", ["10.0.0.0/99", "http://foo bar", "foo bar", "300.1.2.3", "-nas", "a..b", "*.", "*", "nas:80"]
+)
+def test_a_mistyped_place_is_a_fault_and_not_a_host(wrong: str) -> None:
+    faults = faults_of(STUDIO_OUTGOING_ALLOW=f"nas.local,{wrong}")
+    assert f"“{wrong}” is neither a host nor a range" in faults["STUDIO_OUTGOING_ALLOW"]
+
+
+def test_places_are_hosts_their_subdomains_and_ranges_of_addresses() -> None:
+    places = ("nas", "nas.local", "*.corp.example.org", "10.0.0.0/8", "192.168.1.20", "fd00::/8", "my_host")
+    assert load_settings({"STUDIO_OUTGOING_ALLOW": ",".join(places)}).outgoing_allow == places
 
 
 def test_defaults_embed_postgres_and_redis_on_sockets() -> None:
@@ -83,11 +119,11 @@ def test_a_worker_loads_the_shared_secret_and_no_other(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["GOOGLE_CLIENT_ID", "GITHUB_CLIENT_SECRET", "GITHUB_CLIENT_SECRET_FILE"])
 def test_a_setting_that_this_version_does_not_use_is_told(name: str) -> None:
-    (told,) = load_settings({name: "something-from-a-console"}).without_effect
+    (told,) = load_settings({name: "something-from-a-console"}).remarks
     assert told.name == name.removesuffix("_FILE")
     assert "no sign-in with Google or GitHub" in told.sentence()
     assert "something" not in told.sentence()
-    assert load_settings({}).without_effect == ()
+    assert load_settings({}).remarks == ()
 
 
 def test_a_secret_given_twice_or_in_a_missing_file_is_a_fault(tmp_path: Path) -> None:
