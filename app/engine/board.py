@@ -20,6 +20,7 @@ from app.engine.rows import (
     InstanceError,
     InstanceRow,
     NewAttempt,
+    Pause,
     StepRow,
 )
 from app.engine.storable import storable
@@ -94,6 +95,7 @@ class Board:
         self._facts: dict[str, dict[str, Any]] = {}  # what expressions read of a step, by node
         self._inputs = instance.inputs
         self._stalled: str | None = None
+        self._is_resumed = False
         self._weight = 0
 
     # Reading ---------------------------------------------------------------------------------------------
@@ -102,6 +104,16 @@ class Board:
     def has_ended(self) -> bool:
         """Whether this instance is over."""
         return is_settled(INSTANCE_MOVES, self.instance.status)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether somebody lets it stand still: what becomes ready does not begin."""
+        return self.instance.pause is not None
+
+    @property
+    def _queued(self) -> AttemptStatus:
+        """What an attempt is that waits for a worker."""
+        return AttemptStatus.paused if self.is_paused else AttemptStatus.queued
 
     @property
     def has_to_tell(self) -> bool:
@@ -218,7 +230,8 @@ class Board:
         failed = {row["ordinal"]: (row["path"], msgspec.convert(row["error"], StepError)) for row in rows}
         for (parent_id, ordinal), step_id in self._by_place.items():
             step = self._steps[step_id]
-            if parent_id == parent.id and step.status is StepStatus.failed and step.error is not None:
+            has_failed = step.status in {StepStatus.failed, StepStatus.cancelled}
+            if parent_id == parent.id and has_failed and step.error is not None:
                 failed[ordinal] = (step.path, step.error)
         return [failed[ordinal] for ordinal in sorted(failed)]
 
@@ -334,8 +347,9 @@ class Board:
                 cause=cause,
                 priority=self.instance.priority + node.priority,
                 timeout_s=node.timeout_s,
+                status=self._queued,
                 available_at=self.now + timedelta(seconds=delay_s),
-                rung_at=None if delay_s > 0 else self.now,
+                rung_at=None if delay_s > 0 or self.is_paused else self.now,
             )
         )
 
@@ -371,7 +385,7 @@ class Board:
 
     def postpone_attempt(self, attempt: HeldAttempt, delay_s: float) -> None:
         """Put an attempt back into the queue, not to be claimed before this time is over."""
-        move(ATTEMPT_MOVES, attempt.status, AttemptStatus.queued)
+        move(ATTEMPT_MOVES, attempt.status, self._queued)
         self._postponed[attempt.id] = self.now + timedelta(seconds=delay_s)
 
     def complete(self, outputs: dict[str, Any]) -> None:
@@ -389,6 +403,24 @@ class Board:
     def hold(self, reason: str) -> None:
         """A new instance waits for its turn; nothing of it begins."""
         self.instance = replace(self.instance, is_held=True, reason=reason)
+
+    def pause(self, by: Pause) -> None:
+        """Somebody lets the instance stand still; one that waits for its turn waits for that first."""
+        self.instance = replace(self.instance, pause=by)
+        about: dict[str, Any] = {"by": by.by, "name": by.name, "pause": by}
+        if not self.instance.is_held:
+            if self.instance.status is not InstanceStatus.waiting:
+                move(INSTANCE_MOVES, self.instance.status, InstanceStatus.waiting)
+            self.instance = replace(
+                self.instance, status=InstanceStatus.waiting, reason=paused_reason(by.name)
+            )
+            about |= {"status": self.instance.status, "reason": self.instance.reason}
+        self._tell("instance.paused", None, about)
+
+    def resume(self, by: UserId | None, name: str) -> None:
+        """Somebody lets it go on; how it stands then is told even if it waits on."""
+        self._tell("instance.resumed", None, {"by": by, "name": name, "pause": None})
+        self._is_resumed = True
 
     def stall(self, step: StepRow, reason: str) -> None:
         """Nobody can take this queued step for now: the instance waits, and says for what."""
@@ -468,11 +500,12 @@ class Board:
             },
         )
         for attempt_id, moment in self._postponed.items():
-            await self.tx.execute(statements.POSTPONE, {"id": attempt_id, "new": new_id(), "at": moment})
+            place = {"id": attempt_id, "new": new_id(), "at": moment, "status": self._queued}
+            await self.tx.execute(statements.POSTPONE, place)
         if (
             self._postponed
             or any(step.due_at is not None for step in (*made, *changed))
-            or any(attempt.rung_at is None for attempt in self.new_attempts)
+            or any(attempt.rung_at is None and not self.is_paused for attempt in self.new_attempts)
         ):
             await self.tx.execute(statements.NOTIFY_DUE)
         if self.closed_early:
@@ -491,6 +524,8 @@ class Board:
         reason: str | None = None
         if instance.is_held:
             status, reason = InstanceStatus.pending, instance.reason
+        elif instance.pause is not None:
+            status, reason = InstanceStatus.waiting, paused_reason(instance.pause.name)
         elif self._stalled is not None:
             status, reason = InstanceStatus.waiting, self._stalled
         elif instance.busy_steps:
@@ -498,8 +533,9 @@ class Board:
         else:
             status = InstanceStatus.waiting
             reason = await self._waiting_reason()
-        if status is not instance.status:
-            move(INSTANCE_MOVES, instance.status, status)
+        if status is not instance.status or self._is_resumed:
+            if status is not instance.status:
+                move(INSTANCE_MOVES, instance.status, status)
             self._tell(
                 f"instance.{status}", None, {"status": status} | ({"reason": reason} if reason else {})
             )
@@ -555,6 +591,11 @@ def _facts(node: ProgramNode, status: StepStatus, outputs: Any, error: Any) -> d
     if isinstance(error, StepError):
         error = to_plain(error)
     return {"outputs": outputs, "status": str(status), "error": error}
+
+
+def paused_reason(name: str) -> str:
+    """Why a paused instance waits."""
+    return f"Paused by {name}."
 
 
 def items_of(step: StepRow) -> dict[str, int]:

@@ -84,7 +84,7 @@ async def begin_child(parts: Parts, step_id: UUID) -> bool:
     """Let a calling step begin the round it wants; False when it wants none."""
     async with parts.database.transaction(Scope.system()) as tx:
         calling = await _calling(parts, tx, step_id)
-        if calling is None or calling.round.instance is not None:
+        if calling is None or calling.round.instance is not None or calling.board.is_paused:
             return False
         await calling.begin()
         await calling.board.save()
@@ -99,7 +99,7 @@ async def due(parts: Parts, board: Board, step: StepRow) -> None:
     if running is None:
         await calling.begin()
         return
-    board.tx.after_commit(partial(_end, parts, [running]))
+    board.tx.after_commit(partial(end, parts, [running]))
     await calling.fail(
         StepError(
             error_class=ErrorClass.timeout,
@@ -129,17 +129,18 @@ async def end_children(parts: Parts, instance_id: UUID) -> int:
     """Cancel what still runs for steps of an instance that has ended; how many."""
     async with parts.database.transaction(Scope.system()) as tx:
         rows = await tx.fetch_all(_OPEN_CHILDREN, {"id": instance_id})
-    return await _end(parts, [row["id"] for row in rows])
+    return await end(parts, [row["id"] for row in rows])
 
 
 async def end_orphans(parts: Parts, *, most: int) -> int:
     """Cancel children whose step does not wait for them; how many. A lost `end_children` is made up for."""
     async with parts.database.transaction(Scope.system()) as tx:
         rows = await tx.fetch_all(_ORPHANS, {"most": most})
-    return await _end(parts, [row["id"] for row in rows])
+    return await end(parts, [row["id"] for row in rows])
 
 
-async def _end(parts: Parts, children: list[UUID]) -> int:
+async def end(parts: Parts, children: list[UUID]) -> int:
+    """Cancel these, each by itself; how many they are."""
     for child in children:
         async with parts.database.transaction(Scope.system()) as tx:
             await cancel.cancel_open(parts, tx, InstanceId(child), by=None)

@@ -17,10 +17,12 @@ from uuid import UUID
 from app.engine import (
     admission,
     cancel,
+    cancel_step,
     children,
     claim,
     finish,
     leases,
+    pause,
     report,
     results,
     rota,
@@ -116,6 +118,30 @@ class Engine:
         Cancelling twice is harmless. Raises InstanceNotFound, InstanceAlreadyFinished.
         """
         return await cancel.cancel(self._parts, tx, instance_id, by=by)
+
+    async def cancel_step(
+        self, tx: Transaction, instance_id: InstanceId, step_id: StepId, *, by: UserId | None, name: str
+    ) -> StepStatus:
+        """End one step or item inside the caller's transaction; its `on_error` decides what follows.
+
+        Cancelling twice is harmless. Raises StepNotFound, InstanceAlreadyFinished, StepNotUnderWay.
+        """
+        return await cancel_step.cancel_step(self._parts, tx, instance_id, step_id, by=by, name=name)
+
+    async def pause(
+        self, tx: Transaction, instance_id: InstanceId, *, by: UserId | None, name: str
+    ) -> InstanceStatus:
+        """Let an instance, and what its steps run, stand still inside the caller's transaction.
+
+        Pausing twice is harmless. Raises InstanceNotFound, InstanceAlreadyFinished.
+        """
+        return await pause.pause(self._parts, tx, instance_id, by=by, name=name)
+
+    async def resume(
+        self, tx: Transaction, instance_id: InstanceId, *, by: UserId | None, name: str
+    ) -> InstanceStatus:
+        """Let a paused instance go on. Raises InstanceNotFound, InstanceAlreadyFinished, Invalid."""
+        return await pause.resume(self._parts, tx, instance_id, by=by, name=name)
 
     async def answer(
         self, tx: Transaction, instance_id: InstanceId, step_id: StepId, given: Answer, *, kind: WaitKind

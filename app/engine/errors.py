@@ -23,6 +23,14 @@ class RunsForAStep(Conflict):
     """This instance runs for a step of another one; run that step again instead."""
 
 
+class InstancePaused(Conflict):
+    """This instance is paused; resume it first."""
+
+
+class StepNotUnderWay(Conflict):
+    """Only a step that is queued, runs or waits can be cancelled."""
+
+
 class StepNotFound(NotFound):
     """This instance has no such step."""
 

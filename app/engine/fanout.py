@@ -14,7 +14,7 @@ go on, the failed item's outputs are null in the gathered lists, and the output 
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -30,6 +30,9 @@ from app.kit.ids import StepId, new_id
 
 if TYPE_CHECKING:
     from app.engine.walk import Walk
+
+
+_BADLY: Final = frozenset({StepStatus.failed, StepStatus.cancelled})
 
 
 async def begin(walk: Walk, step: StepRow, node: ProgramNode, spread: Spread) -> StepRow:
@@ -55,7 +58,7 @@ async def item_settled(walk: Walk, item: StepRow) -> StepRow:
     node = walk.board.program.nodes[parent.node_id]
     parent = _count(walk, parent, item)
     walk.board.tell(f"step.{item.status}", item, {"items": items_of(parent)})
-    if item.status is StepStatus.failed and not node.collects:
+    if item.status in _BADLY and not node.collects:
         return _fail(walk, parent, item)
     return await _fill(walk, parent, node, None)
 
@@ -64,7 +67,7 @@ async def _fill(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spread |
     """Open items until the window is full or the list is done; the step as it stands then."""
     total = parent.items_total or 0
     window = plan.window(node)
-    while parent.items_open < window and parent.items_started < total:
+    while parent.items_open < window and parent.items_started < total and not walk.board.is_paused:
         if parent.items_started == parent.items_made:
             spread = spread or await walk.board.spread(parent)
             parent = await _make_page(walk, parent, node, spread)
@@ -191,7 +194,7 @@ def _count(walk: Walk, parent: StepRow, item: StepRow) -> StepRow:
     return walk.board.note(
         parent,
         items_open=parent.items_open - 1,
-        items_failed=parent.items_failed + (item.status is StepStatus.failed),
+        items_failed=parent.items_failed + (item.status in _BADLY),
     )
 
 

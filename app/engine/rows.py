@@ -40,6 +40,14 @@ class InstanceError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     path: list[int] = []
 
 
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """Who paused an instance, and when."""
+
+    by: UserId | None
+    name: str
+    at: datetime
+
+
 class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
     """An instance, locked for the length of a move."""
 
@@ -65,6 +73,7 @@ class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
     is_held: bool  # it waits for its turn
     body: str  # the node whose body it runs, such as `again` or `again/inner`; empty: a whole workflow
     started_at: datetime | None
+    pause: Pause | None = None
     outputs: dict[str, Any] | None = None
     error: InstanceError | None = None
     cancelled_by: UserId | None = None
@@ -142,6 +151,7 @@ class NewAttempt(msgspec.Struct, frozen=True, kw_only=True):
     step_id: StepId
     number: int
     lane: str
+    status: AttemptStatus  # queued, or paused with its instance
     cause: str
     priority: int
     timeout_s: float | None

@@ -34,7 +34,7 @@ _STEP_READ = """
 _INSTANCE_READ = """
     i.id, i.organization_id, o.name AS organization_name, i.workflow_id, i.version_id, i.number, i.status,
     i.reason, i.priority, i.event_seq, i.open_steps, i.busy_steps, i.created_by, i.parent_id,
-    i.parent_step_id, i.depth, i.concurrency_limit, i.is_held, i.body, i.created_at, i.started_at,
+    i.parent_step_id, i.depth, i.concurrency_limit, i.is_held, i.pause, i.body, i.created_at, i.started_at,
     CASE WHEN pg_column_size(i.inputs) < 8192 THEN i.inputs END AS inputs
 """
 
@@ -162,7 +162,8 @@ SELECT ordinal, outputs FROM steps
 
 LOAD_ITEM_FAILURES = """
 SELECT ordinal, path, error FROM steps
- WHERE instance_id = %(instance)s AND parent_id = %(parent)s AND status = 'failed'
+ WHERE instance_id = %(instance)s AND parent_id = %(parent)s
+   AND status IN ('failed', 'cancelled') AND error IS NOT NULL
 """
 
 WAITING_REASON = """
@@ -202,11 +203,11 @@ WITH made_steps AS (
 ), made_attempts AS (
     INSERT INTO attempts (id, organization_id, instance_id, step_id, number, lane, status, cause, priority,
                           timeout_s, available_at, rung_at)
-    SELECT id, %(organization)s, %(instance)s, step_id, number, lane, 'queued', cause, priority, timeout_s,
+    SELECT id, %(organization)s, %(instance)s, step_id, number, lane, status, cause, priority, timeout_s,
            available_at, rung_at
       FROM jsonb_to_recordset(%(made_attempts)s::jsonb) AS r(
-           id uuid, step_id uuid, number integer, lane text, cause text, priority integer, timeout_s real,
-           available_at timestamptz, rung_at timestamptz)
+           id uuid, step_id uuid, number integer, lane text, status text, cause text, priority integer,
+           timeout_s real, available_at timestamptz, rung_at timestamptz)
 ), told AS (
     INSERT INTO events (instance_id, seq, organization_id, type, step_id, data, at)
     SELECT %(instance)s, seq, %(organization)s, type, step_id, data, at
@@ -225,7 +226,7 @@ UPDATE instances
 # The attempt goes back into the queue: the same row and number, so that neither rows nor tries add up. Under
 # a new id, because workers drop a second bell of an id they know.
 POSTPONE = """
-UPDATE attempts SET id = %(new)s, status = 'queued', available_at = %(at)s, rung_at = NULL, worker_id = NULL,
+UPDATE attempts SET id = %(new)s, status = %(status)s, available_at = %(at)s, rung_at = NULL, worker_id = NULL,
                     claimed_at = NULL, lease_until = NULL, deadline_at = NULL
  WHERE id = %(id)s
 """
@@ -243,7 +244,7 @@ _SHUT = """
 _ENDED = """
     UPDATE attempts a SET status = 'cancelled', ended_at = %(now)s
       FROM shut
-     WHERE a.step_id = shut.id AND a.status IN ('queued', 'leased')
+     WHERE a.step_id = shut.id AND a.status IN ('queued', 'paused', 'leased')
     RETURNING a.id, a.claimed_at
 """
 _TO_BE_TOLD = "SELECT id FROM ended WHERE claimed_at IS NOT NULL"

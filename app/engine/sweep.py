@@ -40,10 +40,11 @@ SELECT ARRAY(SELECT id FROM attempts WHERE status = 'leased' AND lease_until < n
        ARRAY(SELECT id FROM attempts
               WHERE status = 'leased' AND deadline_at < now() - make_interval(secs => %(grace_s)s)
               LIMIT %(most)s) AS overrun,
-       ARRAY(SELECT id FROM steps WHERE status = 'waiting' AND due_at <= now()
-              ORDER BY due_at LIMIT %(most)s) AS due,
+       ARRAY(SELECT s.id FROM steps s JOIN instances i ON i.id = s.instance_id
+              WHERE s.status = 'waiting' AND s.due_at <= now() AND i.pause IS NULL
+              ORDER BY s.due_at LIMIT %(most)s) AS due,
        ARRAY(SELECT id FROM instances
-              WHERE deadline_at < now() AND status IN ('pending', 'running', 'waiting')
+              WHERE deadline_at < now() AND status IN ('pending', 'running', 'waiting') AND pause IS NULL
               ORDER BY deadline_at LIMIT %(most)s) AS too_long,
        ARRAY(SELECT id FROM instances WHERE NOT is_told LIMIT %(most)s) AS untold,
        least((SELECT min(due_at) FROM steps WHERE status = 'waiting' AND due_at > now()),
@@ -172,7 +173,7 @@ async def _end_instance(parts: Parts, instance_id: InstanceId) -> bool:
     """End an instance that has run for longer than its workflow allows."""
     async with parts.database.transaction(Scope.system()) as tx:
         found = await hold_instance(parts, tx, instance_id)
-        if found is None or found.has_ended or found.instance.is_held:
+        if found is None or found.has_ended or found.instance.is_held or found.is_paused:
             return False
         timeout_s = found.program.definition.timeout_s or 0
         found.fail(
@@ -194,6 +195,7 @@ async def _wake(parts: Parts, step_id: StepId) -> bool:
         board, step = found
         if (
             board.has_ended
+            or board.is_paused
             or step.status is not StepStatus.waiting
             or step.due_at is None
             or step.due_at > board.now

@@ -17,6 +17,7 @@ from app.engine.errors import (
     CalledAlready,
     CalledTooEarly,
     InstanceAlreadyFinished,
+    InstancePaused,
     StepNotFound,
     StepNotWaiting,
 )
@@ -99,8 +100,10 @@ async def _take(parts: Parts, board: Board, step: StepRow, given: Answer) -> Ste
 async def start(
     parts: Parts, tx: Transaction, instance_id: InstanceId, step_id: StepId, said: Answer
 ) -> StepStatus:
-    """Let a step begin before which its instance stopped. Raises as `answer` does."""
+    """Let a step begin before which its instance stopped. Raises as `answer` does, and InstancePaused."""
     board, step = await _waiting(parts, tx, instance_id, step_id, WaitKind.start)
+    if board.is_paused:
+        raise InstancePaused
     _, waiting = await _kept(board, step)
     step = board.note(step, wait=msgspec.structs.replace(waiting, answers=[said]))
     board.tell("step.answered", step, {"by": said.by, "name": said.name})

@@ -22,7 +22,7 @@ from app.flow.program import ExpressionFailed, ProgramNode
 from app.flow.states import STEP_MOVES, InstanceStatus, StepStatus, is_settled
 from app.flow.waits import Round, Waiting, WaitKind
 from app.kit.errors import StudioError
-from app.kit.ids import StepId
+from app.kit.ids import StepId, UserId
 from app.steps.base import Later, Pause, StepFailed, Stop, Wait
 
 _BREATH = 50  # steps opened between two turns for the rest of the process
@@ -47,6 +47,8 @@ class Walk:
         for step in map(board.node, program.order):
             if step.status is StepStatus.running and step.items_total is not None:
                 await self._unlock(await self._up(await fanout.go_on(self, step)))
+        if board.is_paused:
+            return
         await self._go_on(
             [
                 step
@@ -77,6 +79,13 @@ class Walk:
         """A step has failed for good."""
         is_item = step.parent_id is not None
         await self.settle(self.board.move_step(step, StepStatus.failed, error=error, silent=is_item))
+
+    async def cancel(self, step: StepRow, error: StepError, *, by: UserId | None) -> None:
+        """Somebody has ended a step; its policy decides what follows, as if it had failed."""
+        is_item = step.parent_id is not None
+        await self.settle(
+            self.board.move_step(step, StepStatus.cancelled, error=error, data={"by": by}, silent=is_item)
+        )
 
     # One round after another -----------------------------------------------------------------------------
 
@@ -115,7 +124,7 @@ class Walk:
                     after, waits_for=successor.waits_for, led_here=successor.led_here
                 ):
                     ready[node_id] = successor
-        return list(ready.values())
+        return [] if board.is_paused else list(ready.values())
 
     async def _complete_instance(self) -> None:
         board = self.board
@@ -311,7 +320,7 @@ class Walk:
         if step.parent_id is not None:
             return await self._up(await fanout.item_settled(self, step))
         node = self.board.program.nodes[step.node_id]
-        if step.status is StepStatus.failed and not plan.goes_on(node):
+        if step.status in {StepStatus.failed, StepStatus.cancelled} and not plan.goes_on(node):
             self.board.fail(failure(step))
             return []
         return [step]

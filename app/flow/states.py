@@ -37,6 +37,7 @@ class AttemptStatus(StrEnum):
     """One try at a step by one worker."""
 
     queued = "queued"
+    paused = "paused"  # queued, but its instance is paused: nobody may claim it
     leased = "leased"
     completed = "completed"
     failed = "failed"
@@ -58,7 +59,8 @@ INSTANCE_MOVES: Final = _moves(
     {
         _I.pending: (_I.running, _I.waiting, _I.completed, _I.failed, _I.cancelled),
         _I.running: (_I.waiting, _I.completed, _I.failed, _I.cancelled),
-        _I.waiting: (_I.running, _I.completed, _I.failed, _I.cancelled),
+        # Pending again: it was paused before any of its steps had begun.
+        _I.waiting: (_I.pending, _I.running, _I.completed, _I.failed, _I.cancelled),
         _I.completed: (),
         _I.failed: (),
         _I.cancelled: (),
@@ -92,9 +94,10 @@ STEP_MOVES: Final = _moves(
 
 ATTEMPT_MOVES: Final = _moves(
     {
-        _A.queued: (_A.leased, _A.cancelled),
+        _A.queued: (_A.paused, _A.leased, _A.cancelled),
+        _A.paused: (_A.queued, _A.cancelled),
         # Queued again: the step asks again later. Its row stays, so that rows do not pile up.
-        _A.leased: (_A.queued, _A.completed, _A.failed, _A.lost, _A.cancelled),
+        _A.leased: (_A.queued, _A.paused, _A.completed, _A.failed, _A.lost, _A.cancelled),
         _A.completed: (),
         _A.failed: (),
         _A.lost: (),

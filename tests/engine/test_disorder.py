@@ -1,4 +1,5 @@
-"""Random disorder: workers finish, fail, vanish, leave and repeat themselves; sweeps and cancels in between.
+"""Random disorder: workers finish, fail, vanish, leave and repeat themselves; sweeps, cancels and pauses in
+between.
 
 Whatever happened, in the end every instance has ended once, its counters tell the truth, its events have no
 gap, nothing is left open, and no step's outputs came from two attempts.
@@ -6,12 +7,15 @@ gap, nothing is left open, and no step's outputs came from two attempts.
 
 import asyncio
 import random
+from contextlib import suppress
 
 import pytest
 
 from app.flow.messages import ErrorClass, Job
 from app.flow.rerun import NothingToRetry, Wish
-from app.kit.ids import InstanceId
+from app.kit.errors import Conflict
+from app.kit.ids import InstanceId, StepId
+from app.store.database import Scope
 from tests.engine.world import Hand, World, document, node
 
 SHAPE = document(
@@ -95,6 +99,7 @@ async def test_disorder_leaves_order(world: World, seed: int) -> None:
     await asyncio.gather(
         *(misbehave(world, random.Random(seed * 100 + number)) for number in range(5)),
         cancel_some(world, cancelled, chance),
+        meddle(world, started[2:], random.Random(seed)),
     )
     await settle(world)
     started += await again(world, started, chance)
@@ -113,7 +118,25 @@ async def test_disorder_leaves_order(world: World, seed: int) -> None:
             == 1
         )
         assert story[-1].startswith("instance.")
-        assert not {"queued", "leased"} & {one["status"] for one in await world.attempts(instance)}
+        assert not {"queued", "paused", "leased"} & {one["status"] for one in await world.attempts(instance)}
+
+
+async def meddle(world: World, instances: list[InstanceId], chance: random.Random) -> None:
+    """Pause, resume, cancel single steps and items, each at some moment; refusals are right, too."""
+    for _ in range(25):
+        instance = chance.choice(instances)
+        steps = await world.rows("SELECT id FROM steps WHERE instance_id = %(id)s", id=instance)
+        with suppress(Conflict):
+            async with world.database.transaction(Scope.organization(world.organization_id)) as tx:
+                match chance.choices(range(3), weights=(4, 4, 1))[0]:
+                    case 0:
+                        await world.engine.pause(tx, instance, by=None, name="Ada")
+                    case 1:
+                        await world.engine.resume(tx, instance, by=None, name="Ada")
+                    case 2:
+                        step = StepId(chance.choice(steps)["id"])
+                        await world.engine.cancel_step(tx, instance, step, by=None, name="Ada")
+        await world.engine.sweep()
 
 
 async def again(world: World, instances: list[InstanceId], chance: random.Random) -> list[InstanceId]:
@@ -144,6 +167,9 @@ async def cancel_some(world: World, instances: list[InstanceId], chance: random.
 
 async def settle(world: World) -> None:
     """Let good workers do what is left, leases of the bad ones ending at once."""
+    for row in await world.rows("SELECT id FROM instances WHERE pause IS NOT NULL AND ended_at IS NULL"):
+        async with world.database.transaction(Scope.organization(world.organization_id)) as tx:
+            await world.engine.resume(tx, row["id"], by=None, name="Ada")
     async with asyncio.timeout(60):
         while await world.rows("SELECT FROM instances WHERE ended_at IS NULL"):
             await world.expire_leases()

@@ -46,6 +46,11 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     session_id: SessionId
 
     @property
+    def called(self) -> str:
+        """How others know this person."""
+        return self.name or self.email
+
+    @property
     def scope(self) -> Scope:
         """What this person's transactions may see."""
         return Scope.organization(self.organization_id)

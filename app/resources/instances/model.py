@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.engine.rows import Edit, Event, InstanceError
+from app.engine.rows import Edit, Event, InstanceError, Pause
 from app.flow.messages import StepError
 from app.flow.rerun import Wished
 from app.flow.states import AttemptStatus, InstanceStatus, StepStatus
@@ -38,6 +38,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     body: str
     origin_id: InstanceId | None
     origin_number: int | None
+    pause: Pause | None
     created_by: UUID | None
     cancelled_by: UUID | None
     created_at: datetime
@@ -130,7 +131,8 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
 _INSTANCE: Final = (
     "i.id, i.number, i.workflow_id, w.name AS workflow_name, v.number AS version, i.version_id, i.status, "
     "i.reason, i.error, i.source, i.priority, i.event_seq, i.total_steps, i.open_steps, i.parent_id, "
-    "i.parent_step_id, i.body, i.origin_id, o.number AS origin_number, i.created_by, i.cancelled_by, "
+    "i.parent_step_id, i.body, i.origin_id, o.number AS origin_number, i.pause, i.created_by, "
+    "i.cancelled_by, "
     "i.created_at, i.started_at, i.ended_at"
 )
 _FROM: Final = (

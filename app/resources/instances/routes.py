@@ -167,6 +167,34 @@ class InstanceController(Controller):
             await engine.cancel(tx, InstanceId(instance_id), by=principal.user_id)
             return await service.get(tx, instance_id)
 
+    @post(
+        "/{instance_id:uuid}/pause",
+        operation_id="pauseInstance",
+        status_code=200,
+        guards=[requires(Role.operator)],
+    )
+    async def pause(
+        self, principal: Principal, database: Database, engine: Engine, instance_id: UUID
+    ) -> InstanceView:
+        """Let an instance stand still. What runs finishes; nothing begins until it is resumed."""
+        async with database.transaction(principal.scope) as tx:
+            await engine.pause(tx, InstanceId(instance_id), by=principal.user_id, name=principal.called)
+            return await service.get(tx, instance_id)
+
+    @post(
+        "/{instance_id:uuid}/resume",
+        operation_id="resumeInstance",
+        status_code=200,
+        guards=[requires(Role.operator)],
+    )
+    async def resume(
+        self, principal: Principal, database: Database, engine: Engine, instance_id: UUID
+    ) -> InstanceView:
+        """Let a paused instance go on."""
+        async with database.transaction(principal.scope) as tx:
+            await engine.resume(tx, InstanceId(instance_id), by=principal.user_id, name=principal.called)
+            return await service.get(tx, instance_id)
+
 
 class StepController(Controller):
     """What people do to one step of a run."""
@@ -205,6 +233,21 @@ class StepController(Controller):
             requester = await model.requester_of(tx, instance_id)
             said = questions.signed(principal, requester)
             await engine.start_step(tx, InstanceId(instance_id), StepId(step_id), said)
+            return await service.step(tx, engine, principal, instance_id, step_id)
+
+    @post("/cancel", operation_id="cancelStep", status_code=200, guards=[requires(Role.operator)])
+    async def cancel(
+        self, principal: Principal, database: Database, engine: Engine, instance_id: UUID, step_id: UUID
+    ) -> StepView:
+        """End one step or item now. Whether the instance goes on is its “on_error” to say."""
+        async with database.transaction(principal.scope) as tx:
+            await engine.cancel_step(
+                tx,
+                InstanceId(instance_id),
+                StepId(step_id),
+                by=principal.user_id,
+                name=principal.called,
+            )
             return await service.step(tx, engine, principal, instance_id, step_id)
 
 

@@ -31,11 +31,19 @@ class InstanceProgress(msgspec.Struct, frozen=True, kw_only=True):
     steps_done: int
 
 
+class PauseView(msgspec.Struct, frozen=True, kw_only=True):
+    """Who paused an instance, and when."""
+
+    by: UUID | None
+    name: str
+    at: datetime
+
+
 class InstanceSummary(msgspec.Struct, frozen=True, kw_only=True):
     """An instance in a list. `reason`: what it waits for. `number` counts within its workflow.
 
     `parent_id`, `parent_step_id`: the instance and its step that it runs for. `origin_id`, `origin_number`:
-    the instance it goes on from.
+    the instance it goes on from. `pause`: nothing of it begins until it is resumed.
     """
 
     id: UUID
@@ -54,6 +62,7 @@ class InstanceSummary(msgspec.Struct, frozen=True, kw_only=True):
     body: Annotated[str, Meta(description="Of what runs a node's own steps: which node, such as again/inner")]
     origin_id: UUID | None
     origin_number: int | None
+    pause: PauseView | None
     created_by: UUID | None
     created_at: datetime
     started_at: datetime | None
@@ -100,7 +109,10 @@ class EditView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
-    """One try at a step. `cause`: first, retry, lost (its worker went silent), given_back (it left)."""
+    """One try at a step; `paused`: queued, but its instance is paused.
+
+    `cause`: first, retry, lost (its worker went silent), given_back (it left).
+    """
 
     number: int
     status: AttemptStatus

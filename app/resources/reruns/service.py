@@ -156,8 +156,7 @@ async def _find(tx: Transaction, instance_id: UUID) -> model.InstanceWithValues:
 
 
 def _origin(principal: Principal, old: model.InstanceWithValues, wish: Wish) -> Origin:
-    name = principal.name or principal.email
-    return Origin(id=InstanceId(old.id), wish=wish, by=principal.user_id, name=name)
+    return Origin(id=InstanceId(old.id), wish=wish, by=principal.user_id, name=principal.called)
 
 
 async def _start(tx: Transaction, engine: Engine, principal: Principal, ready: Ready) -> InstanceView:

@@ -306,12 +306,45 @@ async def test_cancel_ends_it_and_says_by_whom(client: httpx.AsyncClient, person
     problem(await client.post(f"/api/v1/instances/{done['id']}/cancel"), 409)
 
 
+async def test_pause_and_resume_say_by_whom(client: httpx.AsyncClient, theirs: World, person: Person) -> None:
+    made = await start(client, await save(client, document(node("work"))))
+    for _ in range(2):
+        paused = (await client.post(f"/api/v1/instances/{made['id']}/pause")).json()
+        assert (paused["status"], paused["reason"]) == ("waiting", "Paused by editor.")
+        assert (paused["pause"]["by"], paused["pause"]["name"]) == (str(person.user_id), "editor")
+    (step,) = (await read(client, f"/{made['id']}/steps"))["items"]
+    assert [one["status"] for one in step["attempts"]] == ["paused"]
+    assert step["queue_position"] is None
+    assert await theirs.worker().claim() is None
+    for _ in range(2):
+        resumed = (await client.post(f"/api/v1/instances/{made['id']}/resume")).json()
+        assert (resumed["status"], resumed["reason"], resumed["pause"]) == ("pending", None, None)
+    assert await theirs.drain() == 1
+    for move in ("pause", "resume"):
+        problem(await client.post(f"/api/v1/instances/{made['id']}/{move}"), 409)
+
+
+async def test_one_step_is_cancelled_by_somebody(client: httpx.AsyncClient, theirs: World) -> None:
+    definition = document(node("a", on_error="continue"), node("b"))
+    made = await start(client, await save(client, definition))
+    steps = {one["node_id"]: one for one in (await read(client, f"/{made['id']}/steps"))["items"]}
+    address = f"/api/v1/instances/{made['id']}/steps/{steps['a']['id']}/cancel"
+    ended = (await client.post(address)).json()
+    assert (ended["status"], ended["error"]["message"]) == ("cancelled", "Cancelled by editor.")
+    assert (await client.post(address)).status_code == 200
+    assert await theirs.drain() == 1
+    assert (await read(client, f"/{made['id']}"))["status"] == "completed"
+    problem(await client.post(f"/api/v1/instances/{made['id']}/steps/{steps['b']['id']}/cancel"), 409)
+    problem(await client.post(f"/api/v1/instances/{made['id']}/steps/{new_id()}/cancel"), 404)
+
+
 async def test_another_organization_finds_none_of_it(client: httpx.AsyncClient, people: People) -> None:
     made = await start(client, await save(client, SUM), inputs={"n": 1})
     stranger = (await people.member(Role.owner)).client
     for address in ("", "/steps", "/events", f"/steps/{new_id()}/logs"):
         problem(await stranger.get(f"/api/v1/instances/{made['id']}{address}"), 404)
-    problem(await stranger.post(f"/api/v1/instances/{made['id']}/cancel"), 404)
+    for move in ("cancel", "pause", "resume"):
+        problem(await stranger.post(f"/api/v1/instances/{made['id']}/{move}"), 404)
     assert (await read(stranger, ""))["items"] == []
 
 
@@ -323,7 +356,8 @@ async def test_a_viewer_watches_but_starts_and_cancels_nothing(
     viewer = (await people.member(Role.viewer, person.organization_id)).client
     assert (await read(viewer, f"/{made['id']}"))["id"] == made["id"]
     problem(await viewer.post("/api/v1/instances", json={"workflow_id": workflow, "inputs": {}}), 403)
-    problem(await viewer.post(f"/api/v1/instances/{made['id']}/cancel"), 403)
+    for move in ("cancel", "pause", "resume"):
+        problem(await viewer.post(f"/api/v1/instances/{made['id']}/{move}"), 403)
 
 
 async def test_what_a_step_runs_stands_under_its_instance_and_not_among_the_runs(
