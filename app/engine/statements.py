@@ -226,8 +226,8 @@ UPDATE instances
 # The attempt goes back into the queue: the same row and number, so that neither rows nor tries add up. Under
 # a new id, because workers drop a second bell of an id they know.
 POSTPONE = """
-UPDATE attempts SET id = %(new)s, status = %(status)s, available_at = %(at)s, rung_at = NULL, worker_id = NULL,
-                    claimed_at = NULL, lease_until = NULL, deadline_at = NULL
+UPDATE attempts SET id = %(new)s, status = %(status)s, available_at = %(at)s, rung_at = NULL,
+                    worker_id = NULL, claimed_at = NULL, lease_until = NULL, deadline_at = NULL
  WHERE id = %(id)s
 """
 

@@ -118,7 +118,7 @@ async def test_a_step_that_asks_again_later_asks_after_the_pause(world: World) -
     hand = world.worker()
     job = await hand.must_claim()
     await pause(world, instance)
-    await hand.finish(job, Postponed(delay_s=0.0))
+    await hand.finish(job, Postponed(delay_s=0.0, reason="Not yet."))
     await world.execute("UPDATE attempts SET available_at = now() - interval '1 s'")
     assert await hand.claim() is None
     await resume(world, instance)

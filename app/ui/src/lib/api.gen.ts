@@ -432,6 +432,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/instances/{instance_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let an instance stand still
+         * @description What runs finishes; nothing begins until it is resumed.
+         */
+        post: operations["pauseInstance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/instances/{instance_id}/rerun": {
         parameters: {
             query?: never;
@@ -466,6 +486,23 @@ export interface paths {
          * @description Nothing begins.
          */
         post: operations["planRerun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/{instance_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a paused instance go on */
+        post: operations["resumeInstance"];
         delete?: never;
         options?: never;
         head?: never;
@@ -520,6 +557,26 @@ export interface paths {
          * @description Who may is the step's own to say; each person answers once.
          */
         post: operations["answerStep"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/{instance_id}/steps/{step_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End one step or item now
+         * @description Whether the instance goes on is its “on_error” to say.
+         */
+        post: operations["cancelStep"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1304,7 +1361,7 @@ export interface components {
          * @description One try at a step by one worker.
          * @enum {string}
          */
-        AttemptStatus: "queued" | "leased" | "completed" | "failed" | "lost" | "cancelled";
+        AttemptStatus: "queued" | "paused" | "leased" | "completed" | "failed" | "lost" | "cancelled";
         /** AttemptView */
         AttemptView: {
             /** Format: date-time */
@@ -1713,6 +1770,7 @@ export interface components {
             origin_number: number | null;
             parent_id: string | null;
             parent_step_id: string | null;
+            pause: components["schemas"]["PauseView"] | null;
             priority: number;
             progress: components["schemas"]["InstanceProgress"];
             reason: string | null;
@@ -1748,6 +1806,7 @@ export interface components {
             } | null;
             parent_id: string | null;
             parent_step_id: string | null;
+            pause: components["schemas"]["PauseView"] | null;
             priority: number;
             progress: components["schemas"]["InstanceProgress"];
             reason: string | null;
@@ -2119,6 +2178,13 @@ export interface components {
         PasswordChange: {
             current: string;
             new: string;
+        };
+        /** PauseView */
+        PauseView: {
+            /** Format: date-time */
+            at: string;
+            by: string | null;
+            name: string;
         };
         /** Portable */
         Portable: {
@@ -3769,6 +3835,37 @@ export interface operations {
             };
         };
     };
+    pauseInstance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstanceView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     rerunInstance: {
         parameters: {
             query?: never;
@@ -3829,6 +3926,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RerunPlan"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeInstance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstanceView"];
                 };
             };
             /** @description A problem, with a sentence to act on */
@@ -3936,6 +4064,38 @@ export interface operations {
                 "application/json": components["schemas"]["NewAnswer"];
             };
         };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelStep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                step_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Request fulfilled, document follows */
             200: {

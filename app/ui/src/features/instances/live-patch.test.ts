@@ -49,6 +49,19 @@ test("an instance starts and ends by its own events", () => {
   });
 });
 
+test("a pause and its end are seen, and a paused instance has not begun by it", () => {
+  const pause = { by: null, name: "Ada", at: AT };
+  const reason = "Paused by Ada.";
+  const paused = patchInstance(instance, event("instance.paused", { status: "waiting", reason, pause }));
+  expect(paused).toMatchObject({ status: "waiting", reason, pause, started_at: null });
+  const resumed = patchInstance(paused, event("instance.resumed", { pause: null }));
+  expect(patchInstance(resumed, event("instance.pending", { status: "pending" }))).toMatchObject({
+    status: "pending",
+    reason: null,
+    pause: null,
+  });
+});
+
 test("an event about a step leaves the instance alone", () => {
   expect(patchInstance(instance, event("step.failed", { status: "failed" }, "a"))).toEqual({
     ...instance,

@@ -29,8 +29,9 @@ export function patchInstance(instance: Instance, event: LiveEvent): Instance {
     event_seq,
     status,
     reason: textOf(event.data["reason"]),
+    pause: "pause" in event.data ? (event.data["pause"] as Instance["pause"]) : instance.pause,
     error: isFailure(event.data["error"]) ? (event.data["error"] as Instance["error"]) : instance.error,
-    started_at: instance.started_at ?? (status === "pending" ? null : event.at),
+    started_at: instance.started_at ?? (status === "pending" || event.type === "instance.paused" ? null : event.at),
     ended_at: SETTLED.has(status) ? event.at : instance.ended_at,
   };
 }

@@ -8,6 +8,7 @@ import { t, type PlainKey } from "./messages";
 /** An attempt speaks of leases; the page of what a person sees. */
 const SEEN_AS: Record<Attempt["status"], string> = {
   queued: "queued",
+  paused: "queued",
   leased: "running",
   completed: "completed",
   failed: "failed",

@@ -4,8 +4,8 @@ from alembic import op
 
 from app.migrations.tools import see_every_row
 
-revision = "0020_pause"
-down_revision = "0019_step_results"
+revision = "0021_pause"
+down_revision = "0020_process_tables"
 branch_labels = None
 depends_on = None
 
