@@ -245,7 +245,7 @@ def public_address(settings: Settings) -> str:
     """Where a person opens this box."""
     if settings.public_urls:
         return settings.public_urls[0]
-    pod = os.environ.get("RUNPOD_POD_ID")
+    pod = settings.runpod_pod
     return f"https://{pod}-{settings.port}.proxy.runpod.net" if pod else settings.local_url
 
 

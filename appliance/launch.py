@@ -73,6 +73,8 @@ def environment_of(program: Program, settings: Settings, inherited: Mapping[str,
     environment = keys.handed(environment, settings, program.keys)
     account = program.account(settings)
     environment |= {"HOME": account.home, "USER": account.name, "PYTHONUNBUFFERED": "1"}
+    # It follows from the tunnel's token, which is not shown to anybody but the tunnel.
+    environment["STUDIO_BEHIND_CLOUDFLARE"] = str(settings.behind_cloudflare).lower()
     # The image's users have a home that nobody may write.
     environment.setdefault("XDG_CACHE_HOME", str(settings.tmp_dir / f"cache-{account.name}"))
     return environment | thread_environment()

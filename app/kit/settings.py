@@ -112,6 +112,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: tuple[str, ...]
     public_urls: tuple[str, ...]  # the first is the primary
     tunnel_token: str | None
+    runpod_pod: str | None  # the pod's id, which RunPod sets
+    behind_cloudflare: bool  # every request from a neighbour came through Cloudflare, which names the visitor
     log: LogSettings
     roles: frozenset[str]
     api_url: str  # where a worker finds the API
@@ -172,6 +174,8 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
     debug = reader.boolean("DEBUG", not production)
     host = reader.text("HOST") or EVERYWHERE
     port = reader.integer("PORT", 8000, low=1, high=65535)
+    tunnel_token = reader.secret("CLOUDFLARE_TUNNEL_TOKEN")
+    runpod_pod = reader.text("RUNPOD_POD_ID")
     run_dir = Path(reader.text("STUDIO_RUN_DIR") or _default_run_dir(workspace))
     held = _read_keys(reader, workspace / "keys", production, keys)
     roles = _read_roles(reader)
@@ -201,7 +205,11 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
         create_tables=reader.boolean("CREATE_TABLES", True),
         cors_origins=_read_origins(reader, production),
         public_urls=_read_public_urls(reader),
-        tunnel_token=reader.secret("CLOUDFLARE_TUNNEL_TOKEN"),
+        tunnel_token=tunnel_token,
+        runpod_pod=runpod_pod,
+        behind_cloudflare=reader.boolean(
+            "STUDIO_BEHIND_CLOUDFLARE", tunnel_token is not None or runpod_pod is not None
+        ),
         log=LogSettings(
             level=reader.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", upper=True),
             format=reader.choice("LOG_FORMAT", ("pretty", "json"), "pretty"),

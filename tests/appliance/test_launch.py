@@ -64,6 +64,14 @@ def test_each_program_is_handed_its_own_keys_of_the_volume(tmp_path: Path, name:
     assert {value for value in seen.values() if value.startswith("kept-")} == {f"kept-{key}" for key in held}
 
 
+def test_the_api_knows_of_the_tunnel_but_not_its_token() -> None:
+    env = {"CLOUDFLARE_TUNNEL_TOKEN": "secret-token"}
+    seen = seen_by("api", env)
+    assert "secret-token" not in seen.values()
+    assert load_settings(seen).behind_cloudflare
+    assert not load_settings(seen_by("api", {})).behind_cloudflare
+
+
 def test_a_mounted_secret_is_handed_over_because_the_program_may_not_read_it(tmp_path: Path) -> None:
     (tmp_path / "jwt").write_text("mounted\n")
     env = {"WORKSPACE_PATH": str(tmp_path), "JWT_SECRET_KEY_FILE": str(tmp_path / "jwt")}

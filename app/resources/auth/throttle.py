@@ -125,6 +125,8 @@ def address_of(connection: Connection) -> str:
         return peer
     if not is_neighbour:
         return peer
-    headers = connection.headers
-    forwarded: str = headers.get("cf-connecting-ip") or headers.get("x-forwarded-for") or ""
+    settings: Settings = connection.app.state.settings
+    # Any other proxy hands on what a stranger wrote into Cloudflare's header.
+    named = connection.headers.get("cf-connecting-ip") if settings.behind_cloudflare else None
+    forwarded = named or connection.headers.get("x-forwarded-for") or ""
     return forwarded.rsplit(",", maxsplit=1)[-1].strip()[:64] or peer

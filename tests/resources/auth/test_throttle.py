@@ -1,12 +1,14 @@
 """Whose attempt it was: a forwarded address is believed from a neighbour alone."""
 
+from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from litestar.connection import ASGIConnection
 
-from app.kit.settings import Settings
+from app.kit.settings import Settings, load_settings
 from app.resources.accounts.connection import Connection
 from app.resources.auth.jobs import forget_ended
 from app.resources.auth.throttle import ACCOUNT, SlowDown, address_of, count_attempt, key_of
@@ -15,10 +17,11 @@ from app.server.edge import Edge
 from app.store.database import Database, Scope
 
 
-def connection(peer: str, **headers: str) -> Connection:
-    """A connection with no more than what is read of it."""
+def connection(peer: str, env: Mapping[str, str], **headers: str) -> Connection:
+    """A connection with no more than what is read of it, at a box with these settings."""
+    app = SimpleNamespace(state=SimpleNamespace(settings=load_settings(env)))
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    scope: Any = {"type": "http", "client": (peer, 1), "headers": raw}
+    scope: Any = {"type": "http", "client": (peer, 1), "headers": raw, "litestar_app": app}
     return ASGIConnection(scope)
 
 
@@ -28,7 +31,6 @@ def connection(peer: str, **headers: str) -> Connection:
         ("203.0.113.9", {}, "203.0.113.9"),
         ("203.0.113.9", {"x_forwarded_for": "1.2.3.4"}, "203.0.113.9"),
         ("203.0.113.9", {"cf_connecting_ip": "1.2.3.4"}, "203.0.113.9"),
-        ("127.0.0.1", {"cf_connecting_ip": "1.2.3.4"}, "1.2.3.4"),
         ("127.0.0.1", {"x_forwarded_for": "6.6.6.6, 1.2.3.4"}, "1.2.3.4"),
         ("100.64.3.4", {"x_forwarded_for": "6.6.6.6, 1.2.3.4"}, "1.2.3.4"),
         ("172.17.0.1", {}, "172.17.0.1"),
@@ -38,7 +40,25 @@ def connection(peer: str, **headers: str) -> Connection:
 def test_the_address_is_the_peers_unless_a_neighbour_forwards(
     peer: str, headers: dict[str, str], address: str
 ) -> None:
-    assert address_of(connection(peer, **headers)) == address
+    assert address_of(connection(peer, {}, **headers)) == address
+
+
+@pytest.mark.parametrize(
+    ("env", "address"),
+    [
+        ({}, "1.2.3.4"),
+        ({"STUDIO_BEHIND_CLOUDFLARE": "true"}, "5.5.5.5"),
+        ({"CLOUDFLARE_TUNNEL_TOKEN": "a-token"}, "5.5.5.5"),
+        ({"RUNPOD_POD_ID": "abc123"}, "5.5.5.5"),
+        ({"RUNPOD_POD_ID": "abc123", "STUDIO_BEHIND_CLOUDFLARE": "false"}, "1.2.3.4"),
+    ],
+)
+def test_cloudflares_header_is_believed_only_where_cloudflare_is_in_front(
+    env: dict[str, str], address: str
+) -> None:
+    headers = {"cf_connecting_ip": "5.5.5.5", "x_forwarded_for": "6.6.6.6, 1.2.3.4"}
+    assert address_of(connection("10.0.0.7", env, **headers)) == address
+    assert address_of(connection("203.0.113.9", env, **headers)) == "203.0.113.9"
 
 
 async def test_waits_double_and_end(database: Database, settings: Settings) -> None:
