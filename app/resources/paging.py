@@ -2,6 +2,11 @@
 
 Ids are UUIDv7, so their order is the order of making; a cursor is the last id seen, in opaque clothes. The
 query asks for one row more than the page holds: `WHERE id < %(before)s ORDER BY id DESC LIMIT %(rows)s`.
+
+Two kinds of lists differ, and a test holds every list to one of the three. What is short by nature (step
+types, members, somebody's sign-ins, workers) has one page and says so with `OnePage`. What is read as it
+grows (events, log lines) is oldest first and goes on by `?after=`, the number of the last line that was read:
+a reader asks again with the same number until something new is there, so there is no last page to tell.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -23,6 +28,7 @@ Cursor = Annotated[
     str | None, QueryParameter(description="The next_cursor of the page before", max_length=100)
 ]
 DEFAULT_LIMIT = 50
+OnePage = Annotated[None, msgspec.Meta(description="Always null: this list is short and has one page.")]
 
 
 class CursorUnfit(Malformed):

@@ -25,6 +25,8 @@ from tests.furnish import furnish
 from tests.house.tables import tables
 from tests.people import People, problem
 
+ONE_PAGE = {"type": "null", "description": "Always null: this list is short and has one page."}
+
 REFUSALS = {
     "not-signed-in",
     "sign-in-ended",
@@ -194,6 +196,20 @@ async def test_a_list_holds_what_is_ones_own_and_nothing_of_another(
     assert walked > 4
 
 
+def test_every_list_has_pages_or_one_page_or_goes_on_by_a_number(app: Edge) -> None:
+    lists = [call for call in calls(app) if is_list(call)]
+    assert len(lists) > 10
+    for call in lists:
+        asked = {one["name"] for one in document()["paths"][call.path]["get"].get("parameters", [])}
+        cursor = list_schema(call)["properties"].get("next_cursor")
+        if "after" in asked:
+            assert cursor is None and "cursor" not in asked, f"{call} goes on by a number; it has no cursor"
+        elif "cursor" in asked:
+            assert "limit" in asked and cursor and cursor != ONE_PAGE, f"{call} must answer a next_cursor"
+        else:
+            assert cursor == ONE_PAGE, f"{call} must take limit and cursor, or say paging.OnePage"
+
+
 async def shared_ids(database: Database) -> set[str]:
     """The ids of what belongs to the box and may be shown to every organization."""
     found: set[str] = set()
@@ -237,12 +253,17 @@ async def test_every_root_of_the_map_is_a_route_or_a_problem_and_no_page(
 
 def is_list(call: Call) -> bool:
     """Whether its answer is a page of a list, as the document says."""
-    if call.method != "GET" or not call.in_schema:
-        return False
+    return call.method == "GET" and call.in_schema and "items" in list_schema(call).get("properties", {})
+
+
+def list_schema(call: Call) -> dict[str, Any]:
+    """The schema of what a GET answers; empty when it is no object of JSON."""
     answer = document()["paths"][call.path]["get"]["responses"].get("200", {})
     schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
-    name = schema.get("$ref", "").rpartition("/")[2]
-    return "items" in document()["components"]["schemas"].get(name, {}).get("properties", {})
+    found: dict[str, Any] = document()["components"]["schemas"].get(
+        schema.get("$ref", "").rpartition("/")[2], {}
+    )
+    return found
 
 
 def name_of(item: dict[str, Any]) -> str | None:

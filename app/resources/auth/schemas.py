@@ -10,6 +10,7 @@ from msgspec import Meta
 from app.resources.accounts.model import Membership, Organization, User
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
+from app.resources.paging import OnePage
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,3 +112,4 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True):
     """The person's living sign-ins, newest first."""
 
     items: list[SessionView]
+    next_cursor: OnePage = None

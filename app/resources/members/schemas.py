@@ -10,6 +10,7 @@ from msgspec import Meta
 from app.resources.accounts.email import Email
 from app.resources.accounts.model import Member
 from app.resources.accounts.roles import Role
+from app.resources.paging import OnePage
 
 
 class NewMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,7 +48,7 @@ class MemberView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Members(msgspec.Struct, frozen=True, kw_only=True):
-    """Everyone in the organization, the oldest member first. There are few, so the list has one page."""
+    """Everyone in the organization, the oldest member first."""
 
     items: list[MemberView]
-    next_cursor: str | None = None
+    next_cursor: OnePage = None

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from app.flow.messages import Gpu, LaneSlots
+from app.resources.paging import OnePage
 from app.resources.workers.model import HeldRow, WorkerRow
 
 
@@ -68,10 +69,10 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Workers(msgspec.Struct, frozen=True, kw_only=True):
-    """Every worker that has not left. There are few, so the list has one page."""
+    """Every worker that has not left."""
 
     items: list[WorkerView]
-    next_cursor: str | None = None
+    next_cursor: OnePage = None
 
 
 class ReportTaken(msgspec.Struct, frozen=True, kw_only=True):

@@ -1394,6 +1394,8 @@ export interface components {
         /** CatalogView */
         CatalogView: {
             items: components["schemas"]["StepSpec"][];
+            /** @description Always null: this list is short and has one page. */
+            next_cursor?: null;
         };
         /** Change */
         Change: {
@@ -1624,6 +1626,8 @@ export interface components {
         /** FunctionsView */
         FunctionsView: {
             items: components["schemas"]["FunctionSpec"][];
+            /** @description Always null: this list is short and has one page. */
+            next_cursor?: null;
         };
         /** GithubAuth */
         GithubAuth: {
@@ -1944,7 +1948,8 @@ export interface components {
         /** Members */
         Members: {
             items: components["schemas"]["MemberView"][];
-            next_cursor?: string | null;
+            /** @description Always null: this list is short and has one page. */
+            next_cursor?: null;
         };
         /** Membership */
         Membership: {
@@ -2428,6 +2433,8 @@ export interface components {
         /** Sessions */
         Sessions: {
             items: components["schemas"]["SessionView"][];
+            /** @description Always null: this list is short and has one page. */
+            next_cursor?: null;
         };
         /** SessionView */
         SessionView: {
@@ -2822,7 +2829,8 @@ export interface components {
         /** Workers */
         Workers: {
             items: components["schemas"]["WorkerView"][];
-            next_cursor?: string | null;
+            /** @description Always null: this list is short and has one page. */
+            next_cursor?: null;
         };
         /** WorkersHealth */
         WorkersHealth: {
