@@ -32,7 +32,7 @@ async def memory(box: Box, _person: Person, _rounds: int) -> list[Figure]:
     heaviest = sorted(weights.items(), key=lambda item: -item[1])
     note = ", ".join(f"{name} {size / 1e6:.0f}" for name, size in heaviest[:6])
     total_mb = sum(weights.values()) / 1e6
-    return [figure("everything idle, resident", "MB", [total_mb], 600, note=note)]
+    return [figure("everything idle (PSS)", "MB", [total_mb], 600, note=note)]
 
 
 async def bell(_box: Box, person: Person, rounds: int) -> list[Figure]:
