@@ -38,19 +38,25 @@ def box_environment(folder: Path, **settings: str) -> dict[str, str]:
     }
 
 
+BOOT = (sys.executable, "-m", "appliance.boot")
+RUN = (str(ROOT / "scripts" / "run"),)  # as a person starts it: set-up first, and then the same
+
+
+def impatient_boot(database_patience_s: float) -> tuple[str, ...]:
+    """The boot, with so much patience for a database elsewhere."""
+    call = f"import sys; from appliance.boot import main; sys.exit(main({database_patience_s}))"
+    return sys.executable, "-c", call
+
+
 class Box:
     """`studio boot` with its lines read in the background. Use it in a with block: it never stays behind."""
 
-    def __init__(
-        self, env: Mapping[str, str], *, database_patience_s: float | None = None, within: Sequence[str] = ()
-    ) -> None:
-        """`within`: a command that starts the boot as its last argument says, such as unshare."""
-        call = f"main({'' if database_patience_s is None else database_patience_s})"
+    def __init__(self, env: Mapping[str, str], command: Sequence[str] = BOOT) -> None:
         self.env = env
         self.lines: list[str] = []
         self._news: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.process = subprocess.Popen(
-            [*within, sys.executable, "-c", f"import sys; from appliance.boot import main; sys.exit({call})"],
+            list(command),
             env=dict(env),
             cwd=ROOT,
             stdin=subprocess.DEVNULL,

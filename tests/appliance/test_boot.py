@@ -15,7 +15,7 @@ from appliance.crew import STOP_BUDGET_S
 from appliance.postgres import Cluster
 from appliance.process import processes_in
 from appliance.users import postgres_account
-from tests.appliance.box import ROOT, Box, box_environment, studio
+from tests.appliance.box import ROOT, Box, box_environment, impatient_boot, studio
 from tests.e2e.person import OWNER, Person
 
 pytestmark = pytest.mark.integration
@@ -209,14 +209,14 @@ def test_a_setting_without_effect_is_told_and_does_not_stop_the_box(tmp_path: Pa
 def test_an_unreachable_database_is_a_sentence(tmp_path: Path) -> None:
     url = "postgresql://someone:secret-word@127.0.0.1:1/studio"
     env = box_environment(tmp_path, DATABASE_URL=url, STUDIO_ROLES="api")
-    with Box(env, database_patience_s=0.2) as box:
+    with Box(env, impatient_boot(0.2)) as box:
         assert box.end() == 78
     assert "does not answer yet" in box.text
     assert "The database in DATABASE_URL cannot be used: connection to server" in box.text
     assert "Check host, port, user, password and database name" in box.text
     assert "Traceback" not in box.text
     assert "secret-word" not in box.text
-    with Box(env, database_patience_s=60) as box:
+    with Box(env, impatient_boot(60)) as box:
         box.wait_for("does not answer yet")
         assert box.stop() == 0
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from app.kit.settings import KEY_NAMES
-from tests.appliance.box import ROOT, Box, box_environment
+from tests.appliance.box import BOOT, ROOT, Box, box_environment
 from tests.e2e.person import OWNER, Person
 
 STUDIO, WORKER = 8000, 8001  # the ids of the image
@@ -93,7 +93,7 @@ def test_no_step_gets_at_the_secrets_of_the_box_and_both_users_share_its_files(o
     env = box_environment(open_folder, STUDIO_ROLES="all", **users, **OWNER)
     del env["WORKER_SHARED_SECRET"]
     workspace = open_folder / "ws"
-    with Box(env, within=namespace()) as box:
+    with Box(env, (*namespace(), *BOOT)) as box:
         box.wait_for("Studio is ready at")
         for lane in ("cpu", "gpu"):
             assert "shared_blobs=True" in box.wait_for(f"Worker ready lane={lane}")
@@ -124,7 +124,7 @@ def test_no_step_gets_at_the_secrets_of_the_box_and_both_users_share_its_files(o
     for folder in (workspace / "blobs").iterdir():
         folder.chmod(0o755)
         os.chown(folder, STUDIO, STUDIO)
-    with Box(env, within=namespace()) as box:
+    with Box(env, (*namespace(), *BOOT)) as box:
         box.wait_for("Studio is ready at")
         assert {(workspace / "keys" / name).stat().st_uid for name in KEY_NAMES} == {0}
         assert as_worker("ls", str(workspace / "keys")).returncode != 0

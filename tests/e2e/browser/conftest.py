@@ -15,7 +15,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.appliance.box import Box, box_environment
+from tests.appliance.box import RUN, Box, box_environment
 from tests.e2e.browser.photos import draw_photos
 from tests.e2e.browser.watch import Watch
 
@@ -31,11 +31,13 @@ NAME = "Ada Lovelace"
 
 @pytest.fixture(scope="session")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """A box with every program, on a port of its own and a workspace that goes away."""
+    """A box with every program, started as a newcomer starts it, and stopped clean after the last story."""
     folder = tmp_path_factory.mktemp("box")
-    with Box(box_environment(folder, STUDIO_ROLES="all", HOST="127.0.0.1")) as box:
+    with Box(box_environment(folder, STUDIO_ROLES="all", HOST="127.0.0.1"), RUN) as box:
         box.wait_for("Studio is ready at", timeout_s=120)
         yield box
+        assert box.stop() == 0
+        assert "Database system is shut down" in box.text
 
 
 @pytest.fixture(scope="session")
