@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.appliance.box import Box
 from tests.e2e.browser.hands import drop_files
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -70,6 +72,30 @@ def test_one_click_runs_the_sample_with_its_own_photos(page: Page) -> None:
     page.get_by_role("button", name="Run Picture story").click()
     expect(page.get_by_role("heading", name="Picture story #")).to_be_visible()
     play_film(page, 5 * 2.5)
+
+
+def test_a_worker_killed_in_the_middle_is_told_and_the_film_plays_all_the_same(page: Page, box: Box) -> None:
+    page.goto("/workflows")
+    page.get_by_role("button", name="Run Picture story").click()
+    expect(page.get_by_role("heading", name="Picture story #")).to_be_visible()
+    film = page.locator("[data-step=film]")
+    expect(film.get_by_role("progressbar", name="Progress of film")).to_be_visible(timeout=60_000)
+    worker = cpu_worker(box)
+    worker.kill()
+    expect(film).to_contain_text("Attempt 2: the worker before it fell silent", timeout=60_000)
+    play_film(page, 5 * 2.5)
+    expect(film).to_have_attribute("data-status", "completed")
+    film.get_by_role("button").first.click()
+    expect(film.get_by_role("list", name="Attempts").get_by_role("listitem")).to_have_count(2)
+    assert cpu_worker(box).pid != worker.pid
+
+
+def cpu_worker(box: Box) -> psutil.Process:
+    """The process that draws films."""
+    for process in psutil.Process(box.process.pid).children(recursive=True):
+        if process.cmdline()[1:] == ["-m", "workers", "cpu"]:
+            return process
+    raise AssertionError("no worker of the cpu lane runs")
 
 
 def test_an_earlier_run_can_be_taken_up_again(page: Page, photos: list[Path]) -> None:

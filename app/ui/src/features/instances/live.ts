@@ -14,6 +14,7 @@ import { patchInstance, patchProgress, patchSteps } from "./live-patch";
 /** How many more events one question brings. */
 const PAGE = 500;
 const LIST_MS = 1_000;
+const FETCHED = /^((step|instance)\.(completed|failed|cancelled)|step\.(requeued|retrying))$/;
 
 async function ask(id: string, after: number): Promise<readonly LiveEvent[]> {
   const path = { instance_id: id };
@@ -40,8 +41,8 @@ export function useLiveState(): LiveState {
 function layEvents(cache: QueryClient, id: string, events: readonly LiveEvent[]): void {
   cache.setQueryData<Instance>(instanceKey(id), (before) => before && events.reduce(patchInstance, before));
   cache.setQueryData<readonly Step[]>(stepsKey(id), (before) => before && events.reduce(patchSteps, before));
-  // Events say that a step has outputs, not which: those are fetched, at most twice a second.
-  if (events.some((event) => /^(step|instance)\.(completed|failed|cancelled)$/.test(event.type))) refresh(cache, id);
+  // Events say that a step has outputs or another try, not which: those are fetched, at most twice a second.
+  if (events.some((event) => FETCHED.test(event.type))) refresh(cache, id);
 }
 
 const due = new Map<string, number>();

@@ -56,6 +56,7 @@ const english = {
 
   "attempt.list": "Attempts",
   "attempt.number": "Attempt {number}",
+  "attempt.again": "Attempt {number}: {why}",
   "attempt.retry": "tried again",
   "attempt.lost": "the worker before it fell silent",
   "attempt.given_back": "the worker before it gave it back",

@@ -22,6 +22,12 @@ const CAUSES: Record<string, PlainKey> = {
   given_back: "attempt.given_back",
 };
 
+/** Why there was another try, when there was one. */
+export function againBecause({ number, cause }: Attempt): string | null {
+  const why = CAUSES[cause];
+  return why === undefined ? null : t("attempt.again", { number, why: t(why) });
+}
+
 /** `known`: the failure that the step itself tells already. */
 export function StepAttempts({ attempts, known }: { attempts: readonly Attempt[]; known: string | null }) {
   return (

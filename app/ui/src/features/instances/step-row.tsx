@@ -14,7 +14,7 @@ import type { Step } from "@/lib/types";
 
 import { previewKey } from "./api";
 import { t } from "./messages";
-import { StepAttempts } from "./step-attempts";
+import { againBecause, StepAttempts } from "./step-attempts";
 import { StepChildren } from "./step-children";
 import { StepItems } from "./step-items";
 import { StepLogs } from "./step-logs";
@@ -38,9 +38,10 @@ function summaryOf(step: Step): string {
   }
   if (step.status === "queued" && step.queue_position !== null)
     return t("step.queued_at", { place: step.queue_position });
-  if (step.status === "running" && step.progress_message !== null) return step.progress_message;
-  if (step.attempts_used > 1) return t("step.attempts", { count: step.attempts_used });
-  return "";
+  const latest = step.attempts.at(-1);
+  if (step.status === "running" || step.status === "queued")
+    return [step.progress_message, latest && againBecause(latest)].filter(Boolean).join(" · ");
+  return step.attempts.length > 1 ? t("step.attempts", { count: step.attempts.length }) : "";
 }
 
 function Preview({ stepId, label }: { stepId: string; label: string }) {
