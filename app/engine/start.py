@@ -26,6 +26,9 @@ class StartRequest(msgspec.Struct, frozen=True, kw_only=True):
     created_by: UserId | None = None
     priority: int = 0
     origin: Origin | None = None  # an instance that has ended, and what is kept of it
+    # A fresh id that the caller has written beside it already: the row that numbers instances is locked from
+    # here to the commit, so what can be done before the start is done before it.
+    id: InstanceId | None = None
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +74,7 @@ async def begin(parts: Parts, tx: Transaction, request: StartRequest, family: Fa
     row = await tx.fetch_one(
         statements.CREATE_INSTANCE,
         {
-            "id": new_id(),
+            "id": request.id or new_id(),
             "version": request.version_id,
             "inputs": storable(request.inputs),
             "source": request.source,

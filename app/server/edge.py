@@ -15,6 +15,7 @@ from litestar.routes import BaseRoute
 from app.kit.ids import new_id
 from app.kit.log import get_logger
 from app.server.asgi import Application, Message, Receive, Scope, Send
+from app.server.discretion import for_the_log
 from app.server.ui_files import UiFiles
 
 log = get_logger(__name__)
@@ -95,7 +96,8 @@ class Edge:
             else:
                 await self.api(inner, receive, decorated)
             took_ms = round((time.perf_counter() - began) * 1000, 1)
-            log.debug("answered", action="request", path=scope["path"], status=status, took_ms=took_ms)
+            path = for_the_log(scope["path"])
+            log.debug("answered", action="request", path=path, status=status, took_ms=took_ms)
 
     def _answers_head(self, scope: Scope) -> bool:
         return any(pattern.fullmatch(scope["path"]) for pattern in self._heads)

@@ -14,6 +14,7 @@ from app.kit.codec import to_plain
 from app.kit.errors import Complaint, Conflict, Invalid, Malformed, StudioError, Unavailable
 from app.kit.log import get_logger
 from app.resources.problem import MEDIA_TYPE, Problem
+from app.server.discretion import for_the_log
 from app.store.database import DatabaseUnavailable
 
 log = get_logger(__name__)
@@ -91,7 +92,7 @@ def answer(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
             "request failed",
             action="request_failed",
             method=request.method,
-            path=request.url.path,
+            path=for_the_log(request.url.path),
             status=problem.status,
             exc_info=exc if problem.status == 500 else None,
             error=None if problem.status == 500 else repr(exc),

@@ -13,7 +13,7 @@ from app.engine.start import Started, StartRequest
 from app.flow.definition import Definition
 from app.flow.inputs import asset_ids, prepare_inputs, with_assets
 from app.flow.states import StepStatus
-from app.kit.ids import StepId, UserId, VersionId, parse_id
+from app.kit.ids import InstanceId, StepId, UserId, VersionId, parse_id
 from app.resources.accounts.principal import Principal
 from app.resources.assets.service import values_of
 from app.resources.instances import model
@@ -65,8 +65,9 @@ async def begin(
     source: str,
     created_by: UserId | None = None,
     priority: int = 0,
+    instance_id: InstanceId | None = None,
 ) -> Started:
-    """Check the inputs and begin. Raises Invalid with every complaint."""
+    """Check the inputs and begin, under this id if one is given. Raises Invalid with every complaint."""
     return await engine.start(
         tx,
         StartRequest(
@@ -75,6 +76,7 @@ async def begin(
             source=source,
             created_by=created_by,
             priority=priority,
+            id=instance_id,
         ),
     )
 

@@ -82,7 +82,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _HappenedBefore(Exception):
-    """A delivery of this key was accepted; this one is undone."""
+    """A delivery of this key was accepted before."""
 
 
 class Desk:
@@ -142,26 +142,28 @@ class Desk:
         except WorkflowNotFound:
             raise WorkflowGone from None
         received, asset_id = await self._with_file(tx, received, source)
-        started = await instances.begin(
-            tx,
-            self._engine,
-            chosen,
-            _inputs(opened, received.request, chosen.definition),
-            source="webhook",
-            created_by=source.started_by,
-        )
+        instance_id = InstanceId(new_id())
         line = _line(
             webhook,
             received,
             source,
             status=Status.accepted,
             asset_id=asset_id,
-            instance_id=started.id,
+            instance_id=instance_id,
         )
-        # Last, because the usual delivery is new: a repeat undoes what was done, and only repeats pay for it.
+        # Before the start, so that a repeat does nothing; one at the same moment waits here for the first.
         if not await model.add_delivery(tx, line):
             raise _HappenedBefore
-        return Accepted(delivery_id=line.id, instance_id=started.id)
+        await instances.begin(
+            tx,
+            self._engine,
+            chosen,
+            _inputs(opened, received.request, chosen.definition),
+            source="webhook",
+            created_by=source.started_by,
+            instance_id=instance_id,
+        )
+        return Accepted(delivery_id=line.id, instance_id=instance_id)
 
     async def _with_file(
         self, tx: Transaction, received: Received, source: Source

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from structlog.testing import capture_logs
 
 from app.flow.messages import wake_channel
 from app.kit.settings import Settings
@@ -472,3 +473,23 @@ async def test_who_waits_is_answered_when_the_server_stops(
     finally:
         app.litestar.state.closing.clear()
     assert answer.status_code == 202
+
+
+async def test_no_log_tells_an_address(
+    owner: Owner, sender: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = await owner.hook()
+    token = hook.url.rsplit("/", 1)[-1]
+
+    async def break_off(*_: Any) -> bool:
+        raise ConnectionError("the power went out here")
+
+    with capture_logs() as lines:
+        await sender.post(hook.url, json={"word": "x"})
+        await sender.post(hook.url + "/", json={"word": "x"})
+        with monkeypatch.context() as patched:
+            patched.setattr(model, "add_delivery", break_off)
+            assert (await sender.post(hook.url, json={"word": "x"})).status_code == 500
+    assert {line["action"] for line in lines} >= {"request", "request_failed"}
+    assert token[:9] in str(lines), "enough to tell which webhook it was"
+    assert token not in str(lines)
