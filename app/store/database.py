@@ -8,8 +8,10 @@ The scope is set for the transaction only (`set_config(…, true)`), so a pooled
 organization's view into another's request. Without a scope no organization's row is visible.
 """
 
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -175,13 +177,44 @@ class Transaction:
             await self._session.close()
 
     async def run_after_commit(self) -> None:
-        """Do what waited for the commit; the Database calls this, nobody else."""
-        for action in self._after:
-            try:
-                await action()
-            except Exception as exc:  # noqa: BLE001
-                # The facts are committed; sweeps and replays repair what this missed.
-                log.error("after-commit action failed", action="after_commit_failed", error=repr(exc))
+        """Do what waited for the commit; the Database calls this, nobody else.
+
+        An action may open a transaction of its own, with actions of its own: those follow behind the ones
+        already waiting, not inside. A thousand rounds that each lead to the next are a thousand turns of this
+        loop; inside one another they ran out of stack after some two hundred.
+        """
+        if not self._after:
+            return
+        outer = _waiting.get()
+        if outer is not None and outer.is_worked_off:
+            outer.actions.extend(self._after)
+            return
+        queue = _AfterCommits(deque(self._after))
+        token = _waiting.set(queue)
+        try:
+            while queue.actions:
+                try:
+                    await queue.actions.popleft()()
+                except Exception as exc:  # noqa: BLE001
+                    # The facts are committed; sweeps and replays repair what this missed.
+                    log.error("after-commit action failed", action="after_commit_failed", error=repr(exc))
+        finally:
+            queue.is_worked_off = False
+            _waiting.reset(token)
+
+
+class _AfterCommits:
+    """What is to be done after commits, in order."""
+
+    def __init__(self, actions: deque[Callable[[], Awaitable[Any]]]) -> None:
+        self.actions = actions
+        self.is_worked_off = (
+            True  # False: too late to add; a task that an action left behind may still see it
+        )
+
+
+# Of this task, while it does what waited for a commit.
+_waiting: ContextVar[_AfterCommits | None] = ContextVar("_waiting", default=None)
 
 
 class Database:

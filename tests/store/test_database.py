@@ -1,5 +1,8 @@
 """The store: a scope ends with its transaction, bells ring after commits, broken connections are replaced."""
 
+import asyncio
+from functools import partial
+
 import pytest
 
 from app.kit.ids import new_id
@@ -40,6 +43,45 @@ async def test_after_commit_runs_after_the_commit_and_never_after_a_rollback(dat
     async with database.transaction(Scope.nobody()) as tx:
         await use(tx, fail=False)
     assert seen == ["rung"]
+
+
+async def test_what_follows_a_commit_may_lead_to_commits_without_end(database: Database) -> None:
+    seen: list[str] = []
+
+    async def lead_on(left: int) -> None:
+        async with database.transaction(Scope.nobody()) as tx:
+            if left:
+                tx.after_commit(partial(lead_on, left - 1))
+                tx.after_commit(partial(note, f"{left} was committed"))
+
+    async def note(fact: str) -> None:
+        seen.append(fact)
+
+    await lead_on(300)
+    assert seen == [f"{left} was committed" for left in range(300, 0, -1)]
+
+
+async def test_a_task_that_was_left_behind_does_its_own_after_commits(database: Database) -> None:
+    is_over = asyncio.Event()
+    seen: list[str] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    async def note() -> None:
+        seen.append("done")
+
+    async def later() -> None:
+        await is_over.wait()
+        async with database.transaction(Scope.nobody()) as tx:
+            tx.after_commit(note)
+
+    async def leave_behind() -> None:
+        tasks.append(asyncio.create_task(later()))
+
+    async with database.transaction(Scope.nobody()) as tx:
+        tx.after_commit(leave_behind)
+    is_over.set()
+    await tasks[0]
+    assert seen == ["done"]
 
 
 async def test_json_goes_in_and_out_with_its_types(database: Database) -> None:
