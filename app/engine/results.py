@@ -15,7 +15,7 @@ import msgspec
 
 from app.engine.board import Board
 from app.engine.parts import Parts
-from app.engine.rows import StepRow
+from app.engine.rows import ANEW, StepRow
 from app.engine.storable import storable
 from app.flow import plan
 from app.flow.port_rules import is_file
@@ -110,14 +110,15 @@ async def _touch(parts: Parts, place: Mapping[str, Any]) -> None:
 
 async def keep(board: Board, step: StepRow, outputs: dict[str, Any]) -> None:
     """Remember what a step gave, if it is one to be reused and not too large."""
-    if step.cache_key is None or weight_of(outputs, MAX_WEIGHT) > MAX_WEIGHT:
+    key = step.cache_key
+    if key is None or key == ANEW or weight_of(outputs, MAX_WEIGHT) > MAX_WEIGHT:
         return
     text = storable(outputs)
     await board.tx.execute(
         _KEEP,
         {
             "organization": board.instance.organization_id,
-            "key": bytes.fromhex(step.cache_key),
+            "key": bytes.fromhex(key),
             "kind": step.kind,
             "step": step.id,
             "outputs": text,

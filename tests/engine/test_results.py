@@ -60,6 +60,15 @@ async def test_only_what_is_to_be_reused_is(world: World) -> None:
     assert await world.rows("SELECT key FROM step_results") == []
 
 
+async def test_a_step_that_is_run_again_without_the_cache_leaves_nothing_in_it(world: World) -> None:
+    old = await world.start(node("work", with_={"value": 1}))
+    await world.drain()
+    new = await world.again(old, Wish(keeps=True, nodes=("work",)))
+    assert await world.drain() == 1
+    assert await world.status(new) == "completed"
+    assert await world.rows("SELECT key FROM step_results") == []
+
+
 async def test_a_failure_is_never_given_again(world: World) -> None:
     for _ in range(2):
         instance = await run(world, 1)
