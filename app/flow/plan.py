@@ -89,7 +89,8 @@ def open_node(node: ProgramNode, scope: Scope, *, led_here: int, is_started: boo
     if node.dependencies and not led_here and node.join is not Join.always:
         return Skip("No branch led here.")
     try:
-        if not node.evaluate_when(scope):
+        # Decided once: what it reads may have changed until a person starts the step.
+        if not is_started and not node.evaluate_when(scope):
             return Skip("Its condition (when) was false.")
         if node.mode is Mode.stop and not is_started:
             return Hold("Stopped before this step until somebody starts it.")

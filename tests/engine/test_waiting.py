@@ -221,6 +221,23 @@ async def test_an_instance_stops_before_a_step_until_it_is_started(world: World)
     await world.events(instance)
 
 
+async def test_a_step_that_is_started_begins_though_its_condition_has_changed(world: World) -> None:
+    unknown = "{{ steps.slow.outputs.value == null }}"
+    instance = await world.start(
+        node("fast", "core.set", with_={"value": 1}),
+        node("slow"),
+        node("work", "core.set", mode="stop", join="any", needs=["fast"], when=unknown, with_={"value": 2}),
+    )
+    assert await world.step_statuses(instance) == {"fast": "completed", "slow": "queued", "work": "waiting"}
+    hand = world.worker()
+    await hand.complete(await hand.must_claim(), "known now")
+    step = (await world.steps(instance))["work"]
+    async with world.database.transaction(Scope.organization(world.organization_id)) as tx:
+        said = Answer(at=now(), name="Ada")
+        assert await world.engine.start_step(tx, instance, StepId(step["id"]), said) is StepStatus.completed
+    assert await world.status(instance) == "completed"
+
+
 async def test_a_step_that_is_started_may_have_to_wait_for_something_else(world: World) -> None:
     instance = await world.start(node("pause", "core.delay", mode="stop", with_={"seconds": 60}))
     step = (await world.steps(instance))["pause"]
