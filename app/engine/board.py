@@ -24,7 +24,7 @@ from app.engine.rows import (
     StepRow,
 )
 from app.engine.storable import storable
-from app.flow.each import Spread
+from app.flow.each import Spread, Turn
 from app.flow.facts import InstanceFacts, OrganizationFacts, scope_of
 from app.flow.messages import StepError
 from app.flow.plan import blank
@@ -92,6 +92,7 @@ class Board:
         self._ended_attempts: list[EndedAttempt] = []
         self._postponed: dict[AttemptId, datetime] = {}
         self._kept: dict[StepId, Kept] = {}  # of the page a fan-out stands at that was taken over
+        self._turns: dict[StepId, list[Turn]] = {}  # of fan-outs over lists in lists, once an item asked
         self._facts: dict[str, dict[str, Any]] = {}  # what expressions read of a step, by node
         self._inputs = instance.inputs
         self._stalled: str | None = None
@@ -215,6 +216,23 @@ class Board:
         if stored is None:
             stored = await self.tx.fetch_value(statements.LOAD_LIST, {"id": parent.id})
         return Spread.restored(stored)
+
+    async def turn(self, item: StepRow, *, is_nested: bool) -> Turn:
+        """What one item of a fan-out runs for.
+
+        From its own row: one that looked itself up in the list would make n² of a long one. Only where lists
+        lie in lists does the list know what encloses it.
+        """
+        if item.parent_id is None:
+            raise ValueError(f"step {item.id} is no item")
+        if is_nested:
+            if item.parent_id not in self._turns:
+                self._turns[item.parent_id] = list((await self.spread(self.step(item.parent_id))).turns())
+            return self._turns[item.parent_id][item.ordinal]
+        value = item.item
+        if item.id not in self._made:
+            value = await self.tx.fetch_value(statements.LOAD_LIST, {"id": item.id})
+        return Turn(value, item.ordinal, (item.ordinal,))
 
     async def early_call(self, step: StepRow) -> Answer | None:
         """The call that came for a step before it waited."""

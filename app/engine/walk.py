@@ -7,7 +7,6 @@ of the instance: rows are read when the walk comes to them, outputs only when an
 
 import asyncio
 from collections.abc import Iterable
-from itertools import islice
 from typing import Any
 
 from app.engine import fanout, inline, results
@@ -230,9 +229,7 @@ class Walk:
         node = self.board.program.nodes[step.node_id]
         scope = await self.scope(node.reads)
         if step.parent_id is not None:
-            spread = await self.board.spread(self.board.step(step.parent_id))
-            turn = next(islice(spread.turns(), step.ordinal, None))
-            scope |= turn.names()
+            scope |= (await self.board.turn(step, is_nested=node.is_nested)).names()
         return inline.later_of(node, scope)
 
     async def scope(self, nodes: Iterable[str]) -> dict[str, Any]:

@@ -310,6 +310,18 @@ async def test_a_list_is_gathered_into_one_value(world: World) -> None:
     assert (await world.instance(instance))["outputs"] == {"sum": 63, "texts": ["12", "3"]}
 
 
+async def test_what_is_worked_out_while_an_item_runs_knows_what_encloses_it(world: World) -> None:
+    instance = await world.start(
+        node("each", "core.reduce", each={"nested": ["{{ inputs.rows }}", "{{ item.cells }}"]}, with_={
+            "items": ["{{ item }}"], "start": "", "value": "{{ outer.item.name + string(outer.index) }}"
+        }),
+        given={"rows": [{"name": "a", "cells": [1, 2]}, {"name": "b", "cells": [3]}]},
+        inputs={"rows": {"type": "json"}},
+        outputs={"texts": "{{ steps.each.outputs.value }}"},
+    )  # fmt: skip
+    assert (await world.instance(instance))["outputs"] == {"texts": [["a0", "a0"], ["b1"]]}
+
+
 async def test_what_gathering_cannot_do_fails_the_step_in_words(world: World) -> None:
     instance = await world.start(
         node("sum", "core.reduce", with_={"items": ["a"], "start": 0, "value": "{{ accumulator + item }}"})
