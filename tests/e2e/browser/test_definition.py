@@ -76,12 +76,12 @@ def test_a_workflow_is_created_changed_and_every_version_kept(page: Page) -> Non
     expect(page.get_by_label("Word")).to_have_value("done")
 
     page.get_by_role("tab", name="JSON").click()
-    expect(page.get_by_role("button", name="Save as a new version")).to_be_disabled()
+    expect(page.get_by_role("button", name="Save and publish")).to_be_disabled()
     changed = work(0)
     changed["nodes"].append({"id": "after", "type": "core.set", "needs": ["labour"], "with": {"value": 1}})
     write(page, json.dumps({**changed, "name": "Kept in versions"}, indent=2))
     page.keyboard.press("ControlOrMeta+s")
-    expect(page.get_by_text("Saved as version 2.")).to_be_visible()
+    expect(page.get_by_text("Saved as version 2; it runs from now on.")).to_be_visible()
 
     page.get_by_role("tab", name="Versions").click()
     expect(page.get_by_role("list", name="Versions").get_by_role("listitem")).to_have_count(2)

@@ -65,6 +65,8 @@ def test_the_rooms_can_be_walked_by_keyboard(page: Page) -> None:
     expect(skip).to_be_in_viewport()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Import")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="New workflow")).to_be_focused()
     page.get_by_role("link", name="Picture story").focus()
     page.keyboard.press("Enter")

@@ -24,6 +24,7 @@ const english = {
   "workflows.subtitle": "What this organization can run.",
   "workflows.new_title": "New workflow",
   "workflows.new_subtitle": "Write or paste the JSON, or drop a file. Studio checks it while you write.",
+  "workflows.draft_number": "Draft: version {number}",
   "workflows.tabs": "Views of this workflow",
   "workflows.tab_run": "Run",
 

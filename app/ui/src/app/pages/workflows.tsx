@@ -11,6 +11,8 @@ import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Tab, TabPanel, Tabs, TabsList } from "@/components/ui/tabs";
 import { QuickRun } from "@/features/instances/quick-run";
+import { ExportButton } from "@/features/workflows/export-button";
+import { ImportButton, ImportZone, useArrival } from "@/features/workflows/import-file";
 import { NewWorkflow } from "@/features/workflows/new-workflow";
 import { WorkflowList } from "@/features/workflows/workflow-list";
 import { readGraph } from "@/lib/definition";
@@ -21,37 +23,46 @@ export function WorkflowsPage() {
   const mayEdit = useMay("editor");
   const mayRun = useMay("operator");
   const navigate = useNavigate();
+  const arrival = useArrival(
+    (workflowId) => void navigate({ to: "/workflows/$workflowId", params: { workflowId }, search: { tab: "run" } }),
+  );
+  const list = (
+    <WorkflowList
+      renderRun={(workflow) =>
+        mayRun ? (
+          <QuickRun
+            workflow={workflow}
+            onStarted={(instanceId) => void navigate({ to: "/instances/$instanceId", params: { instanceId } })}
+            onAsk={() =>
+              void navigate({
+                to: "/workflows/$workflowId",
+                params: { workflowId: workflow.id },
+                search: { tab: "run" },
+              })
+            }
+          />
+        ) : null
+      }
+    />
+  );
   return (
     <Page
       title={t("workflows.heading")}
       subtitle={t("workflows.subtitle")}
       actions={
         mayEdit ? (
-          <Button asChild variant="primary">
-            <Link to="/workflows/new">
-              <Plus aria-hidden /> {t("workflows.new")}
-            </Link>
-          </Button>
+          <>
+            <ImportButton arrival={arrival} />
+            <Button asChild variant="primary">
+              <Link to="/workflows/new">
+                <Plus aria-hidden /> {t("workflows.new")}
+              </Link>
+            </Button>
+          </>
         ) : undefined
       }
     >
-      <WorkflowList
-        renderRun={(workflow) =>
-          mayRun ? (
-            <QuickRun
-              workflow={workflow}
-              onStarted={(instanceId) => void navigate({ to: "/instances/$instanceId", params: { instanceId } })}
-              onAsk={() =>
-                void navigate({
-                  to: "/workflows/$workflowId",
-                  params: { workflowId: workflow.id },
-                  search: { tab: "run" },
-                })
-              }
-            />
-          ) : null
-        }
-      />
+      {mayEdit ? <ImportZone arrival={arrival}>{list}</ImportZone> : list}
     </Page>
   );
 }
@@ -88,6 +99,18 @@ export function WorkflowPage() {
     <Page
       title={workflow.name}
       trail={<Link to="/workflows">{t("workflows.heading")}</Link>}
+      badge={
+        workflow.draft_version === null ? undefined : (
+          <Link
+            to="."
+            search={{ tab: "versions" }}
+            className="rounded-full bg-waiting-soft px-2.5 py-0.5 text-xs font-medium text-waiting hover:underline"
+          >
+            {t("workflows.draft_number", { number: workflow.draft_version })}
+          </Link>
+        )
+      }
+      actions={<ExportButton workflowId={workflow.id} />}
       subtitle={
         <span className="text-[13px]">
           {t("workflows.version", { number: workflow.version })} ·{" "}

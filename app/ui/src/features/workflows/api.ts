@@ -2,7 +2,11 @@
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { api, take } from "@/lib/api";
+import { Problem } from "@/lib/problem";
+import { saveFile } from "@/lib/save-file";
 import type { Definition } from "@/lib/types";
+
+import { t } from "./messages";
 
 const LIST = ["workflows", "list"];
 
@@ -42,6 +46,20 @@ export const versionQuery = (id: string, number: number) =>
     staleTime: Number.POSITIVE_INFINITY,
   });
 
+/** What changed from one version to another; it never changes either. */
+export const differenceQuery = (id: string, from: number, to: number) =>
+  queryOptions({
+    queryKey: ["workflows", "difference", id, from, to],
+    queryFn: ({ signal }) =>
+      take(
+        api.GET("/api/v1/workflows/{workflow_id}/versions/{number}/diff/{other}", {
+          params: { path: { workflow_id: id, number: from, other: to } },
+          signal,
+        }),
+      ),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
 /** Every complaint about a definition that is not saved yet. */
 export const validationQuery = (definition: unknown, text: string) =>
   queryOptions({
@@ -63,9 +81,70 @@ export function useCreateWorkflow() {
 export function useSaveDefinition(id: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (body: { definition: Definition; base_version: number }) =>
+    mutationFn: (body: { definition: Definition; base_version: number; note: string; publish: boolean }) =>
       take(api.PUT("/api/v1/workflows/{workflow_id}/definition", { params: { path: { workflow_id: id } }, body })),
     onSuccess: () => cache.invalidateQueries({ queryKey: ["workflows"] }),
+  });
+}
+
+export function usePublishVersion(id: string) {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: ({ number, note }: { number: number; note: string }) =>
+      take(
+        api.POST("/api/v1/workflows/{workflow_id}/versions/{number}/publish", {
+          params: { path: { workflow_id: id, number } },
+          body: { note },
+        }),
+      ),
+    onSuccess: () => cache.invalidateQueries({ queryKey: ["workflows"] }),
+  });
+}
+
+export function useRestoreVersion(id: string) {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: (number: number) =>
+      take(
+        api.POST("/api/v1/workflows/{workflow_id}/versions/{number}/restore", {
+          params: { path: { workflow_id: id, number } },
+          body: {},
+        }),
+      ),
+    onSuccess: () => cache.invalidateQueries({ queryKey: ["workflows"] }),
+  });
+}
+
+/** The file of a workflow goes to the person's downloads, under the name the server gives it. */
+export function useExportWorkflow(id: string) {
+  return useMutation({
+    mutationFn: async (version: number | null) => {
+      const { data, response } = await api.GET("/api/v1/workflows/{workflow_id}/export", {
+        params: { path: { workflow_id: id }, query: { version } },
+        parseAs: "blob",
+      });
+      const named = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "");
+      saveFile(named?.[1] ?? "workflow.studio.json", data as Blob);
+    },
+  });
+}
+
+export function useImportWorkflow() {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: async (file: File) => {
+      let body: unknown;
+      try {
+        body = JSON.parse(await file.text());
+      } catch {
+        body = null;
+      }
+      if (typeof body !== "object" || body === null || Array.isArray(body)) {
+        throw new Problem({ status: 422, detail: t("import.no_json", { name: file.name }) });
+      }
+      return take(api.POST("/api/v1/workflows/import", { body: body as Record<string, unknown> }));
+    },
+    onSuccess: () => cache.invalidateQueries({ queryKey: LIST }),
   });
 }
 

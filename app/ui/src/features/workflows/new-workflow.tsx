@@ -10,6 +10,7 @@ import type { Definition } from "@/lib/types";
 
 import { useCreateWorkflow } from "./api";
 import { DefinitionEditor, parseDefinition } from "./definition-editor";
+import { useArrival } from "./import-file";
 import { t } from "./messages";
 
 /** A definition that runs as it is, so that the first thing a newcomer saves is not refused. */
@@ -29,6 +30,7 @@ function nameOf(definition: Definition): string {
 export function NewWorkflow({ onCreated }: { onCreated: (id: string) => void }) {
   const [text, setText] = useState(() => JSON.stringify(START, null, 2));
   const create = useCreateWorkflow();
+  const arrival = useArrival(onCreated);
   const picker = useRef<HTMLInputElement>(null);
   const definition = parseDefinition(text);
 
@@ -43,11 +45,16 @@ export function NewWorkflow({ onCreated }: { onCreated: (id: string) => void }) 
   }
 
   async function read(file: File | undefined): Promise<void> {
-    if (file) change(await file.text());
+    if (file === undefined) return;
+    const written = await file.text();
+    // An exported workflow is more than its definition: it brings along what it runs.
+    if (parseDefinition(written)?.["format"] === undefined) change(written);
+    else arrival.take(file);
   }
 
   return (
     <DropZone onFiles={(files) => void read(files[0])}>
+      {arrival.window}
       <DefinitionEditor text={text} onChange={change} onSave={save} refusal={create.error} />
       {create.error && asProblem(create.error).complaints.length === 0 ? (
         <ProblemNote error={create.error} className="mt-4" />

@@ -21,6 +21,6 @@ export const tabs: readonly WorkflowTab[] = [
     id: "versions",
     name: () => t("workflows.tab_versions"),
     place: 40,
-    Panel: ({ workflow }) => <VersionList workflowId={workflow.id} latest={workflow.version} />,
+    Panel: VersionList,
   },
 ];

@@ -1,7 +1,7 @@
 /** All workflows of the organization, newest first, each one click away from running. */
 import { useSuspenseInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Ellipsis, FileJson, Plus, Trash2, Workflow as WorkflowIcon } from "lucide-react";
+import { Download, Ellipsis, FileJson, Plus, Trash2, Workflow as WorkflowIcon } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { toast } from "sonner";
 
@@ -15,11 +15,13 @@ import { useMay } from "@/lib/me";
 import { asProblem } from "@/lib/problem";
 import type { WorkflowSummary } from "@/lib/types";
 
-import { useDeleteWorkflow, workflowsQuery } from "./api";
+import { useDeleteWorkflow, useExportWorkflow, workflowsQuery } from "./api";
 import { t } from "./messages";
+import { StateBadge } from "./state-badge";
 
 function RowMenu({ workflow }: { workflow: WorkflowSummary }) {
   const remove = useDeleteWorkflow();
+  const download = useExportWorkflow(workflow.id);
   const [isAsking, setAsking] = useState(false);
   return (
     <>
@@ -39,6 +41,11 @@ function RowMenu({ workflow }: { workflow: WorkflowSummary }) {
             <Link to="/workflows/$workflowId" params={{ workflowId: workflow.id }} search={{ tab: "json" }}>
               <FileJson aria-hidden /> {t("workflows.edit_json")}
             </Link>
+          </MenuItem>
+          <MenuItem
+            onSelect={() => download.mutate(null, { onError: (error) => toast.error(asProblem(error).message) })}
+          >
+            <Download aria-hidden /> {t("workflows.export")}
           </MenuItem>
           <MenuItem danger onSelect={() => setAsking(true)}>
             <Trash2 aria-hidden /> {t("workflows.delete")}
@@ -109,6 +116,9 @@ export function WorkflowList({ renderRun }: ListProps) {
                 >
                   {workflow.name}
                 </Link>
+                {workflow.draft_version === null ? null : (
+                  <StateBadge workflow={workflow} number={workflow.draft_version} />
+                )}
                 {workflow.is_sample ? (
                   <span className="shrink-0 rounded-full bg-accent-soft px-2 py-px text-[11px] font-medium text-accent">
                     {t("workflows.sample")}
