@@ -99,6 +99,7 @@ class HumanForm(InlineStepType[HumanFormInputs, HumanFormOutputs]):
                 "question": inputs.question,
                 "text": inputs.text,
                 "fields": inputs.fields,
+                "order": list(inputs.fields),  # the database keeps none in an object
             },
             who=who_of(
                 inputs.role, inputs.people, default=Role.operator, not_requester=inputs.exclude_requester

@@ -253,7 +253,11 @@ async def test_every_root_of_the_map_is_a_route_or_a_problem_and_no_page(
 
 def is_list(call: Call) -> bool:
     """Whether its answer is a page of a list, as the document says."""
-    return call.method == "GET" and call.in_schema and "items" in list_schema(call).get("properties", {})
+    if call.method != "GET" or not call.in_schema:
+        return False
+    # A step has “items” too: how far its fan-out is, which is no array.
+    items: dict[str, Any] = list_schema(call).get("properties", {}).get("items", {})
+    return items.get("type") == "array"
 
 
 def list_schema(call: Call) -> dict[str, Any]:

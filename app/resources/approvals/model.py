@@ -41,12 +41,14 @@ SELECT s.id, s.node_id, s.path, s.kind, s.reason, s.wait_kind, s.wait, s.started
   JOIN workflows w ON w.id = i.workflow_id
   LEFT JOIN users u ON u.id = i.created_by
  WHERE s.organization_id = %(organization)s AND s.status = 'waiting' AND s.wait_kind IN ('person', 'start')
-   AND s.id < %(before)s
+   AND (%(instance)s::uuid IS NULL OR s.instance_id = %(instance)s) AND s.id < %(before)s
  ORDER BY s.id DESC LIMIT %(rows)s
 """
 
 
-async def list_open(tx: Transaction, page: Page) -> list[OpenQuestion]:
-    """One page and one row more, those of the newest runs first."""
-    rows = await tx.fetch_all(_LIST, {"organization": tx.organization_id, **page.params})
+async def list_open(tx: Transaction, page: Page, instance_id: UUID | None) -> list[OpenQuestion]:
+    """One page and one row more, those of the newest runs first; perhaps of one run only."""
+    rows = await tx.fetch_all(
+        _LIST, {"organization": tx.organization_id, "instance": instance_id, **page.params}
+    )
     return [msgspec.convert(row, OpenQuestion) for row in rows]

@@ -202,6 +202,14 @@ class StepController(Controller):
     path = "/api/v1/instances/{instance_id:uuid}/steps/{step_id:uuid}"
     tags = ("instances",)
 
+    @get("/", operation_id="getStep", guards=[requires(Role.viewer)])
+    async def read(
+        self, principal: Principal, database: Database, engine: Engine, instance_id: UUID, step_id: UUID
+    ) -> StepView:
+        """One step, or one item of a fan-out, with its tries and what it waits for."""
+        async with database.transaction(principal.scope) as tx:
+            return await service.step(tx, engine, principal, instance_id, step_id)
+
     @post("/answer", operation_id="answerStep", status_code=200, guards=[requires(Role.viewer)])
     async def answer(
         self,

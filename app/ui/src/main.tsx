@@ -9,6 +9,7 @@ import { createRoot } from "react-dom/client";
 import { Notices } from "@/app/notices";
 import { cache, router } from "@/app/router";
 import { TooltipProvider } from "@/components/ui/tooltip";
+import { feed } from "@/lib/feed";
 import { Problem } from "@/lib/problem";
 import { onSignedOut } from "@/lib/session";
 
@@ -18,6 +19,9 @@ onSignedOut(() => {
   cache.clear();
   void router.navigate({ to: "/login", search: { to: here.href } });
 });
+
+window.addEventListener("offline", () => feed.goOffline());
+window.addEventListener("online", () => feed.goOnline());
 
 const host = document.getElementById("root");
 if (host === null) throw new Error("index.html has lost its root element");

@@ -51,6 +51,10 @@ async def test_what_waits_for_people_is_listed_until_it_is_answered(
     )  # fmt: skip
     assert (second["requester"], second["answers"], second["may_answer"]) == ("editor", 0, True)
     assert second["until"] is not None
+    (of_one,) = (await inbox(client, f"?instance_id={asked['id']}"))["items"]
+    assert of_one == second
+    shown = (await client.get(f"/api/v1/instances/{asked['id']}/steps/{of_one['id']}")).json()
+    assert shown == await step_of(client, asked)
     await answer(client, asked, await step_of(client, asked), YES)
     assert [one["instance_id"] for one in (await inbox(client))["items"]] == [stopped["id"]]
     await client.post(f"/api/v1/instances/{stopped['id']}/cancel")

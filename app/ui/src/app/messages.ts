@@ -6,6 +6,7 @@ const english = {
 
   "nav.label": "Main",
   "nav.skip": "Skip to the content",
+  "nav.waiting": "waiting for you",
 
   "account.of": "Account of",
   "account.menu": "Account of {name}",

@@ -1,10 +1,14 @@
 /** The house around every signed-in page: where one can go, who one is, and the page itself. */
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
+import { lazy, Suspense, type ReactNode } from "react";
 
 import { AccountMenu } from "@/app/account-menu";
 import { doors } from "@/app/found";
 import { t } from "@/app/messages";
+import { Skeleton } from "@/components/ui/skeleton";
 import { Wordmark } from "@/components/wordmark";
+import type { AssetFieldProps } from "@/lib/asset-entry";
+import { AssetFields } from "@/lib/asset-fields";
 import { cn } from "@/lib/cn";
 import { useMe } from "@/lib/me";
 import type { Door } from "@/lib/rooms";
@@ -15,6 +19,23 @@ const LINK =
 function useDoors(): readonly Door[] {
   const { user } = useMe();
   return doors.filter((door) => door.isForSuperAdmin !== true || user.is_super_admin);
+}
+
+/** How much waits behind a door; nothing where nothing does. */
+function Count({ useCount, className }: { useCount: () => number; className?: string }) {
+  const count = useCount();
+  if (count === 0) return null;
+  return (
+    <span
+      className={cn(
+        "min-w-5 rounded-full bg-accent px-1.5 text-center text-[11px] leading-5 font-semibold text-background tabular-nums",
+        className,
+      )}
+    >
+      {count > 99 ? "99+" : count}
+      <span className="sr-only"> {t("nav.waiting")}</span>
+    </span>
+  );
 }
 
 function Sidebar() {
@@ -28,13 +49,14 @@ function Sidebar() {
         {organization.name}
       </p>
       <nav aria-label={t("nav.label")} className="flex flex-col gap-0.5">
-        {useDoors().map(({ to, icon: Icon, name }) => (
+        {useDoors().map(({ to, icon: Icon, name, useCount }) => (
           <Link
             key={to}
             to={to}
             className={cn(LINK, "h-9 gap-2.5 px-2.5 text-sm font-medium data-[status=active]:bg-idle-soft")}
           >
             <Icon className="size-4" aria-hidden /> {name()}
+            {useCount === undefined ? null : <Count useCount={useCount} className="ml-auto" />}
           </Link>
         ))}
       </nav>
@@ -62,16 +84,17 @@ function BottomBar() {
       aria-label={t("nav.label")}
       className="fixed inset-x-0 bottom-0 z-20 flex overflow-x-auto border-t border-border bg-background/92 pb-[env(safe-area-inset-bottom)] backdrop-blur-md md:hidden"
     >
-      {useDoors().map(({ to, icon: Icon, name }) => (
+      {useDoors().map(({ to, icon: Icon, name, useCount }) => (
         <Link
           key={to}
           to={to}
           className={cn(
             LINK,
-            "h-14 min-w-18 flex-1 flex-col justify-center gap-0.5 rounded-none text-[11px] font-medium",
+            "relative h-14 min-w-18 flex-1 flex-col justify-center gap-0.5 rounded-none text-[11px] font-medium",
           )}
         >
           <Icon className="size-5" aria-hidden /> {name()}
+          {useCount === undefined ? null : <Count useCount={useCount} className="absolute top-1 left-1/2 ml-1" />}
         </Link>
       ))}
     </nav>
@@ -94,6 +117,16 @@ function Arriving() {
   );
 }
 
+const AssetField = lazy(() =>
+  import("@/features/assets/asset-field").then((module) => ({ default: module.AssetField })),
+);
+
+const assetField = (props: AssetFieldProps): ReactNode => (
+  <Suspense fallback={<Skeleton className="h-24" />}>
+    <AssetField {...props} />
+  </Suspense>
+);
+
 export function Shell() {
   return (
     <div className="flex min-h-dvh">
@@ -108,7 +141,9 @@ export function Shell() {
       <div className="flex min-w-0 flex-1 flex-col max-md:pb-16">
         <TopBar />
         <main id="content" tabIndex={-1} className="flex-1 outline-none">
-          <Outlet />
+          <AssetFields value={assetField}>
+            <Outlet />
+          </AssetFields>
         </main>
       </div>
       <BottomBar />

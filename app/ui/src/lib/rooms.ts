@@ -62,6 +62,8 @@ export type Door = {
   /** Smaller stands further up. */
   place: number;
   isForSuperAdmin?: boolean;
+  /** A hook: how much waits behind it for this person, shown beside its name. */
+  useCount?: () => number;
 };
 
 /** One more view of a workflow, on its page. */

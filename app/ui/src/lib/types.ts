@@ -33,3 +33,5 @@ export type WebhookShown = Schemas["WebhookShown"];
 export type WebhookAuth = Webhook["auth"];
 export type Delivery = Schemas["DeliveryView"];
 export type DeliveryDetail = Schemas["DeliveryDetail"];
+export type Approval = Schemas["ApprovalView"];
+export type Wait = Schemas["WaitView"];

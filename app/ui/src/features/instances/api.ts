@@ -8,6 +8,8 @@ import type { Instance, InstanceStatus, LogLine, Step } from "@/lib/types";
 export const ENDED: ReadonlySet<InstanceStatus> = new Set(["completed", "failed", "cancelled"]);
 
 export const LIST: readonly string[] = ["instances", "list"];
+/** What waits for people, here and in the inbox. */
+export const QUESTIONS: readonly string[] = ["approvals"];
 /** The most that one call gives of steps and of log lines. */
 const STEPS_PAGE = 500;
 const LINES_PAGE = 1_000;
@@ -150,5 +152,63 @@ export function useCancel(id: string) {
     mutationFn: () =>
       take(api.POST("/api/v1/instances/{instance_id}/cancel", { params: { path: { instance_id: id } } })),
     onSettled: () => cache.invalidateQueries({ queryKey: ["instances"] }),
+  });
+}
+
+/** What an instance asks people, its fan-outs' items too. */
+export const questionsQuery = (id: string) =>
+  queryOptions({
+    queryKey: [...QUESTIONS, "instance", id],
+    queryFn: async ({ signal }) =>
+      (await take(api.GET("/api/v1/approvals", { params: { query: { instance_id: id, limit: 20 } }, signal }))).items,
+  });
+
+/** One step, asked for by whoever shows what it asks. */
+export const stepQuery = (id: string, stepId: string) =>
+  queryOptions({
+    queryKey: [...QUESTIONS, "step", stepId],
+    queryFn: ({ signal }) =>
+      take(
+        api.GET("/api/v1/instances/{instance_id}/steps/{step_id}", {
+          params: { path: { instance_id: id, step_id: stepId } },
+          signal,
+        }),
+      ),
+  });
+
+function useAnswered(id: string) {
+  const cache = useQueryClient();
+  return () =>
+    Promise.all([
+      cache.invalidateQueries({ queryKey: QUESTIONS }),
+      cache.invalidateQueries({ queryKey: stepsKey(id) }),
+      cache.invalidateQueries({ queryKey: instanceKey(id) }),
+    ]);
+}
+
+export function useAnswer(id: string, stepId: string) {
+  const onSuccess = useAnswered(id);
+  return useMutation({
+    mutationFn: (value: unknown) =>
+      take(
+        api.POST("/api/v1/instances/{instance_id}/steps/{step_id}/answer", {
+          params: { path: { instance_id: id, step_id: stepId }, header: { "Idempotency-Key": newKey() } },
+          body: { value },
+        }),
+      ),
+    onSuccess,
+  });
+}
+
+export function useStartStep(id: string, stepId: string) {
+  const onSuccess = useAnswered(id);
+  return useMutation({
+    mutationFn: () =>
+      take(
+        api.POST("/api/v1/instances/{instance_id}/steps/{step_id}/start", {
+          params: { path: { instance_id: id, step_id: stepId } },
+        }),
+      ),
+    onSuccess,
   });
 }

@@ -1,6 +1,6 @@
 /** An instance as it happens: what it made, how its steps stand, what it was given. */
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { Link, useLocation } from "@tanstack/react-router";
 import { Ban, RotateCcw } from "lucide-react";
 import { lazy, Suspense, useMemo, useState } from "react";
 import { toast } from "sonner";
@@ -24,6 +24,7 @@ import type { Instance, Step } from "@/lib/types";
 import { definitionQuery, ENDED, instanceQuery, stepsQuery, useCancel } from "./api";
 import { useLiveInstance, useLiveState } from "./live";
 import { t, tn } from "./messages";
+import { Questions } from "./questions";
 import { StepRow } from "./step-row";
 import { ValueList } from "./value-view";
 
@@ -87,6 +88,7 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
   useLiveInstance(instanceId, instance.event_seq, hasEnded);
   const titles = useStepTitles();
   const mayRun = useMay("operator");
+  const hash = useLocation({ select: (location) => location.hash });
 
   const graph = useMemo(() => readGraph(definition), [definition]);
   const specs = useMemo(() => readInputs(definition), [definition]);
@@ -174,6 +176,7 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
       </p>
       <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_22rem]">
         <div className="min-w-0 space-y-5">
+          {hasEnded ? null : <Questions instanceId={instanceId} steps={shown} names={names} wanted={hash} />}
           {instance.error === null ? null : (
             <FailureNote heading={instance.error.message} remedy={instance.error.remedy} tag={instance.error.class} />
           )}

@@ -2,37 +2,16 @@
 import { useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { useEffect, useSyncExternalStore } from "react";
 
-import { api, take } from "@/lib/api";
-import { LiveFeed, type LiveState } from "@/lib/live";
-import { readEvent, type LiveEvent, type LiveProgress } from "@/lib/live-protocol";
-import { renewSession } from "@/lib/session";
+import { feed, overhearCalmly } from "@/lib/feed";
+import type { LiveState } from "@/lib/live";
+import type { LiveEvent, LiveProgress } from "@/lib/live-protocol";
 import type { Instance, LogLine, Step } from "@/lib/types";
 
-import { instanceKey, itemsKey, LIST, logsKey, previewKey, stepsKey } from "./api";
+import { instanceKey, itemsKey, LIST, logsKey, previewKey, QUESTIONS, stepsKey } from "./api";
 import { patchInstance, patchProgress, patchSteps } from "./live-patch";
 
-/** How many more events one question brings. */
-const PAGE = 500;
 const LIST_MS = 1_000;
-const FETCHED = /^((step|instance)\.(completed|failed|cancelled)|step\.(requeued|retrying))$/;
-
-async function ask(id: string, after: number): Promise<readonly LiveEvent[]> {
-  const path = { instance_id: id };
-  const { items } = await take(
-    api.GET("/api/v1/instances/{instance_id}/events", { params: { path, query: { after, limit: PAGE } } }),
-  );
-  return items.map(readEvent).filter((event) => event !== null);
-}
-
-const feed = new LiveFeed({
-  openSocket: () => new WebSocket(`${window.location.origin.replace(/^http/, "ws")}/api/v1/live`),
-  openStream: (id, after) => new EventSource(`/api/v1/live/sse?subscribe=instance:${id}&after=${String(after)}`),
-  ask,
-  renew: renewSession,
-});
-
-window.addEventListener("offline", () => feed.goOffline());
-window.addEventListener("online", () => feed.goOnline());
+const FETCHED = /^((step|instance)\.(completed|failed|cancelled|waiting)|step\.(answered|requeued|retrying))$/;
 
 export function useLiveState(): LiveState {
   return useSyncExternalStore(feed.watch, () => feed.state);
@@ -41,7 +20,8 @@ export function useLiveState(): LiveState {
 function layEvents(cache: QueryClient, id: string, events: readonly LiveEvent[]): void {
   cache.setQueryData<Instance>(instanceKey(id), (before) => before && events.reduce(patchInstance, before));
   cache.setQueryData<readonly Step[]>(stepsKey(id), (before) => before && events.reduce(patchSteps, before));
-  // Events say that a step has outputs or another try, not which: those are fetched, at most twice a second.
+  // Events say that a step has outputs, asks something or is tried again, not what: that is fetched, at most
+  // twice a second.
   if (events.some((event) => FETCHED.test(event.type))) refresh(cache, id);
 }
 
@@ -56,6 +36,7 @@ function refresh(cache: QueryClient, id: string): void {
       void cache.invalidateQueries({ queryKey: stepsKey(id) });
       void cache.invalidateQueries({ queryKey: itemsKey(id) });
       void cache.invalidateQueries({ queryKey: instanceKey(id) });
+      void cache.invalidateQueries({ queryKey: QUESTIONS });
     }, 400),
   );
 }
@@ -89,16 +70,6 @@ export function useLiveInstance(id: string, after: number, hasEnded: boolean): v
 export function useLiveList(): void {
   const cache = useQueryClient();
   useEffect(() => {
-    let timer: number | null = null;
-    const leave = feed.overhear(() => {
-      timer ??= window.setTimeout(() => {
-        timer = null;
-        void cache.invalidateQueries({ queryKey: LIST });
-      }, LIST_MS);
-    });
-    return () => {
-      leave();
-      if (timer !== null) window.clearTimeout(timer);
-    };
+    return overhearCalmly(() => void cache.invalidateQueries({ queryKey: LIST }), LIST_MS);
   }, [cache]);
 }
