@@ -23,6 +23,7 @@ from app.engine import (
     finish,
     leases,
     pause,
+    preview,
     report,
     results,
     rota,
@@ -42,6 +43,7 @@ from app.engine.takeover import Origin
 from app.flow.catalog import Catalog
 from app.flow.definition import Definition
 from app.flow.messages import Beat, Finish, Finished, Job, Lane, Lease, Report
+from app.flow.outlook import Prospect
 from app.flow.program import Program
 from app.flow.rerun import Takeover
 from app.flow.states import InstanceStatus, StepStatus
@@ -103,6 +105,13 @@ class Engine:
         InstanceNotFound, InstanceStillRuns, RunsForAStep, NothingToRetry.
         """
         return await start.start(self._parts, tx, request)
+
+    async def preview(self, tx: Transaction, version_id: VersionId, inputs: dict[str, Any]) -> list[Prospect]:
+        """What a start on these prepared inputs would do, as far as they tell; nothing is written.
+
+        Raises VersionNotFound, Invalid.
+        """
+        return await preview.preview(self._parts, tx, version_id, inputs)
 
     async def plan_again(
         self, tx: Transaction, version_id: VersionId, inputs: dict[str, Any], origin: Origin

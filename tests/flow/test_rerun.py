@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from app.flow import plan, rerun
@@ -373,6 +373,7 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(draw)
 
 
+@settings(deadline=None)
 @given(cases())
 def test_every_node_becomes_one_thing(case: Case) -> None:
     found = case.takeover
@@ -381,6 +382,7 @@ def test_every_node_becomes_one_thing(case: Case) -> None:
     assert set().union(*parts) == set(case.program.nodes)
 
 
+@settings(deadline=None)
 @given(cases())
 def test_nothing_kept_rests_on_what_may_come_out_otherwise(case: Case) -> None:
     for node_id in (*case.takeover.kept, *case.takeover.partly):
@@ -388,6 +390,7 @@ def test_nothing_kept_rests_on_what_may_come_out_otherwise(case: Case) -> None:
         assert case.past[node_id].status is not StepStatus.pending
 
 
+@settings(deadline=None)
 @given(cases())
 def test_nothing_runs_without_a_reason(case: Case) -> None:
     for node_id in case.takeover.fresh:
@@ -403,6 +406,7 @@ def test_nothing_runs_without_a_reason(case: Case) -> None:
         )
 
 
+@settings(deadline=None)
 @given(cases())
 def test_a_takeover_can_always_be_run_to_its_end(case: Case) -> None:
     """Whatever ends next, every step that is not settled opens at last, and none twice."""

@@ -185,6 +185,13 @@ async def find_version(tx: Transaction, workflow_id: UUID, number: int | None) -
     return found
 
 
+async def version_number(tx: Transaction, version_id: VersionId) -> int:
+    """Which version of its workflow this is."""
+    return int(
+        await tx.fetch_value("SELECT number FROM workflow_versions WHERE id = %(id)s", {"id": version_id})
+    )
+
+
 async def list_instances(
     tx: Transaction,
     page: Page,

@@ -13,7 +13,7 @@ from app.resources.accounts.guards import requires
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
 from app.resources.idempotency import IdempotencyKey
-from app.resources.instances import model, questions, service
+from app.resources.instances import model, plans, questions, service
 from app.resources.instances.schemas import (
     Events,
     Instances,
@@ -21,6 +21,7 @@ from app.resources.instances.schemas import (
     Logs,
     NewAnswer,
     NewInstance,
+    RunPlan,
     Steps,
     StepView,
     summary,
@@ -65,6 +66,17 @@ class InstanceController(Controller):
                 effect=lambda: service.start(tx, engine, data, created_by=principal.user_id),
                 into=InstanceView,
             )
+
+    @post("/plan", operation_id="planInstance", status_code=200, guards=[requires(Role.operator)])
+    async def plan(
+        self, principal: Principal, database: Database, engine: Engine, data: NewInstance
+    ) -> RunPlan:
+        """What a start would do: which steps run, in which order and where, as far as the inputs tell.
+
+        Checks what a start checks and refuses what it refuses; nothing is written.
+        """
+        async with database.transaction(principal.scope) as tx:
+            return await plans.plan(tx, engine, data)
 
     @get("/", operation_id="listInstances", guards=[requires(Role.viewer)])
     async def list_instances(

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from app.engine.rows import InstanceError
 from app.flow.messages import StepError
+from app.flow.outlook import Fate
 from app.flow.rerun import Wished
 from app.flow.states import AttemptStatus, InstanceStatus, StepStatus
 from app.flow.waits import WaitKind
@@ -22,6 +23,43 @@ class NewInstance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     inputs: Annotated[dict[str, Any], Meta(description="Values by input name")] = {}
     version: Annotated[int | None, Meta(description="Which version; the published one when left out")] = None
     priority: Annotated[int, Meta(ge=-100, le=100, description="More is sooner")] = 0
+
+
+class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a run that has not begun, as far as its inputs tell.
+
+    `fate`: runs (unless something before it fails), perhaps, skipped or fails; `reason`: why, in words.
+    `wave`: its place in the longest chain that leads to it; what has the same may run at the same time.
+    """
+
+    id: str
+    name: str
+    kind: str
+    lane: str
+    wave: int
+    after: list[str]
+    fate: Fate
+    reason: str
+    each: Annotated[bool, Meta(description="Whether it runs once for each item of a list")]
+    items: Annotated[int | None, Meta(description="How many items, where that is known")]
+    waits_for_start: bool
+
+
+class PlannedLane(msgspec.Struct, frozen=True, kw_only=True):
+    """The steps that need a worker of one lane. `is_served`: whether such a worker is here now."""
+
+    lane: str
+    steps: list[str]
+    is_served: bool
+
+
+class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a start would do, in the order of the steps. `inputs`: with defaults and the facts of files."""
+
+    version: int
+    inputs: dict[str, Any]
+    steps: list[PlannedStep]
+    lanes: list[PlannedLane]
 
 
 class InstanceProgress(msgspec.Struct, frozen=True, kw_only=True):

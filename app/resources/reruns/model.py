@@ -5,16 +5,8 @@ from uuid import UUID
 import msgspec
 
 from app.flow.rerun import Partly
-from app.kit.ids import VersionId
 from app.resources.reruns.schemas import KeptInPart
 from app.store.database import Transaction
-
-
-async def version_number(tx: Transaction, version_id: VersionId) -> int:
-    """Which version of its workflow this is."""
-    return int(
-        await tx.fetch_value("SELECT number FROM workflow_versions WHERE id = %(id)s", {"id": version_id})
-    )
 
 
 async def count_items(tx: Transaction, instance_id: UUID, node: str, part: Partly) -> KeptInPart:

@@ -72,7 +72,7 @@ async def plan(
     takeover = await engine.plan_again(tx, ready.version_id, ready.inputs, ready.origin)
     program = await engine.program(tx, ready.version_id)
     return RerunPlan(
-        version=await counts.version_number(tx, ready.version_id),
+        version=await model.version_number(tx, ready.version_id),
         kept=[node for node in program.order if node in takeover.kept],
         edited=[node for node in program.order if node in takeover.edited],
         parts=[

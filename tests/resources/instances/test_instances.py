@@ -417,3 +417,48 @@ async def test_a_step_that_waits_for_a_worker_tells_its_place(
     await theirs.worker().must_claim()
     (step,) = (await client.get(f"/api/v1/instances/{runs[0]['id']}/steps")).json()["items"]
     assert (step["status"], step["queue_position"]) == ("running", None)
+
+
+async def test_a_plan_tells_what_a_start_would_do_and_starts_nothing(
+    client: httpx.AsyncClient, theirs: World
+) -> None:
+    workflow = await save(
+        client,
+        document(
+            node("first", "core.set", with_={"value": "{{ inputs.n + 1.0 }}"}),
+            node("work", name="Working", with_={"value": "{{ steps.first.outputs.value }}"}),
+            node("many", each="{{ inputs.list }}", needs=["work"], with_={"value": "{{ item }}"}),
+            node("never", needs=["work"], when="{{ steps.first.outputs.value > 100.0 }}"),
+            node("show", "debug.gpu_work", needs=["many"]),
+            inputs={**NUMBER, "list": {"type": "json", "default": [1, 2, 3]}},
+        ),
+    )
+    answer = await client.post("/api/v1/instances/plan", json={"workflow_id": workflow, "inputs": {"n": 1}})
+    assert answer.status_code == 200, answer.text
+    plan = answer.json()
+    assert (plan["version"], plan["inputs"]) == (1, {"n": 1, "list": [1, 2, 3]})
+    assert [(one["id"], one["wave"], one["fate"], one["items"]) for one in plan["steps"]] == [
+        ("first", 1, "runs", None),
+        ("work", 2, "runs", None),
+        ("many", 3, "runs", 3),
+        ("never", 3, "skipped", None),
+        ("show", 4, "runs", None),
+    ]
+    assert (plan["steps"][1]["name"], plan["steps"][1]["after"]) == ("Working", ["first"])
+    lanes = {one["lane"]: one["steps"] for one in plan["lanes"]}
+    assert lanes == {"cpu": ["work", "many", "never"], "gpu": ["show"]}
+    assert (await read(client, ""))["items"] == []
+    for body in ({"workflow_id": workflow, "inputs": {"n": "x"}}, {"workflow_id": workflow, "inputs": {}}):
+        problem(await client.post("/api/v1/instances/plan", json=body), 422)
+    problem(
+        await client.post("/api/v1/instances/plan", json={"workflow_id": str(new_id()), "inputs": {}}), 404
+    )
+
+
+async def test_a_plan_misses_a_file_that_is_gone(client: httpx.AsyncClient) -> None:
+    definition = document(
+        node("keep", "core.set", with_={"value": "{{ inputs.file }}"}), inputs={"file": {"type": "file"}}
+    )
+    body = {"workflow_id": await save(client, definition), "inputs": {"file": {"asset": str(new_id())}}}
+    found = problem(await client.post("/api/v1/instances/plan", json=body), 422)
+    assert "there is no file" in found["complaints"][0]["message"]

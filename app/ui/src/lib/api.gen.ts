@@ -651,6 +651,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/instances/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a start would do: which steps run, in which order and where, as far as the inputs tell
+         * @description Checks what a start checks and refuses what it refuses; nothing is written.
+         */
+        post: operations["planInstance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live/sse": {
         parameters: {
             query?: never;
@@ -1615,6 +1635,12 @@ export interface components {
             expression: string;
             result: unknown;
         };
+        /**
+         * Fate
+         * @description What becomes of a step, as far as it is known. `runs`: unless something before it fails.
+         * @enum {string}
+         */
+        Fate: "runs" | "perhaps" | "skipped" | "fails";
         /** FullHealth */
         FullHealth: {
             checks: {
@@ -2208,6 +2234,28 @@ export interface components {
             by: string | null;
             name: string;
         };
+        /** PlannedLane */
+        PlannedLane: {
+            is_served: boolean;
+            lane: string;
+            steps: string[];
+        };
+        /** PlannedStep */
+        PlannedStep: {
+            after: string[];
+            /** @description Whether it runs once for each item of a list */
+            each: boolean;
+            fate: components["schemas"]["Fate"];
+            id: string;
+            /** @description How many items, where that is known */
+            items: number | null;
+            kind: string;
+            lane: string;
+            name: string;
+            reason: string;
+            waits_for_start: boolean;
+            wave: number;
+        };
         /** Portable */
         Portable: {
             definition: {
@@ -2381,6 +2429,15 @@ export interface components {
         /** RoleChange */
         RoleChange: {
             role: components["schemas"]["Role"];
+        };
+        /** RunPlan */
+        RunPlan: {
+            inputs: {
+                [key: string]: unknown;
+            };
+            lanes: components["schemas"]["PlannedLane"][];
+            steps: components["schemas"]["PlannedStep"][];
+            version: number;
         };
         /** Runs */
         Runs: {
@@ -4271,6 +4328,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StepView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    planInstance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewInstance"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunPlan"];
                 };
             };
             /** @description A problem, with a sentence to act on */
