@@ -137,8 +137,12 @@ async def failed(parts: Parts, held: Held, error: StepError) -> None:
 
 
 def postponed(held: Held, wish: Postponed) -> None:
-    """The step asks again later: no worker waits with it, and no retry is used up."""
-    board, step = held.board, held.step
+    """The step asks again later: no worker waits with it, and no retry is used up.
+
+    It has shown that it does not end its workers: those that died under it in a year of asking are no reason
+    to give it up.
+    """
+    board, step = held.board, held.board.note(held.step, times_lost=0)
     age_s = 0.0 if step.started_at is None else (board.now - step.started_at).total_seconds()
     delay_s = plan.postponement(wish.delay_s, age_s)
     board.postpone_attempt(held.attempt, delay_s)

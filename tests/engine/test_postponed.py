@@ -60,6 +60,19 @@ async def test_a_step_knows_how_long_it_has_asked(world: World) -> None:
     assert 3600 <= (await hand.must_claim()).age_s < 3660
 
 
+async def test_workers_that_die_between_answers_do_not_add_up(world: World) -> None:
+    instance = await world.start(node("poll"))
+    hand = world.worker()
+    for _ in range(plan.POISON_AFTER):
+        await hand.must_claim()
+        await world.expire_leases()
+        assert (await world.engine.sweep()).lost == 1
+        await hand.finish(await hand.must_claim(), LATER)
+        await world.execute("UPDATE attempts SET available_at = now() WHERE status = 'queued'")
+    await hand.complete(await hand.must_claim())
+    assert await world.status(instance) == "completed"
+
+
 async def test_asking_often_uses_up_neither_retries_nor_rows_nor_tries(world: World) -> None:
     retry = {"max": 1, "backoff_s": 0.01, "on": ["transient"]}
     instance = await world.start(node("poll", retry=retry))
