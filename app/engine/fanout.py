@@ -86,7 +86,7 @@ async def _fill(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spread |
             parent = _count(walk, parent, item)
             if item.status is StepStatus.failed and not node.collects:
                 return _fail(walk, parent, item)
-    if parent.items_open == 0 and parent.items_started == total:
+    if parent.items_open == 0 and parent.items_started == total and not walk.board.has_ended:
         return await _gather(walk, parent, node)
     return parent
 

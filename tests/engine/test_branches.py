@@ -163,3 +163,9 @@ async def test_stop_inside_a_fan_out_ends_everything(world: World) -> None:
     assert await world.status(instance) == "completed"
     assert await world.step_statuses(instance) == {"each": "cancelled"}
     await world.events(instance)
+
+
+async def test_nothing_is_told_of_a_fan_out_whose_last_item_has_failed_the_instance(world: World) -> None:
+    instance = await world.start(node("each", "core.stop", each=[1], with_={"result": "failed"}))
+    assert await world.step_statuses(instance) == {"each": "cancelled"}
+    assert (await world.story(instance))[-1] == "instance.failed"
