@@ -206,8 +206,11 @@ class Board:
         for row in await self.tx.fetch_all(statements.LOAD_ITEM_OUTPUTS, place):
             outputs[row["ordinal"]] = row["outputs"]
         for (parent_id, ordinal), step_id in self._by_place.items():
-            if parent_id == parent.id and self._steps[step_id].outputs is not None:
-                outputs[ordinal] = self._steps[step_id].outputs
+            step = self._steps[step_id]
+            if parent_id == parent.id and step.status is not StepStatus.completed:
+                outputs[ordinal] = None
+            elif parent_id == parent.id and step.outputs is not None:
+                outputs[ordinal] = step.outputs
         return outputs
 
     async def spread(self, parent: StepRow) -> Spread:

@@ -155,9 +155,11 @@ SELECT (SELECT edited FROM steps WHERE id = %(parent)s) AS edited,
                 AND ordinal >= %(first)s AND ordinal < %(end)s AND status <> 'pending') AS kept
 """
 
+# A timer has its outputs from the beginning; one that was cancelled gave none.
 LOAD_ITEM_OUTPUTS = """
 SELECT ordinal, outputs FROM steps
  WHERE instance_id = %(instance)s AND parent_id = %(parent)s AND outputs IS NOT NULL
+   AND status <> 'cancelled'
 """
 
 LOAD_ITEM_FAILURES = """

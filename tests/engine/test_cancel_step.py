@@ -115,6 +115,29 @@ async def test_what_the_step_runs_ends_with_it(world: World) -> None:
         assert {child["status"] for child in children} == {"cancelled"}
 
 
+async def test_a_timer_that_is_cancelled_among_others_gave_nothing(world: World) -> None:
+    instance = await world.start(
+        node(
+            "wait",
+            "core.delay",
+            each=[1, 2, 3],
+            with_={"seconds": 60, "value": "{{ item }}"},
+            on_item_error="collect",
+        ),
+        outputs={"all": "{{ steps.wait.outputs.value }}", "failed": "{{ steps.wait.outputs.failed }}"},
+    )
+    first, second, third = await world.items(instance, "wait")
+    await cancel(world, instance, second["id"])
+    await world.execute(
+        "UPDATE steps SET due_at = now() WHERE id = ANY(%(ids)s)", ids=[first["id"], third["id"]]
+    )
+    assert (await world.engine.sweep()).woken == 2
+    row = await world.instance(instance)
+    assert row["status"] == "completed"
+    assert row["outputs"]["all"] == [1, None, 3]
+    assert [one["index"] for one in row["outputs"]["failed"]] == [1]
+
+
 async def test_what_has_ended_or_not_begun_is_not_cancelled(world: World) -> None:
     instance = await world.start(node("a"), node("b", needs=["a"]))
     hand = world.worker()
