@@ -80,7 +80,7 @@ def _lead_on(parts: Parts, tx: Transaction, board: Board) -> None:
         tx.after_commit(partial(parts.sequels.tell_parent, parts, board.instance.id))
     if board.instance.is_held or (board.has_ended and board.instance.concurrency_limit is not None):
         tx.after_commit(partial(parts.sequels.admit, parts, board.instance.workflow_id))
-    if board.closed_early:
+    if board.leaves_children:
         tx.after_commit(partial(parts.sequels.end_children, parts, board.instance.id))
 
 

@@ -122,6 +122,11 @@ class Board:
         return self.must_tell and self.has_ended and self.instance.parent_step_id is not None
 
     @property
+    def leaves_children(self) -> bool:
+        """Whether this move, saved, has ended steps for which instances may still run."""
+        return self.closed_early or bool(self._closed)
+
+    @property
     def is_too_heavy(self) -> bool:
         """Whether the values of this move's steps are more than it may write."""
         return self._weight > MAX_WEIGHT

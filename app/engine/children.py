@@ -6,7 +6,7 @@ runs for. Three moves make the circle, each one transaction that locks the paren
 - begin: the parent's step makes the child of its next round; a child of nothing but inline steps may have
   ended already, and then the parent goes on at once;
 - tell: a child has ended, and its parent's step goes on, goes round again, tries again or fails;
-- end: a parent has ended, or its step has, and the child has nobody to work for any more.
+- end: a parent has ended, or its step has, or tries again, and the child has nobody to work for any more.
 
 Each follows the move before it after the commit. One that was lost with its process is found by the sweep:
 a step whose round is due, a child that has not told, a child whose step does not wait.
@@ -57,16 +57,14 @@ SELECT i.id, i.status, i.outputs, i.error, i.number, i.parent_step_id, w.name
 
 _TOLD: Final = "UPDATE instances SET is_told = true WHERE id = %(id)s"
 
-_OPEN_CHILDREN: Final = """
-SELECT id FROM instances
- WHERE parent_id = %(id)s AND status IN ('pending', 'running', 'waiting')
-"""
-
+# Nobody waits for them any more: their step does something else, or waits for another round.
 _ORPHANS: Final = """
 SELECT c.id FROM instances c JOIN steps s ON s.id = c.parent_step_id
- WHERE c.parent_id IS NOT NULL AND c.status IN ('pending', 'running', 'waiting') AND s.status <> 'waiting'
- LIMIT %(most)s
+ WHERE {of_whom} AND c.status IN ('pending', 'running', 'waiting')
+   AND (s.status <> 'waiting' OR s.wait->'request'->>'instance' IS DISTINCT FROM c.id::text)
 """
+_ORPHANS_OF: Final = _ORPHANS.format(of_whom="c.parent_id = %(id)s")
+_ANY_ORPHANS: Final = _ORPHANS.format(of_whom="c.parent_id IS NOT NULL") + " LIMIT %(most)s"
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +98,7 @@ async def due(parts: Parts, board: Board, step: StepRow) -> None:
         await calling.begin()
         return
     board.tx.after_commit(partial(end, parts, [running]))
-    await calling.fail(
+    await calling.try_again_or_fail(
         StepError(
             error_class=ErrorClass.timeout,
             message=f"What this step runs took longer than its timeout of {calling.timeout_s or 0:g} s.",
@@ -126,16 +124,16 @@ async def tell_parent(parts: Parts, child_id: UUID) -> bool:
 
 
 async def end_children(parts: Parts, instance_id: UUID) -> int:
-    """Cancel what still runs for steps of an instance that has ended; how many."""
+    """Cancel what still runs for steps of an instance that do not wait for it any more; how many."""
     async with parts.database.transaction(Scope.system()) as tx:
-        rows = await tx.fetch_all(_OPEN_CHILDREN, {"id": instance_id})
+        rows = await tx.fetch_all(_ORPHANS_OF, {"id": instance_id})
     return await end(parts, [row["id"] for row in rows])
 
 
 async def end_orphans(parts: Parts, *, most: int) -> int:
-    """Cancel children whose step does not wait for them; how many. A lost `end_children` is made up for."""
+    """The same for every instance; how many. A lost `end_children` is made up for."""
     async with parts.database.transaction(Scope.system()) as tx:
-        rows = await tx.fetch_all(_ORPHANS, {"most": most})
+        rows = await tx.fetch_all(_ANY_ORPHANS, {"most": most})
     return await end(parts, [row["id"] for row in rows])
 
 
@@ -314,7 +312,7 @@ class _Calling(msgspec.Struct, frozen=True, kw_only=True):
         """Go on now that the child of this round has ended."""
         try:
             if ended.status is not InstanceStatus.completed:
-                await self._try_again_or_fail(_failure(ended))
+                await self.try_again_or_fail(_failure(ended))
                 return
             said = inline.returned(
                 self.parts.steps,
@@ -339,7 +337,7 @@ class _Calling(msgspec.Struct, frozen=True, kw_only=True):
     def _go_round(self, following: Round, delay_s: float, *, reason: str, **changes: Any) -> None:
         self.board.call_later(self.step, following, delay_s, reason=reason, **changes)
 
-    async def _try_again_or_fail(self, error: StepError) -> None:
+    async def try_again_or_fail(self, error: StepError) -> None:
         """Another try at the same round if the step's policy says so."""
         node = self.board.program.nodes[self.step.node_id]
         failures = self.step.attempts_used + 1

@@ -26,7 +26,7 @@ class Sequels(msgspec.Struct, frozen=True, kw_only=True):
 
     begin_child: Callable[["Parts", UUID], Awaitable[Any]]  # of the step that calls it
     tell_parent: Callable[["Parts", UUID], Awaitable[Any]]  # of the child that has ended
-    end_children: Callable[["Parts", UUID], Awaitable[Any]]  # of the instance that has ended
+    end_children: Callable[["Parts", UUID], Awaitable[Any]]  # of an instance that has ended, or of its steps
     admit: Callable[["Parts", UUID], Awaitable[Any]]  # of the workflow whose instances wait for their turn
 
 

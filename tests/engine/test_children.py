@@ -267,6 +267,49 @@ async def test_an_end_that_was_not_told_is_told_by_the_sweep(
     assert (await world.engine.sweep()).told == 0
 
 
+async def test_a_round_that_takes_too_long_is_tried_again_as_the_policy_says(world: World) -> None:
+    again = {"max": 1, "backoff_s": 0, "on": ["timeout"]}
+    parent = await call(world, WORK, 5.0, timeout_s=30, retry=again)
+    await world.execute(
+        "UPDATE steps SET due_at = now() WHERE instance_id = %(id)s AND status = 'waiting'", id=parent
+    )
+    assert (await world.engine.sweep()).woken == 1
+    assert [one["status"] for one in await family(world, parent)] == ["cancelled", "pending"]
+    assert await world.drain() == 1
+    assert (await world.instance(parent))["outputs"] == {"n": 5.0}
+    await world.events(parent)
+
+
+async def test_what_runs_for_a_round_that_is_over_is_ended(world: World) -> None:
+    parent = await call(world, WORK)
+    assert await world.engine.end_orphans() == 0
+    await world.execute(
+        """UPDATE steps SET wait = jsonb_set(wait, '{request,instance}', to_jsonb(gen_random_uuid()))
+            WHERE instance_id = %(id)s AND status = 'waiting'""",
+        id=parent,
+    )
+    assert await world.engine.end_orphans() == 1
+    assert [one["status"] for one in await family(world, parent)] == ["cancelled"]
+
+
+async def test_what_runs_for_other_items_ends_with_the_fan_out_that_one_item_failed(world: World) -> None:
+    parent = await world.start(
+        node("sub", "core.workflow", each=[1, 2, 3], on_error="continue", on_item_error="fail_fast", with_={
+            "workflow": await workflow(world, WORK), "inputs": {"n": "{{ item }}"}
+        }),
+        node("other", "core.workflow", with_={"workflow": await workflow(world, WORK), "inputs": {"n": 9}}),
+    )  # fmt: skip
+    hand = world.worker()
+    job = await hand.must_claim()
+    assert (await world.instance(InstanceId(job.instance_id)))["parent_id"] == parent
+    await hand.fail(job)
+    open_children = [one["inputs"] for one in await family(world, parent) if one["status"] == "pending"]
+    assert open_children == [{"n": 9}]
+    assert await world.drain() == 1
+    assert await world.status(parent) == "completed"
+    await world.events(parent)
+
+
 async def test_a_child_nobody_waits_for_is_ended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     parent = await call(world, WORK)
     monkeypatch.setattr(world.engine, "_parts", replaced(world, LOST))
