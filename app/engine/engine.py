@@ -6,7 +6,9 @@ idempotency key, an audit entry) is one fact with the move. The worker protocol 
 once: a row lock on the instance puts the moves of one instance in order, and a fence makes a late report
 harmless.
 
-Locks are taken in one order: the instance, then its steps and attempts; one instance at a time. What starts
+Locks are taken in one order: an instance before what its steps run, a workflow's counter before an instance
+that waits for its turn, an instance before its steps and attempts. Most moves lock one instance; pausing and
+resuming go on to its children, and beginning a child takes the counter of the child's workflow. What starts
 from an attempt (a claim, a heartbeat, the bells) locks nothing it would have to wait with.
 """
 
