@@ -21,7 +21,6 @@ def upgrade() -> None:
         """
     )
     see_every_row()
-    see_every_row()
     op.execute("UPDATE steps SET wait_kind = 'time' WHERE status = 'waiting'")
     op.execute("COMMENT ON COLUMN steps.led_here IS 'How many of its settled dependencies led to it.'")
     op.execute("COMMENT ON COLUMN steps.wait_kind IS 'Who brings a waiting step on; null: never waited.'")
