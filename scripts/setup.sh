@@ -44,7 +44,7 @@ has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || c
 has() { command -v "$1" >/dev/null; }
 has_venv() { "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null; }
 
-# need_packages [chromium]: installs what is missing, judged by what is there and not by package names, so a
+# need_packages [chromium]: with what the tests want beside it; installs what is missing, judged by what is there and not by package names, so a
 # Postgres from another archive counts. Nothing is started, and Debian makes no cluster of its own.
 need_packages() {
     missing=()
@@ -52,6 +52,7 @@ need_packages() {
     has redis-server || missing+=(redis-server)
     { has ffmpeg && has ffprobe; } || missing+=(ffmpeg)
     [ -z "${1:-}" ] || has chromium || missing+=(chromium)
+    [ -z "${1:-}" ] || { has curl && has jq; } || missing+=(curl jq)  # for the README's own commands
     [ "${#missing[@]}" -gt 0 ] || return 0
     install_packages
 }

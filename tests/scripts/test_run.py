@@ -18,6 +18,17 @@ def stamps() -> dict[str, tuple[str, int]]:
     return {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in STAMPS.iterdir()}
 
 
+def listeners(box: Box) -> set[tuple[str, int]]:
+    """Where the box takes connections from the network."""
+    boot = psutil.Process(box.process.pid)
+    return {
+        (one.laddr.ip, one.laddr.port)
+        for process in (boot, *boot.children(recursive=True))
+        for one in process.net_connections("inet")
+        if one.status == psutil.CONN_LISTEN
+    }
+
+
 @pytest.mark.integration
 def test_a_second_start_sets_nothing_up_and_a_stop_of_the_whole_box_is_clean(tmp_path: Path) -> None:
     subprocess.run([*RUN, "--set-up"], check=True, timeout=100)
@@ -33,6 +44,7 @@ def test_a_second_start_sets_nothing_up_and_a_stop_of_the_whole_box_is_clean(tmp
                 box.wait_for(f"Worker ready lane={lane}")
             page = httpx.get(f"http://127.0.0.1:{env['PORT']}/")
             assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+            assert listeners(box) == {("127.0.0.1", int(env["PORT"]))}
             programs = psutil.Process(box.process.pid).children(recursive=True)
             assert box.stop() == 0
         assert box.lines[0].startswith("studio-boot ("), f"the {life} start did set-up work:\n{box.text}"

@@ -1,11 +1,13 @@
 """One container of the image under test: started, watched, stopped and replaced as a person would do it."""
 
+import json
 import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -30,6 +32,24 @@ class Runtime:
         return subprocess.run(
             [*self.command, *arguments], capture_output=True, text=True, timeout=timeout_s, check=False
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one instruction of the Dockerfile added."""
+
+    made_by: str
+    size_bytes: int
+
+
+def layers(runtime: Runtime, image: str) -> list[Layer]:
+    """The layers of an image, the last one first."""
+    if runtime.name == "podman":
+        told = json.loads(runtime("history", "--no-trunc", "--format", "json", image).stdout)
+        return [Layer(one["CreatedBy"], one["size"]) for one in told]
+    answer = runtime("history", "--no-trunc", "--human=false", "--format", "{{json .}}", image)
+    told = [json.loads(line) for line in answer.stdout.splitlines()]
+    return [Layer(one["CreatedBy"], int(one["Size"])) for one in told]
 
 
 def find_runtime() -> Runtime | None:
@@ -112,9 +132,23 @@ class Container:
         answer = self._runtime("logs", self.name)
         return answer.stdout + answer.stderr
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, user: str = "root") -> subprocess.CompletedProcess[str]:
         """Runs a command inside."""
-        return self._runtime("exec", self.name, *command)
+        return self._runtime("exec", "--user", user, self.name, *command)
+
+    def ask(self, script: str) -> Any:
+        """What a Python script prints inside, as JSON; it has the image's own packages."""
+        answer = self.run("/opt/studio/.venv/bin/python", "-c", script)
+        assert answer.returncode == 0, answer.stderr
+        return json.loads(answer.stdout)
+
+    def wait_for_line(self, text: str, within_s: float = READY_WITHIN_S) -> None:
+        """Until the log says this."""
+        began = time.monotonic()
+        while text not in self.log():
+            assert time.monotonic() - began < within_s, f"no line with “{text}”:\n{self.log()}"
+            assert self.is_running(), self.log()
+            time.sleep(0.1)
 
     def wait_until_ended(self, within_s: float = READY_WITHIN_S) -> Stop:
         """Waits for a container that ends by itself."""

@@ -1,6 +1,10 @@
 """The image in other circumstances: a root that cannot be written, another port, settings that are wrong."""
 
+import pytest
+
+from app.kit.settings import EVERYWHERE
 from tests.e2e.image.conftest import Start, free_port
+from tests.e2e.image.container import Container, Runtime, layers
 from tests.e2e.person import OWNER, Person
 
 
@@ -70,13 +74,78 @@ def dot(left: list[float], right: list[float]) -> float:
     return sum(one * other for one, other in zip(left, right, strict=True))
 
 
-def test_programs_are_not_root(start: Start) -> None:
-    """Boot is root; Postgres runs as its own user and everything else as studio."""
-    container = start()
+# The end of each program's command line, and who it runs as. Postgres' helpers rename themselves.
+USERS = {
+    "-m app.server": "studio",
+    "-m app.daemon": "studio",
+    "-m workers cpu": "studio-worker",
+    "-m workers gpu": "studio-worker",
+    "redis-server": "studio",
+    "postgres": "postgres",
+}
+OF_ROOT = ("tini", "studio boot", "supervisor.supervisord", "appliance.watchdog")
+PROCESSES = """
+import json, os, psutil
+print(json.dumps([
+    {"pid": one.pid, "user": one.username(), "name": one.name(), "command": " ".join(one.cmdline())}
+    for one in psutil.process_iter() if one.pid != os.getpid()
+]))
+"""
+# Everything that takes connections, and everything bound for datagrams.
+LISTENERS = """
+import json, psutil
+print(json.dumps([
+    [one.laddr.ip, one.laddr.port] for one in psutil.net_connections("inet")
+    if one.status == "LISTEN" or one.type.name == "SOCK_DGRAM"
+]))
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(start: Start) -> Container:
+    """A box with every program at work."""
+    container = start(environment=OWNER)
     container.wait_until_ready()
-    script = "import psutil; print(sorted({(p.username(), p.name()) for p in psutil.process_iter()}))"
-    answer = container.run("/opt/studio/.venv/bin/python", "-c", script)
-    assert "('postgres', 'postgres')" in answer.stdout, answer.stdout + answer.stderr
-    assert "('studio', 'redis-server')" in answer.stdout
-    assert "('root', 'postgres')" not in answer.stdout
-    assert "('root', 'redis-server')" not in answer.stdout
+    for sentence in ("Worker ready lane=cpu", "Worker ready lane=gpu", "Daemon at work"):
+        container.wait_for_line(sentence)
+    return container
+
+
+def test_programs_are_not_root(whole: Container) -> None:
+    """Only boot and what guards it are; each program runs as its own user."""
+    processes = whole.ask(PROCESSES)
+    for end, user in USERS.items():
+        found = [one for one in processes if end in one["command"] or one["name"] == end]
+        assert found, f"{end} does not run: {processes}"
+        assert {one["user"] for one in found} == {user}, found
+    strangers = [
+        one
+        for one in processes
+        if one["user"] == "root" and not any(name in one["command"] for name in OF_ROOT)
+    ]
+    assert not strangers
+
+
+def test_a_step_cannot_read_the_secrets_of_the_box(whole: Container) -> None:
+    api = next(one["pid"] for one in whole.ask(PROCESSES) if one["command"].endswith("-m app.server"))
+    for user in ("studio-worker", "studio"):
+        assert whole.run("ls", "/workspace/keys", user=user).returncode != 0
+        assert whole.run("cat", "/workspace/keys/jwt_secret_key", user=user).returncode != 0
+    assert whole.run("cat", f"/proc/{api}/environ", user="studio-worker").returncode != 0
+    assert whole.run("cat", "/workspace/keys/jwt_secret_key").stdout.strip()
+
+
+def test_nothing_listens_on_the_network_but_the_one_port(whole: Container) -> None:
+    assert whole.ask(LISTENERS) == [[EVERYWHERE, 8000]]
+
+
+def test_a_change_of_the_app_moves_tens_of_megabytes_at_most(runtime: Runtime, image: str) -> None:
+    """The app is the last layers, above the dependencies, and torch lies in one of its own below those."""
+    all_layers = layers(runtime, image)
+    made_by = [layer.made_by for layer in all_layers]
+    dependencies = next(place for place, words in enumerate(made_by) if "uv venv" in words)
+    torch = next(place for place, words in enumerate(made_by) if "--target /opt/torch" in words)
+    app = sum(layer.size_bytes for layer in all_layers[:dependencies])
+    assert 1_000_000 < app < 50_000_000
+    assert torch > dependencies, "torch changes less often than the dependencies, so it lies deeper"
+    assert sum(layer.size_bytes for layer in all_layers[:torch]) < 1_500_000_000
