@@ -4,6 +4,8 @@ Starts and admissions of one workflow are put in order by the row of its counter
 anyway: whoever holds it may count. Locks are taken in one order, the counter before an instance that waits
 for its turn; nothing that holds a waiting instance asks for its counter.
 
+What a step runs of a workflow above it belongs to that one's turn: it would wait for what waits for it.
+
 An admission follows the end of an instance after its commit. One that was lost with its process is made up
 for by the daemon, which looks at every workflow with somebody waiting.
 """
@@ -18,12 +20,13 @@ from app.engine.board import Board, lock_instance
 from app.engine.errors import WorkflowBusy
 from app.engine.parts import Parts
 from app.engine.programs import NO_PROGRAM
-from app.engine.rows import InstanceError
+from app.engine.rows import InstanceError, InstanceRow
 from app.engine.walk import Walk
-from app.flow.definition import OnLimit
+from app.flow.definition import Concurrency, OnLimit
 from app.flow.messages import ErrorClass
+from app.flow.program import Program
 from app.kit.errors import Invalid
-from app.kit.ids import InstanceId
+from app.kit.ids import InstanceId, VersionId
 from app.store.database import Scope, Transaction
 
 MAX_WAITING: Final = 10_000  # instances of one workflow; a start beyond them is refused
@@ -33,6 +36,15 @@ SELECT count(*) FILTER (WHERE NOT is_held) AS running, count(*) FILTER (WHERE is
   FROM instances
  WHERE workflow_id = %(workflow)s AND concurrency_limit IS NOT NULL AND id <> %(id)s
    AND status IN ('pending', 'running', 'waiting')
+"""
+
+_IS_ABOVE: Final = """
+WITH RECURSIVE above(parent_id, workflow_id) AS (
+    SELECT parent_id, workflow_id FROM instances WHERE id = %(parent)s
+    UNION ALL
+    SELECT i.parent_id, i.workflow_id FROM above a JOIN instances i ON i.id = a.parent_id
+)
+SELECT EXISTS (SELECT FROM above JOIN workflow_versions v USING (workflow_id) WHERE v.id = %(version)s)
 """
 
 _HOLD: Final = "UPDATE instances SET is_held = true, deadline_at = NULL WHERE id = %(id)s"
@@ -61,10 +73,21 @@ SELECT DISTINCT workflow_id FROM instances
 """
 
 
-async def may_begin(board: Board) -> bool:
+async def limits_of(
+    tx: Transaction, program: Program, version_id: VersionId, parent: InstanceRow | None, body: str
+) -> Concurrency | None:
+    """The limits a new instance is under; what belongs to the turn of one above it is under none."""
+    limits = None if body else program.definition.concurrency
+    if limits is None or parent is None:
+        return limits
+    is_above = await tx.fetch_value(_IS_ABOVE, {"parent": parent.id, "version": version_id})
+    return None if is_above else limits
+
+
+async def may_begin(board: Board, limits: Concurrency | None) -> bool:
     """Whether a new instance goes on at once; it is held if not. Raises WorkflowBusy."""
-    instance, limits = board.instance, board.program.definition.concurrency
-    if limits is None or instance.body:
+    instance = board.instance
+    if limits is None:
         return True
     place = {"workflow": instance.workflow_id, "id": instance.id}
     crowd = await board.tx.fetch_one(_CROWD, place) or {"running": 0, "waiting": 0}

@@ -65,7 +65,8 @@ async def begin(parts: Parts, tx: Transaction, request: StartRequest, family: Fa
     """
     body = family.body if family else ""
     program = await parts.programs.get(tx, request.version_id, body)
-    limits = None if body else program.definition.concurrency
+    parent = family.instance if family else None
+    limits = await admission.limits_of(tx, program, request.version_id, parent, body)
     layout = None
     if request.origin is not None:
         layout = await takeover.decide(
@@ -126,6 +127,6 @@ async def begin(parts: Parts, tx: Transaction, request: StartRequest, family: Fa
             board.make(new_step(program.nodes[node_id], place))
     else:
         await takeover.lay_out(board, layout)
-    if await admission.may_begin(board):
+    if await admission.may_begin(board, limits):
         await Walk(parts, board).begin()
     return board

@@ -29,6 +29,22 @@ async def statuses(world: World, *instances: InstanceId) -> list[str]:
     return [await world.status(one) for one in instances]
 
 
+async def test_a_workflow_that_runs_itself_does_not_wait_for_itself(world: World) -> None:
+    version = await limited(world)
+    (row,) = await world.rows("SELECT workflow_id FROM workflow_versions WHERE id = %(id)s", id=version)
+    deeper = node(
+        "sub", "core.workflow", when="{{ inputs.n > 0 }}",
+        with_={"workflow": str(row["workflow_id"]), "inputs": {"n": "{{ inputs.n - 1 }}"}},
+    )  # fmt: skip
+    again = await world.publish_next(
+        row["workflow_id"], 2,
+        document(deeper, inputs={"n": {"type": "number"}}, concurrency={"limit": 1, "on_limit": "queue"}),
+    )  # fmt: skip
+    first = (await world.start_version(again, {"n": 2.0})).id
+    assert await world.status(first) == "completed"
+    assert (await world.start_version(again, {"n": 0.0})).status == "completed"
+
+
 async def test_the_rest_waits_for_its_turn_in_the_order_it_came(world: World) -> None:
     version = await limited(world, 2)
     first, second, third, fourth = [await start(world, version) for _ in range(4)]
