@@ -1,4 +1,4 @@
-/** The shapes of the API under the names of the house. */
+/** The shapes of the API under the names of the house; one that a single feature needs may stand in its folder. */
 import type { components } from "@/lib/api.gen";
 
 type Schemas = components["schemas"];
