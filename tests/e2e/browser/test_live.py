@@ -107,6 +107,19 @@ def test_where_nothing_stays_open_the_page_asks_and_says_so(page: Page, watch: W
     cancel(page)
 
 
+def test_a_box_that_does_not_answer_is_not_said_to_be_asked(page: Page, watch: Watch) -> None:
+    watch.forgive("ERR_FAILED")
+    page.route_web_socket("**/api/v1/live", lambda socket: socket.close(code=4000))
+    page.route("**/api/v1/live/sse*", lambda route: route.abort())
+    page.route("**/events?*", lambda route: route.abort())
+    run(page, LONG_S)
+    connection = page.get_by_role("status", name="Live connection")
+    expect(connection).to_have_text("No answer; trying again")
+    page.unroute("**/events?*")
+    expect(connection).to_have_text("Every 2 s")
+    cancel(page)
+
+
 def test_a_list_of_instances_moves_by_itself(page: Page) -> None:
     workflow = make_workflow(page, {**work(1), "name": "Seen from the list"})
     page.goto("/instances")

@@ -5,7 +5,7 @@ import { createRoute, createRouter, Outlet, redirect } from "@tanstack/react-rou
 import { porch, routes } from "@/app/found";
 import { ErrorPage, NotFoundPage, PendingPage } from "@/app/pages/states";
 import { Shell } from "@/app/shell";
-import { asProblem } from "@/lib/problem";
+import { asProblem, isSilence } from "@/lib/problem";
 import { house, root } from "@/lib/rooms";
 
 const home = createRoute({
@@ -28,7 +28,7 @@ export const cache = new QueryClient({
     queries: {
       staleTime: 5_000,
       // A refusal stays a refusal; only silence is worth asking again.
-      retry: (count, error) => count < 2 && [0, 502, 503, 504].includes(asProblem(error).status),
+      retry: (count, error) => count < 2 && isSilence(asProblem(error)),
     },
   },
 });

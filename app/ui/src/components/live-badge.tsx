@@ -13,6 +13,7 @@ const LOOKS: Record<LiveState, Look> = {
   connecting: { icon: Unplug, word: "live.connecting", hint: "live.connecting_hint", ink: "text-waiting" },
   events: { icon: Radio, word: "live.events", hint: "live.events_hint", ink: "text-completed" },
   polling: { icon: RefreshCw, word: "live.polling", hint: "live.polling_hint", ink: "text-waiting" },
+  silent: { icon: Unplug, word: "live.silent", hint: "live.silent_hint", ink: "text-failed" },
   offline: { icon: CloudOff, word: "live.offline", hint: "live.offline_hint", ink: "text-failed" },
 };
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { LiveFeed } from "@/lib/live";
 import { backoff_ms, parseLive, type LiveEvent } from "@/lib/live-protocol";
+import { Problem } from "@/lib/problem";
 
 const event = (seq: number): LiveEvent => ({
   seq,
@@ -47,7 +48,7 @@ function house() {
   const sockets: Wire[] = [];
   const streams: (Wire & { after: number })[] = [];
   const asked: number[] = [];
-  const answers: LiveEvent[][] = [];
+  const answers: (LiveEvent[] | Promise<LiveEvent[]> | Error)[] = [];
   const feed = new LiveFeed({
     openSocket: () => {
       const wire = new Wire();
@@ -61,7 +62,8 @@ function house() {
     },
     ask: (_, after) => {
       asked.push(after);
-      return Promise.resolve(answers.shift() ?? []);
+      const answer = answers.shift() ?? [];
+      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
     },
     renew: () => Promise.resolve(true),
   });
@@ -125,10 +127,42 @@ test("where not even a stream gets through, the page asks", async () => {
   (await untilNextSocket(sockets, 2)).close();
   await vi.advanceTimersByTimeAsync(0);
   streams[0]?.onerror?.();
+  await vi.advanceTimersByTimeAsync(0);
   expect(feed.state).toBe("polling");
   await vi.advanceTimersByTimeAsync(2_000);
   expect(heard).toEqual([4, 5]);
   expect(asked.slice(0, 2)).toEqual([3, 4]);
+});
+
+test("a box that does not answer is not said to be asked every two seconds", async () => {
+  const { feed, sockets, streams, answers, heard } = house();
+  const dead = new Problem({ status: 503, detail: "no" });
+  answers.push(new TypeError("fetch failed"), dead, [event(4)], new Problem({ status: 403, detail: "no" }));
+  sockets[0]?.close();
+  (await untilNextSocket(sockets, 2)).close();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(feed.state).toBe("connecting");
+  streams[0]?.onerror?.();
+  for (const state of ["silent", "silent", "polling", "polling"]) {
+    await vi.advanceTimersByTimeAsync(0);
+    expect(feed.state).toBe(state);
+    await vi.advanceTimersByTimeAsync(2_000);
+  }
+  expect(heard).toEqual([4]);
+});
+
+test("an answer that comes after the socket is open changes nothing", async () => {
+  const { feed, sockets, streams, answers } = house();
+  let fail = (): void => undefined;
+  answers.push(new Promise<LiveEvent[]>((_, refuse) => (fail = () => refuse(new TypeError("fetch failed")))));
+  sockets[0]?.close();
+  (await untilNextSocket(sockets, 2)).close();
+  await vi.advanceTimersByTimeAsync(0);
+  streams[0]?.onerror?.();
+  (await untilNextSocket(sockets, 3)).open();
+  fail();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(feed.state).toBe("live");
 });
 
 test("a socket that never answers counts as refused", async () => {

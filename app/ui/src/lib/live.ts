@@ -4,9 +4,10 @@
  * goes on behind the last one seen, and the page hears each event once and in order.
  */
 import { ALL_INSTANCES, backoff_ms, parseLive, type LiveEvent, type LiveProgress } from "@/lib/live-protocol";
+import { asProblem, isSilence } from "@/lib/problem";
 
 /** How the page hears of changes: shown to the person, because a slower way looks like a slower box. */
-export type LiveState = "connecting" | "live" | "events" | "polling" | "offline";
+export type LiveState = "connecting" | "live" | "events" | "polling" | "silent" | "offline";
 
 export type Listener = {
   onEvents: (events: readonly LiveEvent[]) => void;
@@ -78,7 +79,7 @@ export class LiveFeed {
     this.#stay();
     if (this.#socket?.readyState === OPEN) this.#subscribe(topic);
     else if (this.#socket === null && this.#retry === null) this.#connect();
-    else if (this.#state === "events" || this.#state === "polling") this.#fallBack(topic);
+    else if (this.#failures >= FAILURES) this.#fallBack(topic);
     return () => this.#leave(id, listener);
   }
 
@@ -233,7 +234,6 @@ export class LiveFeed {
 
   #startPolling(): void {
     if (this.#poll !== null) return;
-    this.#set("polling");
     this.#poll = setInterval(() => void this.#askAll(), POLL_MS);
     void this.#askAll();
   }
@@ -242,11 +242,19 @@ export class LiveFeed {
     for (const topic of this.#topics.values()) {
       if (!topic.isPolling) continue;
       try {
-        this.#tell(topic, await this.#world.ask(topic.id, topic.after));
-      } catch {
-        // Silence for now; the next turn asks again.
+        const events = await this.#world.ask(topic.id, topic.after);
+        this.#hasAsked("polling");
+        this.#tell(topic, events);
+      } catch (error) {
+        // The next turn asks again.
+        this.#hasAsked(isSilence(asProblem(error)) ? "silent" : "polling");
       }
     }
+  }
+
+  /** How asking went, if the page still lives by it: a better way may be open by now. */
+  #hasAsked(state: LiveState): void {
+    if (this.#poll !== null) this.#set(state);
   }
 
   #hear(data: unknown): void {

@@ -86,6 +86,8 @@ const english = {
   "live.events_hint": "A WebSocket does not get through here; changes arrive as server-sent events.",
   "live.polling": "Every 2 s",
   "live.polling_hint": "No live connection gets through here; the page asks every two seconds.",
+  "live.silent": "No answer; trying again",
+  "live.silent_hint": "Studio does not answer. The page tries again every two seconds and catches up by itself.",
   "live.offline": "Offline",
   "live.offline_hint": "There is no network. The instance goes on; the page catches up when you are back.",
 } as const;

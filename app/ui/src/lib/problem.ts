@@ -72,3 +72,6 @@ export function asProblem(error: unknown): Problem {
   }
   return new Problem({ status: 0, detail: t("problem.unexpected"), remedy: t("problem.unexpected_remedy") });
 }
+
+/** Whether the box gave no answer of its own, or a proxy before it had none to give. */
+export const isSilence = (problem: Problem): boolean => [0, 502, 503, 504].includes(problem.status);
