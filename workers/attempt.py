@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from app.flow.messages import Completed, ErrorClass, Failed, Job, Outcome, Postponed, StepError
+from app.flow.mismatch import explain
 from app.kit.blobs import BlobFolder
 from app.kit.codec import to_plain
 from app.kit.log import get_logger
@@ -135,13 +136,8 @@ def _inputs(job: Job, step_type: type[StepType[Any, Any]]) -> Any:
     try:
         return msgspec.convert(job.inputs, step_type.Inputs)
     except msgspec.ValidationError as exc:
-        what, _, where = str(exc).partition(" - at `$.")
-        place = f"“{where.rstrip('`')}”: " if where else ""
-        raise StepFailed(
-            ErrorClass.bad_input,
-            f"{place}{what.replace('`', '')}.",
-            remedy="Correct the step's inputs.",
-        ) from exc
+        message = explain(str(exc), step_type.Inputs).message
+        raise StepFailed(ErrorClass.bad_input, message, remedy="Correct the step's inputs.") from exc
 
 
 def _completed(outputs: msgspec.Struct, files: Files) -> Outcome:

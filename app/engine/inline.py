@@ -11,6 +11,7 @@ import msgspec
 
 from app.engine.parts import Steps
 from app.flow.messages import ErrorClass
+from app.flow.mismatch import explain
 from app.flow.program import ExpressionFailed, ProgramNode
 from app.flow.waits import Answer
 from app.kit.errors import StudioError
@@ -115,7 +116,8 @@ def _ready(steps: Steps, kind: str, inputs: dict[str, Any], base: type[S]) -> tu
     try:
         return step_type(), msgspec.convert(inputs, step_type.Inputs)
     except msgspec.ValidationError as exc:
-        raise StepFailed(ErrorClass.bad_input, f"The inputs do not fit {kind}: {exc}") from exc
+        message = explain(str(exc), step_type.Inputs).message
+        raise StepFailed(ErrorClass.bad_input, message, remedy="Correct the step's inputs.") from exc
 
 
 def _asked(kind: str, ask: Callable[[], Any]) -> Any:

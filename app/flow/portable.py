@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from app.flow.catalog import StepSpec
+from app.flow.mismatch import explain
 from app.flow.signatures import MAX_BODIES, VERSION, WORKFLOW, Called, called_by
 from app.flow.sizes import holds_nul
 from app.flow.wording import say_value
@@ -144,10 +145,7 @@ def unpack(raw: Any) -> Portable:
     try:
         portable = msgspec.convert(raw, Portable)
     except msgspec.ValidationError as exc:
-        message, _, place = str(exc).partition(" - at `$.")
-        raise NotPortable(
-            complaints=[Complaint(field=place.rstrip("`") or None, message=f"{message}.")]
-        ) from None
+        raise NotPortable(complaints=[explain(str(exc), Portable)]) from None
     if len({one.called for one in portable.workflows}) < len(portable.workflows):
         message = "The file brings the same workflow along twice; take one out."
         raise NotPortable(complaints=[Complaint(field="workflows", message=message)])

@@ -62,10 +62,10 @@ def suggestion(name: str, known: Iterable[str], *, limit: int = 8) -> str:
     return ""
 
 
-def listing(names: Iterable[str]) -> str:
+def listing(names: Iterable[str], last: str = "and") -> str:
     """`“a”, “b” and “c”`."""
     quoted = [f"“{name}”" for name in names]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} {last} {quoted[-1]}"
 
 
 def say_type(name: str) -> str:

@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 from redis.exceptions import RedisError
 
+from app.flow.mismatch import explain
 from app.kit.codec import to_plain
 from app.kit.errors import Complaint, Conflict, Invalid, Malformed, StudioError, Unavailable
 from app.kit.log import get_logger
@@ -25,6 +26,26 @@ SENTENCES: Mapping[int, str] = {
     404: "There is nothing under this address.",
     405: "This address does not answer this method.",
     415: "This address does not read this kind of content.",
+}
+
+
+# What Litestar calls the ways in which a value comes.
+PARAMETERS: Mapping[str, str] = {"query": "parameter", "header": "header", "cookie": "cookie", "path": "part"}
+_MISSING = re.compile(r"Missing required (?P<kind>\w+) parameter '(?P<name>[^']+)' for path ")
+
+_MALFORMED = re.compile(r"JSON is malformed: (?P<reason>.+) \(byte (?P<byte>\d+)\)")
+_REASONS: Mapping[str, str] = {
+    "invalid character": "there is a wrong character",
+    "trailing characters": "something follows the value",
+    "invalid number": "there is a number of no valid form",
+    "object keys must be strings": "a name stands without quotes",
+    "trailing comma in object": "a comma stands before the closing brace",
+    "trailing comma in array": "a comma stands before the closing bracket",
+    "invalid escape character in string": "there is an unknown escape",
+    "invalid character in unicode escape": "there is a broken \\u escape",
+    "unexpected end of escaped utf-16 surrogate pair": "an escape is half a character",
+    "invalid utf-16 surrogate pair": "an escape is half a character",
+    "unexpected end of hex escape": "there is a broken \\u escape",
 }
 
 
@@ -61,7 +82,7 @@ def answer(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
         case StudioError():
             problem, headers, extra = _of_studio_error(exc), exc.headers, exc.extra
         case ValidationException():
-            problem = _of_validation(exc)
+            problem = _of_validation(exc, request)
         case HTTPException():
             problem, headers = _of_http(exc, request), dict(exc.headers or {})
         case psycopg.errors.UniqueViolation():
@@ -122,32 +143,32 @@ def _of_studio_error(exc: StudioError) -> Problem:
     )
 
 
-def _of_validation(exc: ValidationException) -> Problem:
+def _of_validation(exc: ValidationException, request: Request[Any, Any, Any]) -> Problem:
     """Values of the wrong shape: 422, each with its place."""
     entries = exc.extra if isinstance(exc.extra, list) else []
-    complaints = tuple(_complaint(entry) for entry in entries if isinstance(entry, dict))
+    complaints = tuple(_complaint(entry, request) for entry in entries if isinstance(entry, dict))
+    if missing := _MISSING.match(exc.detail):
+        what = PARAMETERS.get(missing["kind"], missing["kind"])
+        sentence = f"This call needs the {what} “{missing['name']}”."
+        complaints = (Complaint(field=missing["name"], message=sentence),)
     detail = "Some values are not valid; each complaint says which and why." if complaints else exc.detail
     return Problem(type=_type("invalid"), title="Invalid", status=422, detail=detail, complaints=complaints)
 
 
-def _complaint(entry: Mapping[str, Any]) -> Complaint:
-    """msgspec's words about a value, with the value's own name as its place."""
-    message = str(entry.get("message") or "is not valid")
-    place = str(entry.get("key") or "")
-    missing = re.search(r"missing required field `([^`]+)`", message)
-    unknown = re.search(r"unknown field `([^`]+)`", message)
-    path, _, inner = message.rpartition(" - at `$.")
+def _complaint(entry: Mapping[str, Any], request: Request[Any, Any, Any]) -> Complaint:
+    """Litestar's entry about one value: msgspec's words, and the handler's own name for the place."""
+    message, key = str(entry.get("message") or ""), str(entry.get("key") or "")
     if message == "'data'":  # the KeyError of a body that is not there at all
         return Complaint(message="This call wants a JSON body.")
-    parts = [part for part in (place if place != "data" else "", inner.rstrip("`") if path else "") if part]
-    if missing:
-        return Complaint(field=".".join([*parts, missing[1]]), message="is required")
-    if unknown:
-        return Complaint(field=".".join([*parts, unknown[1]]), message="is not a field of this call")
-    message = path or message
-    if "matching regex" in message:  # the pattern is for programs
-        message = "is not of the right form"
-    return Complaint(field=".".join(parts) or None, message=message)
+    fields = request.route_handler.parsed_fn_signature.parameters
+    if entry.get("source") == "body" or key == "data":
+        path = "" if key == "data" else f".{key}"
+        return explain(f"{message} - at `${path}`", fields["data"].annotation)
+    name, dot, path = key.partition(".")
+    field = fields.get(name)
+    # A header goes by another name than the handler's argument.
+    known_as = getattr(field and field.kwarg_definition, "name", None) or name
+    return explain(f"{message} - at `${dot}{path}`", field and field.annotation, at=known_as)
 
 
 def _of_http(exc: HTTPException, request: Request[Any, Any, Any]) -> Problem:
@@ -155,7 +176,7 @@ def _of_http(exc: HTTPException, request: Request[Any, Any, Any]) -> Problem:
     if isinstance(exc, InternalServerException) and exc.detail == "client disconnected prematurely":
         return _of_studio_error(RequestBroken())
     phrase = HTTPStatus(exc.status_code).phrase
-    sentence = SENTENCES.get(exc.status_code) or f"This request could not be read: {exc.detail.rstrip('.')}."
+    sentence = SENTENCES.get(exc.status_code) or _unreadable(exc.detail)
     if exc.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         limit = request.route_handler.resolve_request_max_body_size() or 0
         sentence = f"This request is larger than the {limit / 1024**2:.0f} MiB that this address accepts."
@@ -165,3 +186,13 @@ def _of_http(exc: HTTPException, request: Request[Any, Any, Any]) -> Problem:
         status=exc.status_code,
         detail=sentence,
     )
+
+
+def _unreadable(detail: str) -> str:
+    """Why a body is no JSON, by the decoder's words."""
+    if detail == "Input data was truncated":
+        return "The JSON of this request ends too early, or an escape in it (\\u…) is half a character."
+    if found := _MALFORMED.fullmatch(detail):
+        reason = _REASONS.get(found["reason"], found["reason"])
+        return f"The body of this request is no JSON: {reason} near byte {found['byte']}."
+    return f"This request could not be read: {detail.rstrip('.')}."

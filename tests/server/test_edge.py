@@ -122,10 +122,10 @@ async def test_every_refusal_is_a_problem_with_the_usual_headers(
 async def test_values_of_the_wrong_shape_are_named_one_by_one(people: People) -> None:
     client = (await people.member(Role.editor)).client
     missing = problem(await client.post("/api/v1/workflows", json={}), 422)
-    assert missing["complaints"] == [{"field": "definition", "message": "is required"}]
+    assert missing["complaints"] == [{"field": "definition", "message": "“definition” is missing."}]
     new = {"email": "no address", "name": "No", "role": "viewer", "password": "long enough"}
     unfit = problem(await (await people.member(Role.owner)).client.post("/api/v1/members", json=new), 422)
-    assert unfit["complaints"] == [{"field": "email", "message": "is not of the right form"}]
+    assert unfit["complaints"] == [{"field": "email", "message": "“email” has not the right form."}]
     nothing = problem(await client.post("/api/v1/workflows"), 422)
     assert nothing["complaints"] == [{"message": "This call wants a JSON body."}]
     wrong = problem(await client.post("/api/v1/workflows", json={"definition": {}, "name": 5}), 422)

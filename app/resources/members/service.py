@@ -44,7 +44,7 @@ async def add(tx: Transaction, by: Principal, new: NewMember, password_hash: str
     if user is None:
         if password_hash is None:
             raise PasswordNeeded(
-                complaints=[Complaint(field="password", message="is required for a new person")]
+                complaints=[Complaint(field="password", message="A new person needs a password.")]
             )
         name = new.name.strip() or new.email.strip().split("@")[0]
         user = await model.add_user(tx, email=new.email, name=name, password_hash=password_hash)

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 from msgspec import Meta
 
+from app.flow.mismatch import explain
 from app.flow.roles import Role
 from app.flow.waits import Answer, Who
-from app.kit.errors import Complaint, Invalid
+from app.kit.errors import Invalid
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -77,12 +78,8 @@ def read_answer(value: Any, into: type[T]) -> T:
     try:
         return msgspec.convert(value, into)
     except msgspec.ValidationError as exc:
-        what, _, where = str(exc).partition(" - at `$")
-        place = where.strip(".`") or None
-        message = f"{what.replace('`', '“', 1).replace('`', '”', 1)}."
-        raise Invalid(
-            "This answer does not fit the question.", complaints=[Complaint(message=message, field=place)]
-        ) from exc
+        complaint = explain(str(exc), into)
+        raise Invalid("This answer does not fit the question.", complaints=[complaint]) from exc
 
 
 def names_of(answers: Sequence[Answer]) -> list[str]:

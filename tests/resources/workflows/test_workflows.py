@@ -153,7 +153,8 @@ async def test_renaming_changes_what_is_given_and_no_more(client: httpx.AsyncCli
     assert (changed["name"], changed["description"], changed["version"]) == ("New", "kept", 1)
     problem(await client.patch(f"/api/v1/workflows/{made['id']}", json={"name": ""}), 422)
     found = problem(await client.patch(f"/api/v1/workflows/{made['id']}", json={"nmae": "x"}), 422)
-    assert found["complaints"] == [{"field": "nmae", "message": "is not a field of this call"}]
+    sentence = "There is no field “nmae” here. Did you mean “name”?"
+    assert found["complaints"] == [{"field": "nmae", "message": sentence}]
 
 
 async def test_a_deleted_workflow_is_gone(client: httpx.AsyncClient) -> None:
