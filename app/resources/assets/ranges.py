@@ -4,7 +4,9 @@ import re
 
 import msgspec
 
-_SPEC = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*")
+from app.kit.errors import StudioError
+
+_SPEC = re.compile(r"bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*")  # digits beyond any file's end
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -19,12 +21,21 @@ class Span(msgspec.Struct, frozen=True):
         return self.end - self.start
 
 
-class Unsatisfiable(Exception):
-    """The range begins after the end of the file."""
+class RangeUnsatisfiable(StudioError):
+    """This range of bytes begins after the end of the file."""
+
+    status = 416
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(
+            f"This range of bytes begins after the end of the file, which has {size_bytes:,} bytes.",
+            remedy="Ask for a part that begins earlier, or for the whole file without a Range header.",
+            headers={"Content-Range": f"bytes */{size_bytes}"},
+        )
 
 
 def read_range(header: str | None, size_bytes: int) -> Span | None:
-    """The asked part, None for the whole file. Raises Unsatisfiable.
+    """The asked part, None for the whole file. Raises RangeUnsatisfiable.
 
     Several ranges at once and malformed ones are ignored, as the RFC allows.
     """
@@ -37,10 +48,10 @@ def read_range(header: str | None, size_bytes: int) -> Span | None:
     if not first:
         length = min(int(last), size_bytes)
         if length == 0:
-            raise Unsatisfiable
+            raise RangeUnsatisfiable(size_bytes)
         return Span(size_bytes - length, size_bytes)
     start = int(first)
     if start >= size_bytes:
-        raise Unsatisfiable
+        raise RangeUnsatisfiable(size_bytes)
     end = min(int(last) + 1, size_bytes) if last else size_bytes
     return Span(start, end) if end > start else None
