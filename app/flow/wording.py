@@ -107,6 +107,16 @@ def shorten(text: str, limit: int = 60) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
+def size(size_bytes: int) -> str:
+    """`1536` → `1.5 KB`; a unit is 1000 of the one before, as on disks. The UI says the same."""
+    value, unit = float(size_bytes), "B"
+    for larger in ("KB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.1f} {unit}" if unit != "B" and value < 10 else f"{value:.0f} {unit}"
+
+
 def count(amount: int, noun: str) -> str:
     """`1 item`, `3 items`."""
     return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"

@@ -88,11 +88,11 @@ def test_a_bare_definition_is_a_file_too() -> None:
             "format_version",
             "another Studio (9.9)",
         ),
-        ({"format": "studio.workflow", "format_version": 1}, None, "missing required field"),
+        ({"format": "studio.workflow", "format_version": 1}, "name", "“name” is missing"),
         (
             {"format": "studio.workflow", "format_version": 1, "name": "x" * 201, "definition": {}},
             "name",
-            "length <= 200",
+            "at most 200 characters",
         ),
         (
             {"format": "studio.workflow", "format_version": 1, "name": "a\0", "definition": {}},

@@ -193,7 +193,8 @@ async def storage_facts(tx: Transaction, settings: Settings) -> StorageFacts:
     return StorageFacts(
         free_bytes=usage.free,
         used_bytes=usage.used,
-        total_bytes=usage.total,
+        # Not the whole disk: what the file system keeps for root is free for nobody here.
+        total_bytes=usage.used + usage.free,
         blobs=row["n"] if row else 0,
         blobs_bytes=row["size"] if row else 0,
     )

@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.flow.messages import Gpu
+from app.flow.wording import count, size
 from app.kit.errors import StudioError, Unavailable
 from app.kit.settings import Settings
 from app.resources.infrastructure import facts
@@ -16,7 +17,6 @@ from app.store.database import Database, Scope
 
 SILENT = (RedisError, OSError, TimeoutError)
 SPACE_LOW_BYTES = 2 * 1024**3  # a film or two; below this, steps begin to fail
-GIB = 1024**3
 
 
 class NotReady(Unavailable):
@@ -85,7 +85,7 @@ async def redis_health(redis: Redis) -> RedisHealth:
         found: RedisFacts = await facts.redis_facts(redis)
     except SILENT:
         return RedisHealth(status="degraded", detail=REDIS_SILENT, facts=None)
-    detail = f"Redis {found.version}, {found.memory_used_bytes / 1024**2:.1f} MiB, {found.clients} clients."
+    detail = f"Redis {found.version}, {size(found.memory_used_bytes)}, {count(found.clients, 'client')}."
     return RedisHealth(status="healthy", detail=detail, facts=found)
 
 
@@ -147,7 +147,7 @@ def _schema_check(present: str | None, wanted: str) -> Check:
 
 def _connections_check(found: DatabaseFacts) -> Check:
     detail = (
-        f"Postgres {found.version}, {found.size_bytes / 1024**2:.0f} MiB, "
+        f"Postgres {found.version}, {size(found.size_bytes)}, "
         f"{found.connections} of {found.connections_max} connections."
     )
     is_crowded = found.connections > 0.9 * found.connections_max
@@ -166,11 +166,11 @@ def _workers_check(workers: list[WorkerFacts], lanes: list[LaneFacts]) -> Check:
     if not alive:
         return Check(status="degraded", detail="No worker is registered.")
     queued = sum(lane.queued for lane in lanes)
-    return Check(status="healthy", detail=f"{alive} at work, {queued} steps waiting.")
+    return Check(status="healthy", detail=f"{alive} at work, {count(queued, 'step')} waiting.")
 
 
 def _storage_check(found: StorageFacts) -> Check:
-    detail = f"{found.free_bytes / GIB:.1f} of {found.total_bytes / GIB:.1f} GiB free."
+    detail = f"{size(found.free_bytes)} of {size(found.total_bytes)} free."
     return Check(status="degraded" if found.free_bytes < SPACE_LOW_BYTES else "healthy", detail=detail)
 
 

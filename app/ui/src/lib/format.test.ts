@@ -19,7 +19,7 @@ test("durations get coarser as they grow", () => {
 });
 
 test("playing time reads like a player", () => {
-  expect([4, 75.2, 3671].map(playtime)).toEqual(["0:04", "1:15", "1:01:11"]);
+  expect([4, 12.5, 75.2, 3671.9].map(playtime)).toEqual(["0:04", "0:12", "1:15", "1:01:11"]);
 });
 
 test("a moment ago is now, then it counts", () => {

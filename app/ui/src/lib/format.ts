@@ -25,9 +25,9 @@ export function duration(seconds: number): string {
   return `${String(Math.floor(minutes / 60))} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
 
-/** Seconds → `m:ss` or `h:mm:ss`, as a player shows them. */
+/** Seconds → `m:ss` or `h:mm:ss`, as a player shows them: a second counts when it is over. */
 export function playtime(seconds: number): string {
-  const whole = Math.round(seconds);
+  const whole = Math.floor(seconds);
   const rest = String(whole % 60).padStart(2, "0");
   const minutes = Math.floor(whole / 60);
   if (minutes < 60) return `${String(minutes)}:${rest}`;
