@@ -205,11 +205,11 @@ def allowed_step_moves(history: History) -> Iterator[str]:
 
 @rule
 def one_result(history: History) -> Iterator[str]:
-    """A step's outputs come from exactly one attempt, its last; a step that runs inline has none."""
+    """A step's outputs come from exactly one attempt, its last; from none what runs inline or is reused."""
     for step, attempts in attempts_by_step(history):
         completed = [one.number for one in attempts if one.status == AttemptStatus.completed]
-        is_fan_out = step.items_total is not None
-        wants_one = step.status == StepStatus.completed and step.lane != "inline" and not is_fan_out
+        is_run = step.lane != "inline" and step.items_total is None and step.reused_from is None
+        wants_one = step.status == StepStatus.completed and is_run
         if wants_one and completed != [len(attempts)]:
             yield f"{name_of(step)} is completed by the attempts {completed} of {len(attempts)}"
         elif not wants_one and completed:
@@ -222,6 +222,7 @@ def one_result(history: History) -> Iterator[str]:
 @rule
 def orderly_attempts(history: History) -> Iterator[str]:
     """Attempts of a step follow one another: numbered from 1, never two at once, none after the end."""
+    postponed = Counter(event.step_id for event in history.events if event.type == "step.postponed")
     for step, attempts in attempts_by_step(history):
         if [one.number for one in attempts] != list(range(1, len(attempts) + 1)):
             yield f"{name_of(step)} has the attempts {[one.number for one in attempts]}"
@@ -229,7 +230,8 @@ def orderly_attempts(history: History) -> Iterator[str]:
             if before.ended_at is None or after.available_at < before.ended_at:
                 yield f"{name_of(step)}: attempt {after.number} was there before {before.number} had ended"
         for one in attempts:
-            if one.fence != (1 if one.claimed_at else 0):
+            # A step that asks again later keeps its attempt, which is then leased anew.
+            if one.fence != (1 if one.claimed_at else 0) and not postponed[step.id]:
                 yield f"{name_of(step)}: attempt {one.number} was leased {one.fence} times"
             if one.claimed_at and step.ended_at and one.claimed_at > step.ended_at:
                 yield f"{name_of(step)}: attempt {one.number} began after the step had ended"

@@ -21,7 +21,7 @@ SELECT i.id, w.name AS workflow, i.status, i.outputs, i.error, i.event_seq, i.to
 _STEPS: Final = """
 SELECT id, instance_id, node_id, path, parent_id, ordinal, kind, lane, status, outputs, item, error,
        items_total, items_made, items_started, items_open, items_failed, attempts_used, times_lost,
-       started_at, ended_at
+       reused_from, started_at, ended_at
   FROM steps WHERE instance_id = ANY(%(instances)s) ORDER BY instance_id, path
 """
 _ATTEMPTS: Final = """
@@ -79,6 +79,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     items_failed: int = 0
     attempts_used: int = 0
     times_lost: int = 0
+    reused_from: UUID | None = None  # the step whose outputs it was given instead of running
     started_at: datetime | None
     ended_at: datetime | None
 

@@ -66,6 +66,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     recoveries: list[Recovery]
     ends: Counter[str]  # instances by how they ended
     attempts: Counter[str]  # by how they ended
+    reused: int  # steps that were given what another had given on the same inputs
     fates: Counter[str]  # of the calls over the bad line
     troubles: Counter[str]  # what customers met instead of answers
     complaints: Counter[str]  # what the box's programs logged as warnings and errors
@@ -75,7 +76,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return f"""\
 seed {self.seed}, {self.took_s:.0f} s
 instances: {_counts(self.ends)}
-attempts: {_counts(self.attempts)}
+attempts: {_counts(self.attempts)}; {self.reused} steps reused a result
 calls over the bad line: {_counts(self.fates)}
 customers met: {_counts(self.troubles)}
 

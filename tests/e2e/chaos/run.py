@@ -75,6 +75,7 @@ async def _judge(victims: Victims, load: Load, disturber: Disturber, *, seed: in
     faults = list(load.faults)
     found: dict[UUID, str] = {}
     attempts: list[Attempt] = []
+    reused = 0
     ends: Counter[str] = Counter()
     rounds: defaultdict[UUID, Counter[str]] = defaultdict(Counter)  # of what runs for steps, by step
     try:
@@ -82,6 +83,7 @@ async def _judge(victims: Victims, load: Load, disturber: Disturber, *, seed: in
             instance = history.instance
             ends[instance.status] += 1
             attempts += history.attempts
+            reused += sum(step.reused_from is not None for step in history.steps)
             faults += judge(history, load.promised.get(instance.id))
             if instance.parent_step_id is None:
                 found[instance.id] = instance.workflow
@@ -100,6 +102,7 @@ async def _judge(victims: Victims, load: Load, disturber: Disturber, *, seed: in
         recoveries=[recovery(blow, attempts) for blow in disturber.blows],
         ends=ends,
         attempts=Counter(one.status for one in attempts),
+        reused=reused,
         fates=Counter(victims.proxy.fates),
         troubles=load.client.troubles,
         complaints=_complaints([line for life in victims.lives for line in life.lines] + victims.lines),

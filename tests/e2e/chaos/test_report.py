@@ -66,6 +66,7 @@ def test_a_report_says_what_was_done_and_what_is_wrong() -> None:
         recoveries=[recovery(blow, HISTORY)],
         ends=Counter(completed=2),
         attempts=Counter(completed=2, lost=1),
+        reused=0,
         fates=Counter(),
         troubles=Counter(),
         complaints=Counter({"WARNING studio-api: said": 3}),
