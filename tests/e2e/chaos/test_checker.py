@@ -135,7 +135,7 @@ def honest() -> History:
             *items,
         ],
         attempts=[
-            attempt(FIRST, 1, 0, 1, status="failed"),
+            attempt(FIRST, 1, 0, 1, status="failed", error={"class": "transient"}),
             attempt(FIRST, 2, 1, 2, status="lost", cause="retry"),
             attempt(FIRST, 3, 2, 4, cause="lost"),
             *(
@@ -196,6 +196,12 @@ def completed_twice(history: History) -> History:
     return with_attempt(history, 1, status="completed")
 
 
+def failed_twice(history: History) -> list[Attempt]:
+    """The first try failed in a way that is not tried again, and so did the second."""
+    refused = [replace(one, status="failed", error={"class": "refused"}) for one in history.attempts[:2]]
+    return [*refused, *history.attempts[2:]]
+
+
 def second_result(history: History) -> History:
     """A late attempt has completed behind the one that counted."""
     again = attempt(FIRST, 4, 4, 4, cause="lost")
@@ -240,8 +246,11 @@ LIES: list[tuple[str, Lie, str]] = [
      "orderly_attempts"),
     ("a loss counted as a failure", lambda h: with_step(h, FIRST, attempts_used=2, times_lost=0),
      "fair_counting"),
-    ("given up too early", lambda h: with_step(h, FIRST, status="failed", error={"class": "transient"},
-     attempts_used=1), "fair_counting"),
+    ("given up too early", lambda h: with_step(h, FIRST, status="failed", error={"class": "transient"}),
+     "fair_counting"),
+    ("tried again although nobody asked",
+     lambda h: replace(with_step(h, FIRST, attempts_used=2), attempts=failed_twice(h)),
+     "fair_counting"),
     ("an item is missing", without_item, "whole_fan_outs"),
     ("an item ran twice", run_twice, "whole_fan_outs"),
     ("a failure that was none", lambda h: with_step(h, SPREAD, outputs={"failed": [{"index": 1}]}),
