@@ -8,7 +8,11 @@ import math
 import operator
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from datetime import date, datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
 
 from app.flow.catalog import PortSpec, StepSpec
 from app.flow.port_rules import is_file
@@ -23,6 +27,23 @@ _BOUNDS: Final = (
     ("exclusiveMinimum", operator.gt, "more than"),
     ("exclusiveMaximum", operator.lt, "less than"),
 )
+
+
+class _Format(msgspec.Struct, frozen=True):
+    """What a text stands for, and how people call it."""
+
+    type: Any
+    words: str
+
+
+_FORMATS: Final[Mapping[str, _Format]] = {
+    "date-time": _Format(
+        Annotated[datetime, msgspec.Meta(tz=True)],
+        "a time with its zone, such as 2026-12-24T18:00:00+01:00",
+    ),
+    "date": _Format(date, "a date, such as 2026-12-24"),
+    "uuid": _Format(UUID, "an id, such as 0192d5f2-7c00-7000-8000-000000000000"),
+}
 MAX_COMPLAINTS: Final = 20  # for one port; the twenty-first teaches nothing
 
 
@@ -183,6 +204,9 @@ class Checker:
             self._complain(field, f"{name} {empty}.")
         elif len(value) > longest:
             self._complain(field, f"{name} has {len(value):,} characters; at most {longest:,} fit.")
+        form = _FORMATS.get(schema.get("format", ""))
+        if form is not None and not _is_of(form.type, value):
+            self._complain(field, f"{name} must be {form.words}, not {say_value(value)}.")
         pattern = schema.get("pattern")
         if pattern and not re.search(pattern, value):
             self._complain(field, f"{name} must look like {pattern}; {say_value(value)} does not.")
@@ -301,3 +325,12 @@ def _say_given(value: Any) -> str:
             return f"a file ({mime})"
         case _:
             return say_value(value)
+
+
+def _is_of(wanted: Any, text: str) -> bool:
+    """Whether a text is the JSON of a value of this type."""
+    try:
+        msgspec.convert(text, wanted)
+    except msgspec.ValidationError:
+        return False
+    return True

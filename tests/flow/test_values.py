@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.flow.values import MAX_COMPLAINTS, BadInputs, coerce
+from app.steps.discovery import catalog
 from tests.flow.samples import CATALOG, asset
 
 DRAW, FILM, SET = CATALOG["image.draw"], CATALOG["video.film"], CATALOG["core.set"]
@@ -67,6 +68,20 @@ def test_what_does_not_fit_is_said(values: dict[str, Any], field: str, message: 
         ("a", field, message)
     ]
     assert caught.value.detail == message
+
+
+@pytest.mark.parametrize(
+    "text", ["tomorrow", "2026-12-24T18:00:00", "2026-12-24", "2026-13-01T00:00:00Z", ""]
+)
+def test_a_text_that_is_no_time_is_refused_before_its_step_begins(text: str) -> None:
+    spec = catalog()["core.wait_until"]
+    with pytest.raises(BadInputs, match="must be a time with its zone"):
+        coerce(spec, {"time": text})
+
+
+@pytest.mark.parametrize("text", ["2026-12-24T18:00:00+01:00", "2026-12-24T17:00:00.5Z"])
+def test_a_time_with_its_zone_passes_as_it_was_written(text: str) -> None:
+    assert coerce(catalog()["core.wait_until"], {"time": text}) == {"time": text}
 
 
 def test_files_in_lists_are_checked_one_by_one() -> None:
