@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 from PIL import Image, ImageDraw
 
-from app.flow.messages import Job, Lane, Report
+from app.flow.messages import Job, Lane, Outcome, Report
 from app.flow.ports import Asset
 from app.kit.blobs import BlobFolder
 from app.kit.codec import to_plain
@@ -21,11 +21,12 @@ from app.kit.ids import new_id
 from app.kit.outgoing import Outgoing
 from app.steps.base import StepType
 from app.steps.tools.sniff import look
+from workers.attempt import Workshop, perform
 from workers.children import ChildHost
 from workers.context import WorkerContext
 from workers.files import Files
 from workers.gateway import Gateway
-from workers.reporter import Reporter
+from workers.reporter import Reporter, Send
 
 O = TypeVar("O", bound=msgspec.Struct)  # noqa: E741
 
@@ -37,44 +38,67 @@ class Bench:
         self.folder = folder
         self.blobs = BlobFolder(folder / "blobs", folder / "tmp")
         self.reports: list[Report] = []
+        self.fractions: list[float] = []  # what the steps said of their progress, as they said it
         self.outgoing = Outgoing(allow)
         self._child = child
         self._threads = ThreadPoolExecutor(2)
         self._samples: dict[str, Asset] = {}
 
     async def run(
-        self, step_type: type[StepType[Any, O]], inputs: dict[str, Any], *, age_s: float = 0.0
+        self, step_type: type[StepType[Any, O]], inputs: dict[str, Any], *, age_s: float = 0.0, seed: int = 7
     ) -> O:
         """Run a step type with these plain inputs; `{"sample": name}` becomes a drawn file."""
         plain = to_plain(self.with_samples(inputs))
-        return await step_type().run(msgspec.convert(plain, step_type.Inputs), self.context(age_s))
+        job = self._job(age_s=age_s, seed=seed)
+        return await step_type().run(msgspec.convert(plain, step_type.Inputs), self.context(job))
 
-    def context(self, age_s: float = 0.0) -> WorkerContext:
-        """A context of its own, with a folder of its own."""
-        job = Job(
+    async def perform(self, step_type: type[StepType[Any, Any]], inputs: dict[str, Any]) -> Outcome:
+        """The same as an attempt: what a worker would tell the API."""
+        plain = to_plain(self.with_samples(inputs))
+        job = self._job(kind=step_type.kind, version=step_type.version, inputs=plain)
+        shop = Workshop(
+            gateway=cast(Gateway, self),  # of which an attempt that shares the blobs only needs `report`
+            steps={step_type.kind: step_type},
+            scratch=self.scratch,
+            blobs=self.blobs,
+            outgoing=self.outgoing,
+            threads=self._threads,
+        )
+        return await perform(job, shop, self._child)
+
+    @property
+    def scratch(self) -> Path:
+        """Where the private folders of attempts are."""
+        folder = self.folder / "scratch"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _job(self, **fields: Any) -> Job:
+        """A job of its own."""
+        given: dict[str, Any] = {"kind": "test", "version": 1, "inputs": {}, "seed": 7, **fields}
+        return Job(
             attempt_id=new_id(),
             fence=1,
             lane=Lane.cpu,
-            kind="test",
-            version=1,
-            inputs={},
             instance_id=new_id(),
             step_id=new_id(),
             organization_id=new_id(),
             node_id="test",
             path=[],
             number=1,
-            seed=7,
             deadline_s=None,
-            age_s=age_s,
+            **given,
         )
-        folder = self.folder / "scratch" / str(job.attempt_id)
-        folder.parent.mkdir(exist_ok=True)
+
+    def context(self, job: Job | None = None) -> WorkerContext:
+        """A context of its own, with a folder of its own."""
+        job = job or self._job()
+        folder = self.scratch / str(job.attempt_id)
         return WorkerContext(
             job,
             folder,
             files=Files(folder, cast(Gateway, None), self.blobs),
-            reporter=Reporter(job, self._take),
+            reporter=Recorder(job, self.report, self.fractions),
             outgoing=self.outgoing,
             threads=self._threads,
             child=self._child,
@@ -121,10 +145,24 @@ class Bench:
         await self.outgoing.close()
         self._threads.shutdown()
 
-    async def _take(self, report: Report) -> bool:
+    async def report(self, report: Report) -> bool:
+        """Take the news of a step."""
         await asyncio.sleep(0)
         self.reports.append(report)
         return True
+
+
+class Recorder(Reporter):
+    """Keeps every word about progress, also those that are overtaken before they are sent."""
+
+    def __init__(self, job: Job, send: Send, fractions: list[float]) -> None:
+        super().__init__(job, send)
+        self._fractions = fractions
+
+    def progress(self, fraction: float, message: str | None) -> None:
+        """Remember it as it was said."""
+        self._fractions.append(fraction)
+        super().progress(fraction, message)
 
 
 def draw_photo(path: Path) -> None:
