@@ -7,6 +7,7 @@ room's question: it asks `file_ids`, looks them up, and gives the facts back thr
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
 from app.flow.catalog import PortSpec
@@ -28,7 +29,7 @@ MISFIT: Final = "These values do not fit the steps they are given to."
 
 def file_ids(program: Program, wish: Wish) -> list[str]:
     """What is given as the id of a file, each once."""
-    found = (given for _, _, given in _references(program, wish) if isinstance(given, str))
+    found = (given.id for given in _references(program, wish) if isinstance(given.id, str))
     return list(dict.fromkeys(found))
 
 
@@ -39,12 +40,12 @@ def with_files(program: Program, wish: Wish, facts: Facts) -> Wish:
     """
     complaints = [
         Complaint(
-            message=f"“{name}”: there is no file {shorten(str(given))} here; it may have been deleted.",
-            node=node_id,
-            field=name,
+            message=f"There is no file {shorten(str(given.id))} here; it may have been deleted.",
+            node=given.node,
+            field=given.field,
         )
-        for node_id, name, given in _references(program, wish)
-        if not isinstance(given, str) or given not in facts
+        for given in _references(program, wish)
+        if not isinstance(given.id, str) or given.id not in facts
     ]
     if complaints:
         raise Invalid(MISFIT, complaints=complaints)
@@ -163,23 +164,32 @@ def _checked(checker: Checker, value: Any, complaints: list[Complaint]) -> Any:
 # Files ---------------------------------------------------------------------------------------------------
 
 
-def _given(program: Program, wish: Wish) -> Iterator[tuple[str, tuple[PortSpec, ...], Mapping[str, Any]]]:
-    """Every set of values: the node and the ports it is given to."""
+class _Given(msgspec.Struct, frozen=True):
+    """One file given by hand: to which node, in which field, by what id."""
+
+    node: str
+    field: str
+    id: Any
+
+
+def _references(program: Program, wish: Wish) -> Iterator[_Given]:
+    """Everything given as a file."""
+    nodes = program.nodes
     for node_id, values in wish.outputs.items():
-        if node_id in program.nodes:
-            yield node_id, program.nodes[node_id].spec.outputs, values
+        if node_id in nodes:
+            yield from _files(node_id, "outputs", nodes[node_id].spec.outputs, values)
     for item in wish.items:
-        if item.step in program.nodes:
-            yield item.step, program.nodes[item.step].spec.inputs, item.values
+        if item.step in nodes:
+            yield from _files(item.step, "with", nodes[item.step].spec.inputs, item.values)
 
 
-def _references(program: Program, wish: Wish) -> Iterator[tuple[str, str, Any]]:
-    """Node, port and id of everything given as a file."""
-    for node_id, ports, values in _given(program, wish):
-        for port in ports:
-            if is_file(port.item_type):
-                for value in _objects(values.get(port.name)):
-                    yield node_id, port.name, value.get("asset")
+def _files(
+    node_id: str, side: str, ports: tuple[PortSpec, ...], values: Mapping[str, Any]
+) -> Iterator[_Given]:
+    for port in ports:
+        if is_file(port.item_type):
+            for value in _objects(values.get(port.name)):
+                yield _Given(node_id, f"{side}.{port.name}", value.get("asset"))
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:

@@ -263,8 +263,8 @@ def test_a_file_that_is_not_there_is_said_so(claimed: Any) -> None:
     with pytest.raises(Invalid) as refusal:
         with_files(PICTURES, wish, {})
     ((node_id, field, _, message),) = said(refusal.value.complaints)
-    assert (node_id, field) == ("one", "image")
-    assert "there is no file" in message
+    assert (node_id, field) == ("one", "outputs.image")
+    assert "There is no file" in message
 
 
 def test_values_that_do_not_fit_are_refused_one_by_one() -> None:

@@ -21,6 +21,11 @@ export function useStepTitles(): ReadonlyMap<string, string> {
   return useQuery({ ...catalogQuery, select: titles }).data ?? NOTHING;
 }
 
+/** One step type; undefined until the catalogue is here, or when this box does not have it. */
+export function useStepType(kind: string): StepType | undefined {
+  return useQuery({ ...catalogQuery, select: (catalog) => catalog.items.find((entry) => entry.kind === kind) }).data;
+}
+
 const NO_KINDS: ReadonlySet<string> = new Set();
 
 function calling(catalog: { items: StepType[] }): ReadonlySet<string> {

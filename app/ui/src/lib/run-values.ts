@@ -103,5 +103,5 @@ export function toInputs(specs: readonly InputSpec[], values: FieldValues): Outc
   return outcome;
 }
 
-/** `inputs.photos[2]` and `photos` both belong to the field `photos`. */
-export const fieldOf = (path: string): string => path.replace(/^inputs\./, "").split(/[.[]/, 1)[0] ?? "";
+/** `inputs.photos[2]` and `photos` both belong to the field `photos`; so do values given to a step by hand. */
+export const fieldOf = (path: string): string => path.replace(/^(inputs|with|outputs)\./, "").split(/[.[]/, 1)[0] ?? "";

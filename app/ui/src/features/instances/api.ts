@@ -3,11 +3,23 @@ import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from 
 
 import { api, take } from "@/lib/api";
 import { newKey } from "@/lib/random";
-import type { Instance, InstanceStatus, LogLine, Step } from "@/lib/types";
+import type { Instance, InstanceStatus, LogLine, Step, StepStatus } from "@/lib/types";
 
 export const ENDED: ReadonlySet<InstanceStatus> = new Set(["completed", "failed", "cancelled"]);
 
+const SETTLED: ReadonlySet<StepStatus> = new Set(["completed", "failed", "skipped", "cancelled"]);
+const MISSED_MS = 500;
+
+/**
+ * When to look again at steps of an instance that has ended: they were asked for a moment before its end, and
+ * no event comes any more.
+ */
+export const untilSettled = (hasEnded: boolean, steps: readonly Step[] | undefined): number | false =>
+  hasEnded && steps?.some((step) => !SETTLED.has(step.status)) === true ? MISSED_MS : false;
+
 export const LIST: readonly string[] = ["instances", "list"];
+/** What goes on from an instance that has ended; its id follows. */
+export const ORIGINS: readonly string[] = ["instances", "origin"];
 /** What waits for people, here and in the inbox. */
 export const QUESTIONS: readonly string[] = ["approvals"];
 /** The most that one call gives of steps and of log lines. */
@@ -45,6 +57,14 @@ export const instanceQuery = (id: string) =>
     queryKey: instanceKey(id),
     queryFn: ({ signal }) =>
       take(api.GET("/api/v1/instances/{instance_id}", { params: { path: { instance_id: id } }, signal })),
+  });
+
+/** The runs that go on from this one, newest first. */
+export const rerunsQuery = (id: string) =>
+  queryOptions({
+    queryKey: [...ORIGINS, id],
+    queryFn: ({ signal }) =>
+      take(api.GET("/api/v1/instances", { params: { query: { limit: 10, origin: id } }, signal })),
   });
 
 /** What a step of an instance ran, newest first; looked for again while the last of it runs. */
@@ -138,11 +158,13 @@ export function startInstance(body: Start): Promise<Instance> {
   return take(api.POST("/api/v1/instances", { body, params: { header: { "Idempotency-Key": newKey() } } }));
 }
 
-export function useStart() {
+/** `start`: the call that makes the new instance. */
+export function useStart<Values>(start: (values: Values) => Promise<Instance>) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: startInstance,
-    onSuccess: () => cache.invalidateQueries({ queryKey: LIST }),
+    mutationFn: start,
+    onSuccess: () =>
+      Promise.all([cache.invalidateQueries({ queryKey: LIST }), cache.invalidateQueries({ queryKey: ORIGINS })]),
   });
 }
 

@@ -25,10 +25,22 @@ type InputFormProps = {
   onSend: (inputs: Record<string, unknown>, onError: () => void) => void;
   /** Stands there when nothing is asked for. */
   empty: string;
+  /** Between the fields and the button: how it is to be sent. */
+  children?: ReactNode;
   action: ReactNode;
 };
 
-export function InputForm({ label, specs, given, sending, renderAssets, onSend, empty, action }: InputFormProps) {
+export function InputForm({
+  label,
+  specs,
+  given,
+  sending,
+  renderAssets,
+  onSend,
+  empty,
+  children,
+  action,
+}: InputFormProps) {
   const form = useRef<HTMLFormElement>(null);
   const [values, setValues] = useState<FieldValues>(() =>
     Object.fromEntries(specs.map((spec) => [spec.name, initialValue(spec, given[spec.name] ?? spec.default)])),
@@ -74,6 +86,7 @@ export function InputForm({ label, specs, given, sending, renderAssets, onSend, 
         onChange={change}
         renderAssets={renderAssets}
       />
+      {children}
       {sending.error && !isPlaced ? <ProblemNote error={sending.error} /> : null}
       <div className="flex items-center gap-3">
         <Button type="submit" variant="primary" size="lg" isBusy={sending.isPending} disabled={outcome.waiting > 0}>

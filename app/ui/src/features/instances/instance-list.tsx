@@ -1,7 +1,7 @@
 /** Instances, newest first: of one workflow, or of all. */
 import { useSuspenseInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Play } from "lucide-react";
+import { Play, RotateCcw } from "lucide-react";
 
 import { LoadMore } from "@/components/load-more";
 import { Empty } from "@/components/page";
@@ -63,6 +63,12 @@ export function InstanceList({ workflowId }: { workflowId: string | null }) {
                 </span>
               )}
             </span>
+            {instance.origin_number === null ? null : (
+              <Tag>
+                <RotateCcw className="mr-1 size-3" aria-hidden />
+                {t("instance.rerun_tag", { number: instance.origin_number })}
+              </Tag>
+            )}
             {instance.source === "webhook" ? <Tag>{t("instance.webhook")}</Tag> : null}
             {instance.source === "schedule" ? <Tag>{t("instance.schedule")}</Tag> : null}
             <span className="w-20 text-right text-[13px] text-soft tabular-nums max-sm:hidden">

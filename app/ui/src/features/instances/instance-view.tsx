@@ -1,29 +1,25 @@
 /** An instance as it happens: what it made, how its steps stand, what it was given. */
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { Link, useLocation } from "@tanstack/react-router";
-import { Ban, RotateCcw } from "lucide-react";
-import { lazy, Suspense, useMemo, useState } from "react";
-import { toast } from "sonner";
+import { lazy, Suspense, useMemo } from "react";
 
 import { LiveBadge } from "@/components/live-badge";
 import { Page } from "@/components/page";
 import { FailureNote } from "@/components/problem-note";
 import { StatusPill, statusWord } from "@/components/status";
 import { Ago, Elapsed } from "@/components/time";
-import { Button } from "@/components/ui/button";
 import { Card, CardHeading } from "@/components/ui/card";
-import { ConfirmWindow } from "@/components/ui/dialog";
 import { Progress } from "@/components/ui/progress";
 import { Skeleton } from "@/components/ui/skeleton";
 import { useStepTitles } from "@/lib/catalog";
 import { bodyOf, readGraph, readInputs } from "@/lib/definition";
-import { useMay } from "@/lib/me";
-import { asProblem } from "@/lib/problem";
-import type { Instance, Step } from "@/lib/types";
+import type { Step } from "@/lib/types";
 
-import { definitionQuery, ENDED, instanceQuery, stepsQuery, useCancel } from "./api";
+import { definitionQuery, ENDED, instanceQuery, stepsQuery, untilSettled } from "./api";
+import { InstanceActions } from "./instance-actions";
 import { useLiveInstance, useLiveState } from "./live";
 import { t, tn } from "./messages";
+import { Origin } from "./origin";
 import { Questions } from "./questions";
 import { StepRow } from "./step-row";
 import { ValueList } from "./value-view";
@@ -32,26 +28,6 @@ const WorkflowGraph = lazy(() => import("@/components/graph/workflow-graph"));
 
 const POLL_MS = 2_000;
 const SETTLED = new Set(["completed", "skipped", "failed", "cancelled"]);
-
-function CancelButton({ instance }: { instance: Instance }) {
-  const cancel = useCancel(instance.id);
-  const [isAsking, setAsking] = useState(false);
-  return (
-    <>
-      <Button variant="danger" isBusy={cancel.isPending} onClick={() => setAsking(true)}>
-        {cancel.isPending ? null : <Ban aria-hidden />} {t("instance.cancel")}
-      </Button>
-      <ConfirmWindow
-        isOpen={isAsking}
-        onOpenChange={setAsking}
-        heading={t("instance.cancel_heading", { name: instance.workflow_name, number: instance.number })}
-        body={t("instance.cancel_body")}
-        action={t("instance.cancel")}
-        onConfirm={() => cancel.mutate(undefined, { onError: (error) => toast.error(asProblem(error).message) })}
-      />
-    </>
-  );
-}
 
 /** How far the whole is, by its steps; said aloud when a step settles, not at every percent. */
 function Overall({ steps }: { steps: readonly Step[] }) {
@@ -81,13 +57,15 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
   const live = useLiveState();
   // Events tell of progress only over a live connection; without one the page has to ask.
   const isAsking = live === "polling" && !ENDED.has(instance.status);
-  const steps = useSuspenseQuery({ ...stepsQuery(instanceId), refetchInterval: isAsking ? POLL_MS : false }).data;
+  const hasEnded = ENDED.has(instance.status);
+  const steps = useSuspenseQuery({
+    ...stepsQuery(instanceId),
+    refetchInterval: ({ state }) => (isAsking ? POLL_MS : untilSettled(hasEnded, state.data)),
+  }).data;
   const whole: unknown = useQuery(definitionQuery(instance)).data?.definition;
   const definition = useMemo(() => bodyOf(whole, instance.body), [whole, instance.body]);
-  const hasEnded = ENDED.has(instance.status);
   useLiveInstance(instanceId, instance.event_seq, hasEnded);
   const titles = useStepTitles();
-  const mayRun = useMay("operator");
   const hash = useLocation({ select: (location) => location.hash });
 
   const graph = useMemo(() => readGraph(definition), [definition]);
@@ -154,26 +132,12 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
           {instance.reason === null ? null : ` · ${instance.reason}`}
         </span>
       }
-      actions={
-        mayRun ? (
-          <>
-            {hasEnded ? null : <CancelButton instance={instance} />}
-            <Button asChild>
-              <Link
-                to="/workflows/$workflowId"
-                params={{ workflowId: instance.workflow_id }}
-                search={{ tab: "run", from: instance.id }}
-              >
-                <RotateCcw aria-hidden /> {t("instance.again")}
-              </Link>
-            </Button>
-          </>
-        ) : undefined
-      }
+      actions={<InstanceActions instance={instance} steps={shown} />}
     >
       <p className="sr-only" aria-live="polite">
         {t("instance.is", { status: statusWord(instance.status) })}
       </p>
+      <Origin instance={instance} names={names} labels={labels} />
       <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_22rem]">
         <div className="min-w-0 space-y-5">
           {hasEnded ? null : <Questions instanceId={instanceId} steps={shown} names={names} wanted={hash} />}
@@ -194,8 +158,9 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
               {shown.map((step) => (
                 <StepRow
                   key={step.id}
-                  instanceId={instanceId}
+                  instance={instance}
                   step={step}
+                  names={names}
                   name={names.get(step.node_id) ?? step.node_id}
                   title={titles.get(step.kind) ?? step.kind}
                 />

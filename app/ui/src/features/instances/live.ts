@@ -11,7 +11,8 @@ import { instanceKey, itemsKey, LIST, logsKey, previewKey, QUESTIONS, stepsKey }
 import { patchInstance, patchProgress, patchSteps } from "./live-patch";
 
 const LIST_MS = 1_000;
-const FETCHED = /^((step|instance)\.(completed|failed|cancelled|waiting)|step\.(answered|requeued|retrying))$/;
+const FETCHED =
+  /^((step|instance)\.(completed|failed|cancelled|waiting)|instance\.(paused|resumed)|step\.(answered|requeued|retrying))$/;
 
 export function useLiveState(): LiveState {
   return useSyncExternalStore(feed.watch, () => feed.state);

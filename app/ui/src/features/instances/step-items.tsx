@@ -1,5 +1,7 @@
 /** The items of a fan-out: a cell each, with its picture once it has made one. */
 import { useInfiniteQuery } from "@tanstack/react-query";
+import { Ellipsis } from "lucide-react";
+import { useState } from "react";
 
 import { LoadMore } from "@/components/load-more";
 import { contentUrl, Thumbnail } from "@/components/media";
@@ -8,9 +10,10 @@ import { StatusIcon, statusWord } from "@/components/status";
 import { Skeleton } from "@/components/ui/skeleton";
 import type { AssetFacts } from "@/lib/asset-entry";
 import { cn } from "@/lib/cn";
-import type { Step } from "@/lib/types";
+import type { Instance, Step } from "@/lib/types";
 
-import { itemsQuery } from "./api";
+import { ENDED, itemsQuery, untilSettled } from "./api";
+import { ItemWindow } from "./item-window";
 import { t } from "./messages";
 
 function fileOf(item: Step): AssetFacts | null {
@@ -25,7 +28,9 @@ function placeOf(item: Step): string {
   return item.path.map((index) => index + 1).join(".");
 }
 
-function Cell({ item, isSmall }: { item: Step; isSmall: boolean }) {
+type CellProps = { item: Step; isSmall: boolean; onOpen: () => void };
+
+function Cell({ item, isSmall, onOpen }: CellProps) {
   const number = placeOf(item);
   const file = fileOf(item);
   const label = t("step.item", { number, status: statusWord(item.status) });
@@ -34,23 +39,38 @@ function Cell({ item, isSmall }: { item: Step; isSmall: boolean }) {
       title={item.error?.message ?? label}
       data-status={item.status}
       className={cn(
-        "relative aspect-square overflow-hidden rounded-md border border-border bg-sunken",
+        "group relative aspect-square overflow-hidden rounded-md border border-border bg-sunken",
         item.status === "failed" && "border-failed/50 bg-failed-soft",
       )}
     >
       {file === null ? (
-        <div className="grid size-full place-items-center">
-          <StatusIcon status={item.status} isSilent />
-        </div>
-      ) : (
-        <a
-          href={contentUrl(file.asset)}
-          target="_blank"
-          rel="noreferrer"
-          aria-label={t("media.open", { name: file.name })}
+        <button
+          type="button"
+          className="grid size-full place-items-center"
+          aria-label={t("step.open_item", { number })}
+          onClick={onOpen}
         >
-          <Thumbnail file={file} />
-        </a>
+          <StatusIcon status={item.status} isSilent />
+        </button>
+      ) : (
+        <>
+          <a
+            href={contentUrl(file.asset)}
+            target="_blank"
+            rel="noreferrer"
+            aria-label={t("media.open", { name: file.name })}
+          >
+            <Thumbnail file={file} />
+          </a>
+          <button
+            type="button"
+            className="absolute top-1 right-1 grid size-6 place-items-center rounded-md bg-surface/85 text-soft shadow-card group-hover:opacity-100 hover:text-foreground focus-visible:opacity-100 [@media(hover:hover)]:opacity-0"
+            aria-label={t("step.open_item", { number })}
+            onClick={onOpen}
+          >
+            <Ellipsis className="size-4" aria-hidden />
+          </button>
+        </>
       )}
       {file === null && !isSmall ? (
         <span className="absolute right-1 bottom-0.5 text-[10px] text-faint tabular-nums" aria-hidden>
@@ -62,12 +82,21 @@ function Cell({ item, isSmall }: { item: Step; isSmall: boolean }) {
   );
 }
 
-export function StepItems({ instanceId, step }: { instanceId: string; step: Step }) {
-  const list = useInfiniteQuery(itemsQuery(instanceId, step.id));
+export function StepItems({ instance, step, name }: { instance: Instance; step: Step; name: string }) {
+  const list = useInfiniteQuery({
+    ...itemsQuery(instance.id, step.id),
+    refetchInterval: ({ state }) =>
+      untilSettled(
+        ENDED.has(instance.status),
+        state.data?.pages.flatMap((page) => page.items),
+      ),
+  });
+  const [opened, setOpened] = useState<string | null>(null);
   if (list.error) return <ProblemNote error={list.error} />;
   if (list.isPending) return <Skeleton className="h-20" />;
   const items = list.data.pages.flatMap((page) => page.items);
   const hasPictures = items.some((item) => fileOf(item) !== null);
+  const shown = items.find((item) => item.id === opened);
   const failed = items.filter((item) => item.error !== null);
   return (
     <section aria-label={t("step.items_label")}>
@@ -78,7 +107,7 @@ export function StepItems({ instanceId, step }: { instanceId: string; step: Step
         )}
       >
         {items.map((item) => (
-          <Cell key={item.id} item={item} isSmall={!hasPictures} />
+          <Cell key={item.id} item={item} isSmall={!hasPictures} onOpen={() => setOpened(item.id)} />
         ))}
       </ol>
       {failed.length > 0 ? (
@@ -95,6 +124,16 @@ export function StepItems({ instanceId, step }: { instanceId: string; step: Step
         isLoading={list.isFetchingNextPage}
         onMore={() => void list.fetchNextPage()}
       />
+      {shown === undefined ? null : (
+        <ItemWindow
+          key={shown.id}
+          instance={instance}
+          item={shown}
+          number={placeOf(shown)}
+          name={name}
+          onClose={() => setOpened(null)}
+        />
+      )}
     </section>
   );
 }

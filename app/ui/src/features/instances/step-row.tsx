@@ -5,20 +5,32 @@ import { useId, useState } from "react";
 
 import { FailureNote } from "@/components/problem-note";
 import { StatusIcon, statusWord } from "@/components/status";
+import { Tag } from "@/components/tag";
 import { Elapsed } from "@/components/time";
 import { Progress } from "@/components/ui/progress";
 import { useCallingKinds } from "@/lib/catalog";
 import { cn } from "@/lib/cn";
 import { percent } from "@/lib/format";
-import type { Step } from "@/lib/types";
+import type { Instance, Step } from "@/lib/types";
 
 import { previewKey } from "./api";
 import { t } from "./messages";
+import { StepActions } from "./step-actions";
 import { againBecause, StepAttempts } from "./step-attempts";
 import { StepChildren } from "./step-children";
 import { StepItems } from "./step-items";
 import { StepLogs } from "./step-logs";
+import { Taken } from "./taken";
 import { ValueList } from "./value-view";
+
+type StepRowProps = {
+  instance: Instance;
+  step: Step;
+  name: string;
+  /** Of every step, for what is said about others. */
+  names: ReadonlyMap<string, string>;
+  title: string;
+};
 
 /** More items than this stay folded until somebody asks. */
 const MANY = 24;
@@ -34,7 +46,8 @@ function summaryOf(step: Step): string {
   if (step.status === "failed" && step.error !== null) return step.error.message;
   if (step.items !== null) {
     const { total, done, failed } = step.items;
-    return failed > 0 ? t("step.items_failed", { done, total, failed }) : t("step.items", { done, total });
+    const items = failed > 0 ? t("step.items_failed", { done, total, failed }) : t("step.items", { done, total });
+    return step.items_kept === null ? items : `${items}, ${t("step.items_kept", { kept: step.items_kept })}`;
   }
   if (step.status === "queued" && step.queue_position !== null)
     return t("step.queued_at", { place: step.queue_position });
@@ -51,7 +64,18 @@ function Preview({ stepId, label }: { stepId: string; label: string }) {
   );
 }
 
-function Details({ instanceId, step, label }: { instanceId: string; step: Step; label: string }) {
+/** What sets it apart at a glance: it did not run here, or a person had a hand in it. */
+function Marks({ step }: { step: Step }) {
+  return (
+    <>
+      {step.reused_from !== null && step.items_kept === null ? <Tag>{t("step.reused")}</Tag> : null}
+      {step.edited === null ? null : <Tag tone="accent">{t("edit.by", { name: step.edited.name })}</Tag>}
+    </>
+  );
+}
+
+function Details({ instance, step, name, names }: Omit<StepRowProps, "title">) {
+  const instanceId = instance.id;
   const calling = useCallingKinds();
   const hasOutputs = step.outputs !== null && Object.keys(step.outputs).length > 0;
   return (
@@ -59,8 +83,9 @@ function Details({ instanceId, step, label }: { instanceId: string; step: Step; 
       {step.error !== null ? (
         <FailureNote heading={step.error.message} remedy={step.error.remedy} tag={step.error.class} />
       ) : null}
-      {step.status === "running" ? <Preview stepId={step.id} label={label} /> : null}
-      {step.items === null ? null : <StepItems instanceId={instanceId} step={step} />}
+      <Taken step={step} />
+      {step.status === "running" ? <Preview stepId={step.id} label={name} /> : null}
+      {step.items === null ? null : <StepItems instance={instance} step={step} name={name} />}
       {hasOutputs && step.items === null ? (
         <section aria-label={t("step.outputs")}>
           <ValueList values={step.outputs ?? {}} />
@@ -71,13 +96,12 @@ function Details({ instanceId, step, label }: { instanceId: string; step: Step; 
       {step.items === null ? (
         <StepLogs instanceId={instanceId} stepId={step.id} isRunning={step.status === "running"} />
       ) : null}
+      <StepActions instance={instance} step={step} name={name} names={names} />
     </div>
   );
 }
 
-type StepRowProps = { instanceId: string; step: Step; name: string; title: string };
-
-export function StepRow({ instanceId, step, name, title }: StepRowProps) {
+export function StepRow({ instance, step, name, names, title }: StepRowProps) {
   const id = useId();
   // Failures and small fan-outs, whose pictures arrive one by one, are open until somebody decides otherwise.
   const [choice, setChoice] = useState<boolean | null>(null);
@@ -101,6 +125,7 @@ export function StepRow({ instanceId, step, name, title }: StepRowProps) {
             <span className={cn("truncate font-medium", step.status === "skipped" && "text-soft")}>{name}</span>
             <span className="truncate text-xs text-faint max-sm:hidden">{title}</span>
             <span className="sr-only">{statusWord(step.status)}</span>
+            <Marks step={step} />
           </span>
           {summary === "" || (isOpen && step.status === "failed") ? null : (
             <span className={cn("block truncate text-[13px]", step.status === "failed" ? "text-failed" : "text-soft")}>
@@ -123,7 +148,7 @@ export function StepRow({ instanceId, step, name, title }: StepRowProps) {
         <Progress fraction={fraction} label={t("step.progress", { step: name })} className="mb-2.5 ml-7" />
       ) : null}
       <div id={`${id}-details`} hidden={!isOpen}>
-        {isOpen ? <Details instanceId={instanceId} step={step} label={name} /> : null}
+        {isOpen ? <Details instance={instance} step={step} name={name} names={names} /> : null}
       </div>
     </li>
   );

@@ -1,0 +1,68 @@
+/** One item of a fan-out: what it was run on and gave, and running it again on other values. */
+import { RotateCcw } from "lucide-react";
+
+import { FailureNote } from "@/components/problem-note";
+import { StatusPill } from "@/components/status";
+import { Dialog, DialogWindow } from "@/components/ui/dialog";
+import type { Instance, Step } from "@/lib/types";
+
+import { t } from "./messages";
+import { CancelStep, useMayRunAgain } from "./step-actions";
+import { Taken } from "./taken";
+import { ValueList } from "./value-view";
+import { ValuesForm } from "./values-form";
+
+type ItemWindowProps = {
+  instance: Instance;
+  item: Step;
+  /** Where it lies, as people count. */
+  number: string;
+  name: string;
+  onClose: () => void;
+};
+
+export function ItemWindow({ instance, item, number, name, onClose }: ItemWindowProps) {
+  const mayAgain = useMayRunAgain(instance);
+  const heading = t("item.heading", { step: name, number });
+  return (
+    <Dialog open onOpenChange={onClose}>
+      <DialogWindow heading={heading} className="sm:w-[min(92vw,40rem)]">
+        <div className="space-y-5 overflow-y-auto px-5 pt-1 pb-5">
+          <div className="flex items-center gap-3">
+            <StatusPill status={item.status} />
+            <CancelStep instance={instance} step={item} name={heading} label={t("item.cancel")} />
+          </div>
+          <Taken step={item} />
+          {item.error === null ? null : (
+            <FailureNote heading={item.error.message} remedy={item.error.remedy} tag={item.error.class} />
+          )}
+          {item.outputs === null ? null : (
+            <section aria-label={t("step.outputs")}>
+              <ValueList values={item.outputs} />
+            </section>
+          )}
+          {mayAgain ? (
+            <section aria-label={t("item.inputs")} className="border-t border-border pt-5">
+              <ValuesForm
+                instance={instance}
+                step={item}
+                side="with"
+                label={t("item.inputs")}
+                action={
+                  <>
+                    <RotateCcw aria-hidden /> {t("item.run")}
+                  </>
+                }
+                mayStay
+              />
+            </section>
+          ) : item.inputs === null ? null : (
+            <section aria-label={t("item.inputs")} className="border-t border-border pt-5">
+              <ValueList values={item.inputs} />
+            </section>
+          )}
+        </div>
+      </DialogWindow>
+    </Dialog>
+  );
+}
