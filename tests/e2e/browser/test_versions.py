@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.e2e.browser.hands import drop_files, make_workflow, work
 
@@ -79,6 +79,31 @@ def test_a_draft_is_saved_compared_published_and_taken_back(page: Page) -> None:
     expect(versions(page)).to_have_count(3)
     expect(versions(page).first).to_contain_text("As in version 1")
     expect(versions(page).nth(1)).to_contain_text("Published")
+
+
+def test_a_save_is_told_at_once_and_the_editor_stays_while_the_page_catches_up(page: Page) -> None:
+    workflow = make_workflow(page, {**work(0), "name": "Slow to arrive"})
+    held: list[Route] = []
+    is_slow = True
+
+    def hold(route: Route) -> None:
+        if is_slow:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.goto(f"/workflows/{workflow}?tab=json")
+    write(page, {**work(0), "name": "Slow to arrive", "description": "written here"})
+    page.route(f"**/api/v1/workflows/{workflow}", hold)
+    page.route("**/versions/2", hold)
+    page.get_by_role("button", name="Save as draft").click()
+    expect(page.get_by_text("Saved as version 2, a draft.")).to_be_visible()
+    expect(editor(page)).to_contain_text("written here")
+    is_slow = False
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("tabpanel", name="JSON")).to_contain_text("Version 2 Draft")
+    expect(editor(page)).to_contain_text("written here")
 
 
 def test_a_workflow_is_exported_and_dropped_back_in(page: Page, tmp_path: Path) -> None:

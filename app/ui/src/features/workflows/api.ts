@@ -1,5 +1,11 @@
 /** Workflows and their versions, on the server and in the cache. */
-import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import {
+  infiniteQueryOptions,
+  queryOptions,
+  useMutation,
+  useQueryClient,
+  type QueryClient,
+} from "@tanstack/react-query";
 
 import { api, take } from "@/lib/api";
 import { Problem } from "@/lib/problem";
@@ -78,12 +84,20 @@ export function useCreateWorkflow() {
   });
 }
 
+/**
+ * Everything about workflows is read anew, but not waited for: a mutation that waits tells its caller only
+ * when the page has changed, and the caller may be gone by then.
+ */
+function lookAgain(cache: QueryClient): void {
+  void cache.invalidateQueries({ queryKey: ["workflows"] });
+}
+
 export function useSaveDefinition(id: string) {
   const cache = useQueryClient();
   return useMutation({
     mutationFn: (body: { definition: Definition; base_version: number; note: string; publish: boolean }) =>
       take(api.PUT("/api/v1/workflows/{workflow_id}/definition", { params: { path: { workflow_id: id } }, body })),
-    onSuccess: () => cache.invalidateQueries({ queryKey: ["workflows"] }),
+    onSuccess: () => lookAgain(cache),
   });
 }
 
@@ -97,7 +111,7 @@ export function usePublishVersion(id: string) {
           body: { note },
         }),
       ),
-    onSuccess: () => cache.invalidateQueries({ queryKey: ["workflows"] }),
+    onSuccess: () => lookAgain(cache),
   });
 }
 
@@ -111,7 +125,7 @@ export function useRestoreVersion(id: string) {
           body: {},
         }),
       ),
-    onSuccess: () => cache.invalidateQueries({ queryKey: ["workflows"] }),
+    onSuccess: () => lookAgain(cache),
   });
 }
 

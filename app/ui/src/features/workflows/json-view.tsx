@@ -18,44 +18,55 @@ import { StateBadge } from "./state-badge";
 
 const written = (definition: unknown): string => JSON.stringify(definition, null, 2);
 
+type Shown = { number: number; definition: Definition };
+
 /** A draft is what people go on with; without one it is what runs. */
-export function JsonView({ workflow }: { workflow: Workflow }) {
-  const newest = workflow.draft_version ?? workflow.version;
-  const draft = useQuery({ ...versionQuery(workflow.id, newest), enabled: workflow.draft_version !== null });
-  if (workflow.draft_version === null) {
-    return <Text workflow={workflow} number={newest} definition={workflow.definition} />;
+function useNewest(workflow: Workflow): { shown: Shown | null; error: Error | null } {
+  const number = workflow.draft_version ?? workflow.version;
+  const draft = useQuery({ ...versionQuery(workflow.id, number), enabled: workflow.draft_version !== null });
+  const definition = workflow.draft_version === null ? workflow.definition : draft.data?.definition;
+  // While another version is on its way the last one stays, and with it the editor and what is written in it.
+  const [shown, setShown] = useState<Shown | null>(definition === undefined ? null : { number, definition });
+  if (definition !== undefined && (shown?.number !== number || shown.definition !== definition)) {
+    setShown({ number, definition });
   }
-  if (draft.error) return <ProblemNote error={draft.error} />;
-  if (draft.data === undefined) return <Skeleton className="h-[32rem] rounded-xl" />;
-  return <Text workflow={workflow} number={newest} definition={draft.data.definition} />;
+  return { shown, error: draft.error };
 }
+
+export function JsonView({ workflow }: { workflow: Workflow }) {
+  const { shown, error } = useNewest(workflow);
+  if (shown !== null) return <Text workflow={workflow} number={shown.number} definition={shown.definition} />;
+  return error === null ? <Skeleton className="h-[32rem] rounded-xl" /> : <ProblemNote error={error} />;
+}
+
+/** What somebody writes, and the version it was made from: nobody's work is written over unseen. */
+type Draft = { text: string; base: number; savedAs: number | null };
 
 function Text({ workflow, number, definition }: { workflow: Workflow; number: number; definition: Definition }) {
   const mayEdit = useMay("editor");
   const save = useSaveDefinition(workflow.id);
   const original = written(definition);
-  const [draft, setDraft] = useState<string | null>(null);
-  const [base, setBase] = useState(number);
+  const [draft, setDraft] = useState<Draft | null>(null);
   const [note, setNote] = useState("");
-  const text = draft ?? original;
-  const isChanged = draft !== null && draft !== original;
+  if (draft !== null && draft.savedAs !== null && number >= draft.savedAs) setDraft(null);
+  const text = draft?.text ?? original;
+  const isChanged = draft !== null && draft.savedAs === null && draft.text !== original;
 
   function change(next: string): void {
-    setDraft(next);
+    setDraft({ text: next, base: draft?.savedAs ?? draft?.base ?? number, savedAs: null });
     if (save.error) save.reset();
   }
 
   function submit(publish: boolean): void {
     const definition = parseDefinition(text);
-    if (definition === null || save.isPending || !isChanged) return;
+    if (definition === null || draft === null || save.isPending || !isChanged) return;
     save.mutate(
-      // The version this was made from: nobody's work is written over unseen.
-      { definition, base_version: base, note: note.trim(), publish },
+      { definition, base_version: draft.base, note: note.trim(), publish },
       {
         onSuccess: (saved) => {
-          setDraft(null);
           const kept = saved.draft_version ?? saved.version;
-          setBase(kept);
+          // What was written while it was being saved goes on from there.
+          setDraft((now) => (now === null || now.text === text ? { ...draft, savedAs: kept } : { ...now, base: kept }));
           setNote("");
           toast.success(t(publish ? "workflows.saved" : "workflows.saved_draft", { number: kept }));
         },
@@ -88,7 +99,7 @@ function Text({ workflow, number, definition }: { workflow: Workflow; number: nu
           {t("workflows.save_draft")}
         </Button>
         {isChanged ? (
-          <Button variant="quiet" onClick={() => change(original)}>
+          <Button variant="quiet" onClick={() => setDraft(null)}>
             {t("workflows.revert")}
           </Button>
         ) : null}
