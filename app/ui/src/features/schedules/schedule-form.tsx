@@ -10,6 +10,7 @@ import { Dialog, DialogWindow } from "@/components/ui/dialog";
 import { Input, Select } from "@/components/ui/input";
 import { Skeleton } from "@/components/ui/skeleton";
 import { readInputs } from "@/lib/definition";
+import { useFirstComplaint } from "@/lib/first-complaint";
 import { changed, type InputFieldsProps } from "@/lib/input-fields";
 import { asProblem } from "@/lib/problem";
 import { fieldOf, initialValue, toInputs, type FieldValues } from "@/lib/run-values";
@@ -47,6 +48,8 @@ function Form({ workflow, schedule, renderFields, onDone }: FormProps) {
     ),
   );
   const [missing, setMissing] = useState<Record<string, string[]>>({});
+  const [tries, setTries] = useState(0);
+  useFirstComplaint(form, save.error, tries);
   const timing = toTiming(plan);
   const outcome = toInputs(specs, values);
 
@@ -66,16 +69,8 @@ function Form({ workflow, schedule, renderFields, onDone }: FormProps) {
     event.preventDefault();
     if (save.isPending || outcome.waiting > 0 || timing === null) return;
     setMissing(outcome.complaints);
-    const showFirst = (): void => {
-      requestAnimationFrame(() => {
-        const field = form.current?.querySelector<HTMLElement>('[aria-invalid="true"]');
-        field?.focus();
-        // With its complaint, which stands below it.
-        field?.scrollIntoView({ block: "center" });
-      });
-    };
     if (Object.keys(outcome.complaints).length > 0) {
-      showFirst();
+      setTries((before) => before + 1);
       return;
     }
     save.mutate(
@@ -85,7 +80,6 @@ function Form({ workflow, schedule, renderFields, onDone }: FormProps) {
           toast.success(t("schedules.saved", { name: saved.name }));
           onDone();
         },
-        onError: showFirst,
       },
     );
   }

@@ -10,6 +10,7 @@ import { Dialog, DialogWindow } from "@/components/ui/dialog";
 import { Input, Select } from "@/components/ui/input";
 import { Skeleton } from "@/components/ui/skeleton";
 import { readInputs } from "@/lib/definition";
+import { useFirstComplaint } from "@/lib/first-complaint";
 import { asProblem } from "@/lib/problem";
 import type { Webhook, WebhookShown, Workflow } from "@/lib/types";
 import { workflowQuery } from "@/lib/workflow";
@@ -84,6 +85,7 @@ function Form({ workflow, webhook, onDone }: FormProps) {
   const form = useRef<HTMLFormElement>(null);
   const [wish, setWish] = useState<WebhookWish>(() => (webhook ? wishOf(webhook) : { ...FRESH, name: workflow.name }));
   const [secret, setSecret] = useState("");
+  useFirstComplaint(form, save.error, 0);
   const [mapping, setMapping] = useState(() => toTexts(wish.inputs));
 
   const refused = save.error ? asProblem(save.error).complaints : [];
@@ -108,14 +110,6 @@ function Form({ workflow, webhook, onDone }: FormProps) {
         onSuccess: (shown) => {
           toast.success(t("webhooks.saved", { name: shown.name }));
           onDone(shown);
-        },
-        onError: () => {
-          requestAnimationFrame(() => {
-            const field = form.current?.querySelector<HTMLElement>('[aria-invalid="true"]');
-            field?.focus();
-            // With its complaint, which stands below it.
-            field?.scrollIntoView({ block: "center" });
-          });
         },
       },
     );
