@@ -11,6 +11,10 @@ class InstanceAlreadyFinished(Conflict):
     """This instance has finished; start a new one to try again."""
 
 
+class NothingToRun(Conflict):
+    """This workflow has no steps yet; add one, and it can be run."""
+
+
 class WorkflowBusy(Conflict):
     """As many instances of this workflow run as may; this one was not started."""
 

@@ -6,7 +6,7 @@ import msgspec
 
 from app.engine import admission, announce, statements, takeover
 from app.engine.board import Board
-from app.engine.errors import VersionNotFound
+from app.engine.errors import NothingToRun, VersionNotFound
 from app.engine.parts import Parts
 from app.engine.rows import InstanceRow, new_step
 from app.engine.storable import storable
@@ -60,11 +60,13 @@ async def start(parts: Parts, tx: Transaction, request: StartRequest) -> Started
 async def begin(parts: Parts, tx: Transaction, request: StartRequest, family: Family | None = None) -> Board:
     """The board of a new instance, walked as far as it goes, not saved.
 
-    Raises VersionNotFound, Invalid (its step types have changed), WorkflowBusy; with an origin what
-    `takeover.decide` raises.
+    Raises VersionNotFound, Invalid (its step types have changed), NothingToRun, WorkflowBusy; with an origin
+    what `takeover.decide` raises.
     """
     body = family.body if family else ""
     program = await parts.programs.get(tx, request.version_id, body)
+    if family is None and not program.nodes:
+        raise NothingToRun
     parent = family.instance if family else None
     limits = await admission.limits_of(tx, program, request.version_id, parent, body)
     layout = None

@@ -44,6 +44,10 @@ class WorkflowMovedOn(Conflict):
     """Someone saved a newer version meanwhile; load it and bring your changes over."""
 
 
+class NothingToPublish(Invalid):
+    """This document has no steps, so nothing would run; add one, or save it as a draft."""
+
+
 class NamelessWorkflow(Invalid):
     """A workflow needs a name of 1 to 200 letters."""
 
@@ -81,6 +85,16 @@ async def refuse_mistakes(
     if complaints:
         count = "a mistake" if len(complaints) == 1 else f"{len(complaints)} mistakes"
         raise DefinitionInvalid(f"The workflow document has {count}; {outcome}.", complaints=complaints)
+
+
+def refuse_emptiness(definition: dict[str, Any]) -> None:
+    """A draft may be empty, and so may a new workflow; what runs already is not replaced by nothing.
+
+    Raises NothingToPublish.
+    """
+    if not definition.get("nodes"):
+        sentence = "There is no step here. Add one, or save this as a draft (publish: false)."
+        raise NothingToPublish(complaints=[Complaint(field="nodes", message=sentence)])
 
 
 async def create(
@@ -158,10 +172,12 @@ async def define(
 ) -> WorkflowView:
     """Save the next version and, unless it is to be a draft, let it run from now on.
 
-    A document equal to the newest one is saved already. Raises DefinitionInvalid, WorkflowNotFound,
-    WorkflowMovedOn.
+    A document equal to the newest one is saved already. Raises DefinitionInvalid, NothingToPublish,
+    WorkflowNotFound, WorkflowMovedOn.
     """
     await refuse_mistakes(tx, new.definition, catalog)
+    if new.publish:
+        refuse_emptiness(new.definition)
     workflow = await find(tx, workflow_id, lock=True)
     if new.base_version is not None and new.base_version != workflow.latest_version:
         raise WorkflowMovedOn(version=workflow.latest_version)
@@ -177,12 +193,13 @@ async def publish(
     """Let this version run from now on; the one that runs already stays as it is.
 
     It is checked again: the step types may have changed since it was saved. Raises WorkflowNotFound,
-    VersionNotFound, DefinitionInvalid.
+    VersionNotFound, DefinitionInvalid, NothingToPublish.
     """
     workflow = await find(tx, workflow_id, lock=True)
     version = await get_version(tx, workflow_id, number)
     if number != workflow.published_version:
         await refuse_mistakes(tx, version.definition, catalog, "it was not published")
+        refuse_emptiness(version.definition)
         await model.publish(tx, workflow_id, number, note=wish.note, created_by=created_by)
     return await get(tx, workflow_id)
 

@@ -121,6 +121,31 @@ async def test_saving_makes_versions_and_saving_the_same_makes_none(client: http
     problem(await client.get(f"/api/v1/workflows/{made['id']}/versions/3"), 404)
 
 
+async def test_a_draft_may_be_empty_but_nothing_does_not_replace_what_runs(
+    client: httpx.AsyncClient,
+) -> None:
+    made = await save(client, document())
+    path = f"/api/v1/workflows/{made['id']}"
+    for nothing in ({"schema": 1, "nodes": []}, {"schema": 1, "name": "Words"}):
+        refused = problem(await client.put(f"{path}/definition", json={"definition": nothing}), 422)
+        assert refused["complaints"][0]["field"] == "nodes"
+        assert "draft" in refused["detail"]
+    draft = {"definition": {"schema": 1, "nodes": []}, "publish": False}
+    kept = (await client.put(f"{path}/definition", json=draft)).raise_for_status().json()
+    assert (kept["version"], kept["draft_version"]) == (1, 2)
+    problem(await client.post(f"{path}/versions/2/publish", json={}), 422)
+    assert (await client.get(path)).json()["definition"] == document()
+
+
+async def test_a_new_workflow_may_be_empty_and_says_so_when_it_is_run(client: httpx.AsyncClient) -> None:
+    made = await save(client, {"schema": 1, "name": "Nothing yet", "nodes": []})
+    run = {"workflow_id": made["id"], "inputs": {}}
+    assert "no steps yet" in problem(await client.post("/api/v1/instances", json=run), 409)["detail"]
+    path = f"/api/v1/workflows/{made['id']}/definition"
+    await client.put(path, json={"definition": document()})
+    assert (await client.post("/api/v1/instances", json=run)).status_code == 201
+
+
 async def test_nobodys_newer_version_is_written_over(client: httpx.AsyncClient) -> None:
     made = await save(client, document())
     path = f"/api/v1/workflows/{made['id']}/definition"

@@ -51,6 +51,10 @@ const english = {
   "workflows.heading": "Workflows",
   "workflows.new": "New workflow",
   "workflows.version": "Version {number}",
+  "workflows.no_steps": "No steps yet",
+  "workflows.no_steps_body": "A workflow runs its steps. Write the first one, save, and it can be run.",
+  "workflows.no_steps_viewer": "An editor of this organization has to write the first one before it can be run.",
+  "workflows.write_steps": "Write steps",
   "workflows.steps_one": "{count} step",
   "workflows.steps_other": "{count} steps",
 

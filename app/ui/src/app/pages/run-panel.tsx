@@ -3,10 +3,12 @@ import { getRouteApi } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
 
 import { t } from "@/app/messages";
+import { NoSteps } from "@/components/no-steps";
 import { Skeleton } from "@/components/ui/skeleton";
 import { AssetField } from "@/features/assets/asset-field";
 import { RunForm } from "@/features/instances/run-form";
 import { useStepTitles } from "@/lib/catalog";
+import { readGraph } from "@/lib/definition";
 import { useMay } from "@/lib/me";
 import type { Workflow } from "@/lib/types";
 
@@ -18,6 +20,7 @@ export function RunPanel({ workflow }: { workflow: Workflow }) {
   const navigate = route.useNavigate();
   const titles = useStepTitles();
   const mayRun = useMay("operator");
+  if (readGraph(workflow.definition).nodes.length === 0) return <NoSteps workflowId={workflow.id} />;
   if (!mayRun) return <p className="text-soft">{t("run.viewer")}</p>;
   return (
     <div className="grid items-start gap-8 lg:grid-cols-[minmax(0,42rem)_minmax(0,1fr)]">

@@ -1,8 +1,12 @@
 /** The steps of a workflow and what leads to what. */
 import WorkflowGraph from "@/components/graph/workflow-graph";
+import { NoSteps } from "@/components/no-steps";
 import { useStepTitles } from "@/lib/catalog";
+import { readGraph } from "@/lib/definition";
 import type { Workflow } from "@/lib/types";
 
 export function GraphView({ workflow }: { workflow: Workflow }) {
-  return <WorkflowGraph definition={workflow.definition} titles={useStepTitles()} className="h-[60dvh]" />;
+  const titles = useStepTitles();
+  if (readGraph(workflow.definition).nodes.length === 0) return <NoSteps workflowId={workflow.id} />;
+  return <WorkflowGraph definition={workflow.definition} titles={titles} className="h-[60dvh]" />;
 }
