@@ -19,9 +19,9 @@ from app.kit.version import studio_version
 from app.kit.voice import Voice, emit
 from appliance import external, keys, passport, schema, storage
 from appliance.chorus import Chorus
-from appliance.commands import Claim
 from appliance.crew import Crew
 from appliance.files import FolderLock
+from appliance.handover import Claim
 from appliance.limits import raise_open_files
 from appliance.postgres import Cluster
 from appliance.programs import BY_NAME, PROGRAMS, is_wanted

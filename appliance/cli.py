@@ -1,57 +1,35 @@
 """`studio`: the box at the command line. What needs the database is handed to `app.admin` as a process."""
 
-import sys
+import pkgutil
+from importlib import import_module
 
 import click
 
+from appliance import commands
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """Every module of `appliance.commands` is a command, imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's own signature
+        return sorted(_spoken(module.name) for module in pkgutil.iter_modules(commands.__path__))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = import_module(f"{commands.__name__}.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        command.name = cmd_name
+        return command
+
+
+def _spoken(module_name: str) -> str:
+    return module_name.replace("_", "-")
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def studio() -> None:
     """One box for a GPU node: workflows for media and AI, run, watched live and kept."""
-
-
-@studio.command()
-def boot() -> None:
-    """Start the box and stay with it until it ends."""
-    from appliance.boot import main as boot_main
-
-    sys.exit(boot_main())
-
-
-@studio.command()
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
-def status(as_json: bool) -> None:
-    """How far the boot is, what runs, and where; exit code 0 means ready."""
-    from appliance.status import show_status
-
-    sys.exit(show_status(as_json))
-
-
-@studio.command()
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
-def version(as_json: bool) -> None:
-    """Which Studio this is, and with which Python, Postgres and Redis."""
-    from appliance.status import show_version
-
-    show_version(as_json)
-
-
-@studio.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def run(arguments: tuple[str, ...]) -> None:
-    """Run a workflow from a file, and watch it; see `studio run --help`."""
-    from appliance.commands import become_admin
-
-    become_admin("run", *arguments)
-
-
-@studio.command(hidden=True)
-@click.argument("program")
-def launch(program: str) -> None:
-    """Become one program of the box. supervisord does this; by hand it is for looking into a failure."""
-    from appliance.launch import main as launch_main
-
-    launch_main(program)
 
 
 def main() -> None:

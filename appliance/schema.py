@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from app.kit.settings import Settings
-from appliance.commands import Claim, migrate, seed
 from appliance.crew import CODE
 from appliance.files import write_atomically
+from appliance.handover import Claim, migrate, seed
 from appliance.postgres import DATABASE, Cluster
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from app.kit.settings import Settings
 from appliance import schema
-from appliance.commands import Claim
+from appliance.handover import Claim
 from appliance.postgres import DATABASE, Cluster
 
 
