@@ -121,6 +121,8 @@ class Cluster:
                   PASSWORD {_literal(derive(password, APPLICATION))};
             SELECT 'CREATE DATABASE {DATABASE} OWNER {OWNER}'
              WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}') \\gexec
+            -- Its health page tells of everybody's transactions, and of the WAL.
+            GRANT pg_monitor TO {APPLICATION};
             REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC;
             GRANT CONNECT ON DATABASE {DATABASE} TO {APPLICATION};
             """  # noqa: S608  only our own names and quoted literals

@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ log = get_logger(__name__)
 
 EXIT_UNUSABLE: Final = 78  # sysexits' EX_CONFIG: starting again changes nothing until somebody acts
 REGISTER_PAUSE_S: Final = (0.2, 5.0)
+GPU_SILENT_S: Final = 30.0  # a card that NVML tells nothing of for so long is gone
 STANDBY_S: Final = 2.0  # how often to look for work while Redis is away
 LEAVE_LIMIT_S: Final = (
     2.0  # for the steps to end; then another second for the API, well below the 4 s of a stop
@@ -51,6 +53,7 @@ class Worker:
         self._settings = settings
         self._cards = Cards() if lane is Lane.gpu else None
         self._gpus: list[Gpu] = self._cards.read() if self._cards is not None else []
+        self._gpus_read_s = time.monotonic()
         self._slots = slots_of(lane, settings, len(self._gpus))
         self._box_id = box_id(settings)
         self._children = [
@@ -219,8 +222,11 @@ class Worker:
         while True:
             await asyncio.sleep(self._gateway.identity.heartbeat_s)
             self._gpus = await asyncio.to_thread(cards.read)
+            self._gpus_read_s = time.monotonic()
 
     def _pulse(self) -> Heartbeat:
+        if time.monotonic() - self._gpus_read_s > GPU_SILENT_S:
+            self._gpus = []  # NVML hangs with a card that fell off the bus; what it said is true no more
         pids = [os.getpid(), *(child.pid for child in self._children if child.pid is not None)]
         return Heartbeat(
             leases=self._work.leases,

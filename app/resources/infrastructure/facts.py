@@ -1,24 +1,31 @@
-"""Facts about the box, asked of the parts themselves: Postgres, Redis, the queues, workers and the volume."""
+"""Facts about the box, asked of the parts themselves: Postgres, Redis, the queues, workers and the volume.
+
+Each is a function of the `Box` that is looked at; `box.see(database_facts)` asks once a look.
+"""
 
 import asyncio
 import functools
+import platform
 import shutil
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.flow.messages import Gpu, Lane
-from app.kit.settings import Settings
+from app.kit.version import studio_version
+from app.resources.infrastructure import noted
+from app.resources.infrastructure.looking import Box
+from app.resources.infrastructure.noted import Noted
 from app.resources.workers import model as workers
 from app.resources.workers.model import WorkerRow
-from app.store.database import Database, Scope, Transaction
+from app.resources.workers.schemas import HeldAttempt
+from app.store.database import Scope, Transaction
 
-MIGRATIONS = Path(__file__).parents[2] / "migrations" / "versions"
-PROBE_TIMEOUT_S = 2.0  # a probe that hangs is worse than one that fails
+MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
+MISSING_FOR_S: Final = 3600.0  # so long a worker that went silent is told, should it not come back
 
 
 class DatabaseFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +35,8 @@ class DatabaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     connections: int
     connections_max: int
+    oldest_transaction_s: float  # 0 when nobody else is in one
+    wal_bytes: int | None  # None: this login may not ask
     started_at: datetime
     schema: str
     schema_wanted: str
@@ -39,6 +48,7 @@ class RedisFacts(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     memory_used_bytes: int
     memory_max_bytes: int | None  # None: no limit set
+    evicted_keys: int  # since it started
     clients: int
     uptime_s: int
 
@@ -55,7 +65,7 @@ class LaneFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One worker, as it reported last."""
+    """One worker, as it reported last. `gpus_missing`: cards that it began with and no longer sees."""
 
     id: str
     name: str
@@ -66,16 +76,37 @@ class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
     last_seen_at: datetime
     memory_used_bytes: int | None
     gpus: list[Gpu]
+    gpus_missing: int
+    attempts: list[HeldAttempt]
+
+
+class MissingWorker(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker that went silent, and no other of its name has come since."""
+
+    name: str
+    last_seen_at: datetime
 
 
 class StorageFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The volume, and what the files of the box take of it."""
+    """The volume, what may be used of it, and what takes how much."""
 
     free_bytes: int
     used_bytes: int
     total_bytes: int
     blobs: int
     blobs_bytes: int
+    kinds: dict[str, int]  # bytes by kind; the folders as the daemon measured them last
+    measured_at: datetime | None
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """Which programs these are."""
+
+    studio: str
+    python: str
+    postgres: str
+    redis: str | None
+    workers: dict[str, str]  # by name
 
 
 @functools.cache
@@ -90,54 +121,71 @@ async def schema_present(tx: Transaction) -> str | None:
     return found
 
 
-async def ask_database(database: Database) -> None:
-    """Raises DatabaseUnavailable (or TimeoutError) when it does not answer."""
-    async with asyncio.timeout(PROBE_TIMEOUT_S), database.transaction(Scope.nobody()) as tx:
+async def ask_database(box: Box) -> None:
+    """Raises DatabaseUnavailable when it does not answer."""
+    async with box.database.transaction(Scope.nobody()) as tx:
         await tx.fetch_value("SELECT 1")
 
 
-async def ask_redis(redis: Redis) -> None:
-    """Raises RedisError, OSError or TimeoutError when it does not answer."""
-    async with asyncio.timeout(PROBE_TIMEOUT_S):
-        if not await redis.ping():
-            raise RedisError("no answer to PING")
+async def ask_redis(box: Box) -> None:
+    """Raises RedisError or OSError when it does not answer."""
+    if not await box.redis.ping():
+        raise RedisError("no answer to PING")
 
 
-async def database_facts(tx: Transaction) -> DatabaseFacts:
-    """Version, size and connections."""
-    row = await tx.fetch_one(
-        """
-        SELECT current_setting('server_version') AS version,
-               pg_database_size(current_database()) AS size_bytes,
-               (SELECT sum(numbackends)::int FROM pg_stat_database) AS connections,
-               current_setting('max_connections')::int AS connections_max,
-               pg_postmaster_start_time() AS started_at
-        """
-    )
-    present = await schema_present(tx)
+async def database_facts(box: Box) -> DatabaseFacts:
+    """Version, size, connections, the oldest transaction and the log of changes."""
+    async with box.database.transaction(Scope.nobody()) as tx:
+        row = await tx.fetch_one(
+            """
+            SELECT current_setting('server_version') AS version,
+                   pg_database_size(current_database()) AS size_bytes,
+                   (SELECT sum(numbackends)::int FROM pg_stat_database) AS connections,
+                   current_setting('max_connections')::int AS connections_max,
+                   coalesce((SELECT extract(epoch FROM clock_timestamp() - min(xact_start))
+                               FROM pg_stat_activity
+                              WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()), 0)::float8
+                       AS oldest_transaction_s,
+                   CASE WHEN pg_has_role('pg_monitor', 'USAGE')
+                        THEN (SELECT sum(size)::bigint FROM pg_ls_waldir()) END AS wal_bytes,
+                   pg_postmaster_start_time() AS started_at
+            """
+        )
+        present = await schema_present(tx)
     return DatabaseFacts(**(row or {}), schema=present or "none", schema_wanted=schema_wanted())
 
 
-async def redis_facts(redis: Redis) -> RedisFacts:
-    """Version, memory and clients. Raises RedisError, OSError or TimeoutError."""
-    async with asyncio.timeout(PROBE_TIMEOUT_S):
-        said: dict[str, Any] = await redis.info()
+async def redis_facts(box: Box) -> RedisFacts:
+    """Version, memory and clients. Raises RedisError or OSError."""
+    said: dict[str, Any] = await box.redis.info()
     return RedisFacts(
         version=str(said["redis_version"]),
         memory_used_bytes=int(said["used_memory"]),
         memory_max_bytes=int(said.get("maxmemory", 0)) or None,
+        evicted_keys=int(said.get("evicted_keys", 0)),
         clients=int(said["connected_clients"]),
         uptime_s=int(said["uptime_in_seconds"]),
     )
 
 
-async def worker_rows(tx: Transaction) -> list[WorkerRow]:
+async def worker_rows(box: Box) -> list[WorkerRow]:
     """Every worker that has not left."""
-    return await workers.list_present(tx)
+    async with box.database.transaction(Scope.nobody()) as tx:
+        return await workers.list_present(tx)
 
 
-def worker_facts(rows: list[WorkerRow]) -> list[WorkerFacts]:
-    """Workers as the super admin sees them."""
+async def missing_workers(box: Box) -> list[MissingWorker]:
+    """Workers that went silent within the last hour, without a successor."""
+    async with box.database.transaction(Scope.nobody()) as tx:
+        rows = await workers.list_missing(tx, MISSING_FOR_S)
+    return [MissingWorker(name=row["name"], last_seen_at=row["last_seen_at"]) for row in rows]
+
+
+async def worker_facts(box: Box) -> list[WorkerFacts]:
+    """Workers as the super admin sees them, with everything they hold."""
+    rows = await box.see(worker_rows)
+    async with box.database.transaction(Scope.system()) as tx:
+        held = await workers.held_by(tx, [row.id for row in rows])
     return [
         WorkerFacts(
             id=str(row.id),
@@ -149,26 +197,41 @@ def worker_facts(rows: list[WorkerRow]) -> list[WorkerFacts]:
             last_seen_at=row.last_seen_at,
             memory_used_bytes=row.status.get("memory_used_bytes"),
             gpus=row.gpus,
+            gpus_missing=max(0, row.status.get("gpus_at_start", 0) - len(row.gpus)),
+            attempts=[HeldAttempt.of(one) for one in held if one.worker_id == row.id],
         )
         for row in rows
     ]
 
 
-async def lane_facts(tx: Transaction, rows: list[WorkerRow]) -> list[LaneFacts]:
-    """The two lanes that workers serve, from the attempts themselves; needs the system scope."""
-    counted = {
-        row["lane"]: row
-        for row in await tx.fetch_all(
-            """
-            SELECT lane,
-                   count(*) FILTER (WHERE status = 'queued' AND available_at <= now()) AS queued,
-                   count(*) FILTER (WHERE status = 'leased') AS leased,
-                   extract(epoch FROM now() - min(available_at) FILTER (
-                       WHERE status = 'queued' AND available_at <= now()))::float8 AS oldest_wait_s
-              FROM attempts WHERE status IN ('queued', 'leased') GROUP BY lane
-            """
-        )
+async def cards(box: Box) -> list[Gpu]:
+    """Every card once: several workers of one host see the same."""
+    found = {
+        (worker.host, card.index): card
+        for worker in await box.see(worker_rows)
+        if worker.is_alive
+        for card in worker.gpus
     }
+    return [found[key] for key in sorted(found)]
+
+
+async def lane_facts(box: Box) -> list[LaneFacts]:
+    """The two lanes that workers serve, from the attempts themselves."""
+    rows = await box.see(worker_rows)
+    async with box.database.transaction(Scope.system()) as tx:
+        counted = {
+            row["lane"]: row
+            for row in await tx.fetch_all(
+                """
+                SELECT lane,
+                       count(*) FILTER (WHERE status = 'queued' AND available_at <= now()) AS queued,
+                       count(*) FILTER (WHERE status = 'leased') AS leased,
+                       extract(epoch FROM now() - min(available_at) FILTER (
+                           WHERE status = 'queued' AND available_at <= now()))::float8 AS oldest_wait_s
+                  FROM attempts WHERE status IN ('queued', 'leased') GROUP BY lane
+                """
+            )
+        }
     found = []
     for lane in (Lane.cpu, Lane.gpu):
         row = counted.get(lane.value, {})
@@ -186,15 +249,51 @@ async def lane_facts(tx: Transaction, rows: list[WorkerRow]) -> list[LaneFacts]:
     return found
 
 
-async def storage_facts(tx: Transaction, settings: Settings) -> StorageFacts:
-    """Free and used space of the volume, and the sum of all stored files."""
-    usage = await asyncio.to_thread(shutil.disk_usage, settings.workspace)
-    row = await tx.fetch_one("SELECT count(*) AS n, coalesce(sum(size_bytes), 0)::bigint AS size FROM blobs")
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
+    """What the daemon measured on the volume; see `survey.py`."""
+
+    folders: dict[str, int]  # bytes by kind
+    blobs: int
+    blobs_bytes: int
+
+
+async def survey(box: Box) -> Noted[Survey] | None:
+    """The last one; None on a box that has not measured yet."""
+    async with box.database.transaction(Scope.nobody()) as tx:
+        return await noted.recall(tx, "storage", Survey)
+
+
+async def storage_facts(box: Box) -> StorageFacts:
+    """Free and used space now, and what takes how much of it."""
+    usage = await asyncio.to_thread(shutil.disk_usage, box.settings.workspace)
+    last, database = await box.see(survey), await box.see(database_facts)
+    kinds = {"database": database.size_bytes}
+    if database.wal_bytes is not None:
+        kinds["database log"] = database.wal_bytes
+    if last is not None:
+        kinds |= {"files": last.value.blobs_bytes, **last.value.folders}
     return StorageFacts(
         free_bytes=usage.free,
         used_bytes=usage.used,
         # Not the whole disk: what the file system keeps for root is free for nobody here.
         total_bytes=usage.used + usage.free,
-        blobs=row["n"] if row else 0,
-        blobs_bytes=row["size"] if row else 0,
+        blobs=last.value.blobs if last else 0,
+        blobs_bytes=last.value.blobs_bytes if last else 0,
+        kinds=kinds,
+        measured_at=last.noted_at if last else None,
+    )
+
+
+async def versions(box: Box) -> Versions:
+    """Of everything that has one."""
+    try:
+        redis: str | None = (await box.see(redis_facts)).version
+    except (RedisError, OSError):
+        redis = None
+    return Versions(
+        studio=studio_version(),
+        python=platform.python_version(),
+        postgres=(await box.see(database_facts)).version.split(" ", 1)[0],
+        redis=redis,
+        workers={row.name: row.version for row in await box.see(worker_rows)},
     )

@@ -1,13 +1,20 @@
 """Is the box well: three public answers for probes, and the facts for its super admin."""
 
 from litestar import Controller, get
+from litestar.di import Provide
 
 from app.kit.settings import Settings
 from app.resources.accounts.guards import public, super_admin
 from app.resources.infrastructure import service
+from app.resources.infrastructure.looking import Box
 from app.resources.infrastructure.schemas import Alive, FullHealth, Health, RedisHealth, Simple, WorkersHealth
 from app.store.bus import Bus
 from app.store.database import Database
+
+
+def provide_box(settings: Settings, database: Database, bus: Bus) -> Box:
+    """One look at this box."""
+    return Box(settings, database, bus.redis)
 
 
 class ProbeController(Controller):
@@ -15,11 +22,12 @@ class ProbeController(Controller):
 
     path = "/"
     tags = ("infrastructure",)
+    dependencies = {"box": Provide(provide_box, sync_to_thread=False)}  # noqa: RUF012  Litestar's own
 
     @get("/health", operation_id="getHealth", guards=[public()])
-    async def health(self, database: Database) -> Simple:
+    async def health(self, box: Box) -> Simple:
         """Healthy, having asked the database; 503 with the reason otherwise."""
-        await service.refuse_unhealthy(database)
+        await service.refuse_unhealthy(box)
         return Simple("healthy")
 
     @get("/livez", operation_id="getLiveness", guards=[public()])
@@ -28,9 +36,9 @@ class ProbeController(Controller):
         return Alive("alive")
 
     @get("/readyz", operation_id="getReadiness", guards=[public()])
-    async def readyz(self, database: Database, bus: Bus) -> Health:
+    async def readyz(self, box: Box) -> Health:
         """Ready to serve people; 503 with every reason otherwise."""
-        return await service.readiness(database, bus.redis)
+        return await service.readiness(box)
 
 
 class InfrastructureController(Controller):
@@ -38,24 +46,24 @@ class InfrastructureController(Controller):
 
     path = "/api/v1/infrastructure/health"
     tags = ("infrastructure",)
+    dependencies = {"box": Provide(provide_box, sync_to_thread=False)}  # noqa: RUF012  Litestar's own
 
     @get("/", operation_id="getBoxHealth", guards=[super_admin()])
-    async def health(self, database: Database, bus: Bus, settings: Settings) -> Health:
+    async def health(self, box: Box) -> Health:
         """Every part with a sentence."""
-        found = await service.full(database, bus.redis, settings)
-        return Health(status=found.status, checks=found.checks)
+        return await service.health(box)
 
     @get("/redis", operation_id="getRedisHealth", guards=[super_admin()])
-    async def redis(self, bus: Bus) -> RedisHealth:
+    async def redis(self, box: Box) -> RedisHealth:
         """Redis: memory, clients, uptime."""
-        return await service.redis_health(bus.redis)
+        return await service.redis_health(box)
 
     @get("/workers", operation_id="getWorkersHealth", guards=[super_admin()])
-    async def workers(self, database: Database) -> WorkersHealth:
-        """Workers with their lanes and cards, and what waits for them."""
-        return await service.workers_health(database)
+    async def workers(self, box: Box) -> WorkersHealth:
+        """Workers with their lanes and cards, what they do, and what waits for them."""
+        return await service.workers_health(box)
 
     @get("/full", operation_id="getFullHealth", guards=[super_admin()])
-    async def full(self, database: Database, bus: Bus, settings: Settings) -> FullHealth:
+    async def full(self, box: Box) -> FullHealth:
         """Every fact about the box at once."""
-        return await service.full(database, bus.redis, settings)
+        return await service.full(box)

@@ -10,10 +10,12 @@ from app.resources.infrastructure.facts import (
     LaneFacts,
     RedisFacts,
     StorageFacts,
+    Versions,
     WorkerFacts,
 )
+from app.resources.infrastructure.looking import Finding
 
-Status = Literal["healthy", "degraded", "unhealthy"]
+Verdict = Literal["healthy", "degraded", "unhealthy"]
 
 
 class Simple(msgspec.Struct, frozen=True):
@@ -28,34 +30,23 @@ class Alive(msgspec.Struct, frozen=True):
     status: Literal["alive"]
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One part of the box, with a sentence."""
-
-    status: Status
-    detail: str
-
-
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts of the box. `degraded`: it works, but something wants a look."""
+    """The parts of the box. `degraded`: it works, but something wants a look, or could not be found out."""
 
-    status: Status
-    checks: dict[str, Check]
+    status: Verdict
+    checks: dict[str, Finding]
 
 
-class WorkersHealth(msgspec.Struct, frozen=True, kw_only=True):
+class WorkersHealth(Health, frozen=True, kw_only=True):
     """Who works, and what waits."""
 
-    status: Status
-    detail: str
     workers: list[WorkerFacts]
     lanes: list[LaneFacts]
 
 
-class RedisHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """Redis, or why it does not answer."""
+class RedisHealth(Health, frozen=True, kw_only=True):
+    """Redis, with what it says of itself while it answers."""
 
-    status: Status
-    detail: str
     facts: RedisFacts | None
 
 
@@ -68,3 +59,4 @@ class FullHealth(Health, frozen=True, kw_only=True):
     workers: list[WorkerFacts]
     lanes: list[LaneFacts]
     gpus: list[Gpu]
+    versions: Versions

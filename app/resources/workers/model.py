@@ -9,7 +9,7 @@ import msgspec
 
 from app.flow.messages import LEASE_S, Gpu, Heartbeat, Lane, LaneSlots, Register
 from app.kit.ids import WorkerId, new_id
-from app.store.database import Transaction, jsonb
+from app.store.database import Row, Transaction, jsonb
 
 ALIVE_S: Final = LEASE_S  # after four missed heartbeats a worker counts as silent
 
@@ -54,9 +54,10 @@ async def add(tx: Transaction, worker: Register, token_hash: bytes) -> WorkerId:
     """A new worker."""
     worker_id = WorkerId(new_id())
     await tx.execute(
-        "INSERT INTO workers (id, name, host, pid, version, lanes, token_hash, gpus, box_id, process_table) "
+        "INSERT INTO workers "
+        "(id, name, host, pid, version, lanes, token_hash, gpus, status, box_id, process_table) "
         "VALUES (%(id)s, %(name)s, %(host)s, %(pid)s, %(version)s, %(lanes)s, %(token_hash)s, %(gpus)s, "
-        "%(box_id)s, %(process_table)s)",
+        "%(status)s, %(box_id)s, %(process_table)s)",
         {
             "id": worker_id,
             "name": worker.name,
@@ -66,6 +67,7 @@ async def add(tx: Transaction, worker: Register, token_hash: bytes) -> WorkerId:
             "lanes": jsonb(worker.lanes),
             "token_hash": token_hash,
             "gpus": jsonb(worker.gpus),
+            "status": jsonb({"gpus_at_start": len(worker.gpus)}),
             "box_id": worker.box_id,
             "process_table": worker.process_table,
         },
@@ -86,7 +88,8 @@ async def note_beat(tx: Transaction, worker_id: WorkerId, beat: Heartbeat) -> No
     """A worker is alive, and this is how it is."""
     status = {"memory_used_bytes": beat.memory_used_bytes, "resident_models": beat.resident_models}
     await tx.execute(
-        "UPDATE workers SET last_seen_at = now(), gpus = %(gpus)s, status = %(status)s WHERE id = %(id)s",
+        "UPDATE workers SET last_seen_at = now(), gpus = %(gpus)s, status = status || %(status)s "
+        "WHERE id = %(id)s",
         {"id": worker_id, "gpus": jsonb(beat.gpus), "status": jsonb(status)},
     )
 
@@ -101,8 +104,9 @@ async def note_left(tx: Transaction, worker_id: WorkerId) -> None:
 async def note_silent(tx: Transaction, after_s: float) -> list[tuple[WorkerId, str]]:
     """Workers not heard of for this long count as gone; which they are."""
     rows = await tx.fetch_all(
-        "UPDATE workers SET left_at = now() WHERE left_at IS NULL "
-        "AND last_seen_at < now() - make_interval(secs => %(after_s)s) RETURNING id, name",
+        "UPDATE workers SET left_at = now(), status = status || '{\"went_silent\": true}' "
+        "WHERE left_at IS NULL AND last_seen_at < now() - make_interval(secs => %(after_s)s) "
+        "RETURNING id, name",
         {"after_s": after_s},
     )
     return [(WorkerId(row["id"]), row["name"]) for row in rows]
@@ -122,6 +126,20 @@ async def list_present(tx: Transaction) -> list[WorkerRow]:
         {"alive_s": ALIVE_S},
     )
     return [msgspec.convert(row, WorkerRow) for row in rows]
+
+
+async def list_missing(tx: Transaction, within_s: float) -> list[Row]:
+    """Workers that went silent within this time, without a goodbye and without a successor of their name."""
+    return await tx.fetch_all(
+        """
+        SELECT DISTINCT ON (name) name, last_seen_at FROM workers w
+         WHERE left_at IS NOT NULL AND status @> '{"went_silent": true}'
+           AND last_seen_at > now() - make_interval(secs => %(within_s)s)
+           AND NOT EXISTS (SELECT FROM workers o WHERE o.name = w.name AND o.registered_at > w.registered_at)
+         ORDER BY name, last_seen_at DESC
+        """,
+        {"within_s": within_s},
+    )
 
 
 async def held_by(tx: Transaction, worker_ids: Sequence[WorkerId]) -> list[HeldRow]:

@@ -21,6 +21,19 @@ class HeldAttempt(msgspec.Struct, frozen=True, kw_only=True):
     lane: str
     claimed_at: datetime
 
+    @classmethod
+    def of(cls, row: HeldRow) -> "HeldAttempt":
+        """A row as people see it."""
+        return cls(
+            attempt_id=row.attempt_id,
+            instance_id=row.instance_id,
+            step_id=row.step_id,
+            node_id=row.node_id,
+            kind=row.kind,
+            lane=row.lane,
+            claimed_at=row.claimed_at,
+        )
+
 
 class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     """One worker. `is_alive`: it was heard of within the last 20 s."""
@@ -53,18 +66,7 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
             registered_at=row.registered_at,
             last_seen_at=row.last_seen_at,
             is_alive=row.is_alive,
-            attempts=[
-                HeldAttempt(
-                    attempt_id=one.attempt_id,
-                    instance_id=one.instance_id,
-                    step_id=one.step_id,
-                    node_id=one.node_id,
-                    kind=one.kind,
-                    lane=one.lane,
-                    claimed_at=one.claimed_at,
-                )
-                for one in held
-            ],
+            attempts=[HeldAttempt.of(one) for one in held],
         )
 
 

@@ -347,7 +347,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Workers with their lanes and cards, and what waits for them */
+        /** Workers with their lanes and cards, what they do, and what waits for them */
         get: operations["getWorkersHealth"];
         put?: never;
         post?: never;
@@ -1440,12 +1440,6 @@ export interface components {
             before?: unknown;
             field: string;
         };
-        /** Check */
-        Check: {
-            detail: string;
-            /** @enum {string} */
-            status: "healthy" | "degraded" | "unhealthy";
-        };
         /** Claim */
         Claim: {
             /** @description Mail address */
@@ -1501,12 +1495,14 @@ export interface components {
         DatabaseFacts: {
             connections: number;
             connections_max: number;
+            oldest_transaction_s: number;
             schema: string;
             schema_wanted: string;
             size_bytes: number;
             /** Format: date-time */
             started_at: string;
             version: string;
+            wal_bytes: number | null;
         };
         /** Deliveries */
         Deliveries: {
@@ -1641,10 +1637,20 @@ export interface components {
          * @enum {string}
          */
         Fate: "runs" | "perhaps" | "skipped" | "fails";
+        /** Finding */
+        Finding: {
+            detail: string;
+            facts?: {
+                [key: string]: string | number | boolean | null;
+            };
+            remedy?: string | null;
+            /** @enum {string} */
+            status: "healthy" | "degraded" | "unhealthy" | "unknown";
+        };
         /** FullHealth */
         FullHealth: {
             checks: {
-                [key: string]: components["schemas"]["Check"];
+                [key: string]: components["schemas"]["Finding"];
             };
             database: components["schemas"]["DatabaseFacts"];
             gpus: components["schemas"]["Gpu"][];
@@ -1653,6 +1659,7 @@ export interface components {
             /** @enum {string} */
             status: "healthy" | "degraded" | "unhealthy";
             storage: components["schemas"]["StorageFacts"];
+            versions: components["schemas"]["infrastructure_facts_Versions"];
             workers: components["schemas"]["WorkerFacts"][];
         };
         /** FunctionSpec */
@@ -1700,7 +1707,7 @@ export interface components {
         /** Health */
         Health: {
             checks: {
-                [key: string]: components["schemas"]["Check"];
+                [key: string]: components["schemas"]["Finding"];
             };
             /** @enum {string} */
             status: "healthy" | "degraded" | "unhealthy";
@@ -1776,6 +1783,16 @@ export interface components {
             version: number;
             /** Format: uuid */
             version_id: string;
+        };
+        /** Versions */
+        infrastructure_facts_Versions: {
+            postgres: string;
+            python: string;
+            redis: string | null;
+            studio: string;
+            workers: {
+                [key: string]: string;
+            };
         };
         /** InstanceError */
         InstanceError: {
@@ -2351,6 +2368,7 @@ export interface components {
         /** RedisFacts */
         RedisFacts: {
             clients: number;
+            evicted_keys: number;
             memory_max_bytes: number | null;
             memory_used_bytes: number;
             uptime_s: number;
@@ -2358,7 +2376,9 @@ export interface components {
         };
         /** RedisHealth */
         RedisHealth: {
-            detail: string;
+            checks: {
+                [key: string]: components["schemas"]["Finding"];
+            };
             facts: components["schemas"]["RedisFacts"] | null;
             /** @enum {string} */
             status: "healthy" | "degraded" | "unhealthy";
@@ -2662,6 +2682,10 @@ export interface components {
             blobs: number;
             blobs_bytes: number;
             free_bytes: number;
+            kinds: {
+                [key: string]: number;
+            };
+            measured_at: string | null;
             total_bytes: number;
             used_bytes: number;
         };
@@ -2719,11 +2743,6 @@ export interface components {
         Validation: {
             errors: components["schemas"]["Complaint"][];
             scope?: components["schemas"]["Completion"] | null;
-        };
-        /** Versions */
-        Versions: {
-            items: components["schemas"]["VersionSummary"][];
-            next_cursor: string | null;
         };
         /** VersionSummary */
         VersionSummary: {
@@ -2887,7 +2906,9 @@ export interface components {
         };
         /** WorkerFacts */
         WorkerFacts: {
+            attempts: components["schemas"]["HeldAttempt"][];
             gpus: components["schemas"]["Gpu"][];
+            gpus_missing: number;
             host: string;
             id: string;
             is_alive: boolean;
@@ -2908,7 +2929,9 @@ export interface components {
         };
         /** WorkersHealth */
         WorkersHealth: {
-            detail: string;
+            checks: {
+                [key: string]: components["schemas"]["Finding"];
+            };
             lanes: components["schemas"]["LaneFacts"][];
             /** @enum {string} */
             status: "healthy" | "degraded" | "unhealthy";
@@ -2941,6 +2964,11 @@ export interface components {
         /** Workflows */
         Workflows: {
             items: components["schemas"]["WorkflowSummary"][];
+            next_cursor: string | null;
+        };
+        /** Versions */
+        workflows_schemas_Versions: {
+            items: components["schemas"]["VersionSummary"][];
             next_cursor: string | null;
         };
         /** WorkflowSummary */
@@ -5554,7 +5582,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Versions"];
+                    "application/json": components["schemas"]["workflows_schemas_Versions"];
                 };
             };
             /** @description A problem, with a sentence to act on */

@@ -1,5 +1,5 @@
 /** How the parts of the box are, each with a sentence, and what they hold. */
-import { CircleAlert, CircleCheck, CircleX } from "lucide-react";
+import { CircleAlert, CircleCheck, CircleHelp, CircleX } from "lucide-react";
 
 import { Card, CardHeading } from "@/components/ui/card";
 import { Meter } from "@/components/ui/progress";
@@ -12,12 +12,16 @@ const LOOKS = {
   healthy: { icon: CircleCheck, ink: "text-completed", word: "system.healthy" },
   degraded: { icon: CircleAlert, ink: "text-waiting", word: "system.degraded" },
   unhealthy: { icon: CircleX, ink: "text-failed", word: "system.unhealthy" },
+  unknown: { icon: CircleHelp, ink: "text-waiting", word: "system.unknown" },
 } as const satisfies Record<HealthStatus, { icon: typeof CircleCheck; ink: string; word: PlainKey }>;
 
 function Mark({ status }: { status: HealthStatus }) {
   const { icon: Icon, ink, word } = LOOKS[status];
   return <Icon role="img" aria-label={t(word)} className={`mt-0.5 size-4 shrink-0 ${ink}`} />;
 }
+
+/** What wants somebody first, then what is well. */
+const ORDER: readonly HealthStatus[] = ["unhealthy", "degraded", "unknown", "healthy"];
 
 export function HealthCard({ health }: { health: FullHealth }) {
   return (
@@ -26,15 +30,18 @@ export function HealthCard({ health }: { health: FullHealth }) {
         {t("system.health")}
       </CardHeading>
       <ul className="divide-y divide-border">
-        {Object.entries(health.checks).map(([name, check]) => (
-          <li key={name} className="flex items-start gap-2.5 px-4 py-2.5">
-            <Mark status={check.status} />
-            <div className="min-w-0">
-              <p className="font-medium first-letter:uppercase">{name}</p>
-              <p className="text-[13px] text-soft">{check.detail}</p>
-            </div>
-          </li>
-        ))}
+        {Object.entries(health.checks)
+          .toSorted(([, one], [, other]) => ORDER.indexOf(one.status) - ORDER.indexOf(other.status))
+          .map(([name, check]) => (
+            <li key={name} className="flex items-start gap-2.5 px-4 py-2.5">
+              <Mark status={check.status} />
+              <div className="min-w-0">
+                <p className="font-medium first-letter:uppercase">{name}</p>
+                <p className="text-[13px] text-soft">{check.detail}</p>
+                {check.remedy == null ? null : <p className="mt-0.5 text-[13px]">{check.remedy}</p>}
+              </div>
+            </li>
+          ))}
       </ul>
     </Card>
   );
@@ -61,30 +68,35 @@ export function StorageCard({ health }: { health: FullHealth }) {
             name={t("system.free")}
             value={t("system.free_of", { free: bytes(storage.free_bytes), total: bytes(storage.total_bytes) })}
           />
-          <Fact
-            name={t("system.files")}
-            value={t("system.files_size", { count: storage.blobs, size: bytes(storage.blobs_bytes) })}
-          />
-          <Fact
-            name={t("system.database")}
-            value={t("system.version_size", {
-              version: database.version.split(" ", 1)[0] ?? "",
-              size: bytes(database.size_bytes),
-            })}
-          />
+          {Object.entries(storage.kinds)
+            .filter(([, size]) => size > 0)
+            .toSorted(([, one], [, other]) => other - one)
+            .map(([kind, size]) => (
+              <Fact key={kind} name={t("system.kind", { kind })} value={bytes(size)} />
+            ))}
           <Fact
             name={t("system.connections")}
             value={t("system.part_of", { part: database.connections, whole: database.connections_max })}
           />
-          {redis ? (
-            <Fact
-              name={t("system.redis")}
-              value={t("system.version_size", { version: redis.version, size: bytes(redis.memory_used_bytes) })}
-            />
-          ) : null}
+          <Fact name={t("system.oldest_transaction")} value={duration(database.oldest_transaction_s)} />
+          {redis ? <Fact name={t("system.redis_memory")} value={bytes(redis.memory_used_bytes)} /> : null}
           {redis ? <Fact name={t("system.redis_uptime")} value={duration(redis.uptime_s)} /> : null}
         </dl>
       </div>
+    </Card>
+  );
+}
+
+export function VersionsCard({ health: { versions } }: { health: FullHealth }) {
+  return (
+    <Card aria-label={t("system.versions")}>
+      <CardHeading>{t("system.versions")}</CardHeading>
+      <dl className="space-y-1.5 p-4 text-[13px]">
+        <Fact name={t("app.name")} value={versions.studio} />
+        <Fact name={t("system.database")} value={versions.postgres} />
+        {versions.redis == null ? null : <Fact name={t("system.redis")} value={versions.redis} />}
+        <Fact name={t("system.python")} value={versions.python} />
+      </dl>
     </Card>
   );
 }

@@ -6,7 +6,7 @@ import { ProblemNote } from "@/components/problem-note";
 import { Skeleton } from "@/components/ui/skeleton";
 
 import { healthQuery, workersQuery } from "./api";
-import { GpuCard, HealthCard, StorageCard } from "./health-cards";
+import { GpuCard, HealthCard, StorageCard, VersionsCard } from "./health-cards";
 import { t } from "./messages";
 import { LaneCards, WorkerCard } from "./worker-cards";
 
@@ -28,6 +28,7 @@ export function SystemPage() {
               <HealthCard health={health.data} />
               <GpuCard gpus={health.data.gpus} />
               <StorageCard health={health.data} />
+              <VersionsCard health={health.data} />
             </>
           ) : (
             <Skeleton className="h-72 rounded-xl" />
