@@ -15,7 +15,7 @@ from appliance.files import sync_folder
 from appliance.process import Program, ask, minimal_environment, processes_in
 from appliance.refusal import Refusal
 from appliance.storage import make_folder
-from appliance.users import as_account, give, postgres_account, service_account
+from appliance.users import as_account, give, myself, postgres_account, service_account
 
 SUPERUSER = "postgres"  # enters by peer authentication alone, as the user that runs Postgres
 OWNER = "studio"  # owns the database and its tables; migrations and seeding
@@ -249,11 +249,15 @@ class Cluster:
             "postgresql.conf": "".join(f"{name} = {value}\n" for name, value in options.items()),
             "pg_hba.conf": (
                 f"local all {SUPERUSER} peer map=studio\n"
+                f"local replication {SUPERUSER} peer map=studio\n"
                 f"local all all scram-sha-256\n"
                 f"host all {SUPERUSER} all reject\n"
                 f"host all all all scram-sha-256\n"
             ),
-            "pg_ident.conf": f"studio {self._account.name} {SUPERUSER}\n",
+            # Whoever boots may come in as well, to copy the cluster and its log: under root that is root.
+            "pg_ident.conf": "".join(
+                f"studio {name} {SUPERUSER}\n" for name in sorted({self._account.name, myself().name})
+            ),
         }
         for name, content in files.items():
             path = folder / name
