@@ -87,8 +87,8 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     by: UserId | None
     name: str
     at: datetime
-    before: dict[str, Any] | None = None  # the outputs in whose place others were given
-    inputs: dict[str, Any] = {}  # of one item: those given to it
+    before: dict[str, Any] | None = None  # the values in whose place others were given
+    inputs: dict[str, Any] = {}  # those given to a step, or to one item
     items: dict[str, dict[str, Any]] = {}  # of a fan-out: those given to its items, by ordinal
 
 
@@ -126,6 +126,7 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     reused_from: StepId | None = None  # the step that ran in its place: of an older instance, or by the cache
     edited: Edit | None = None
+    type_version: int | None = None  # of its type, when it began
 
 
 def new_step(node: ProgramNode, place: int, *, waits_for: int | None = None, led_here: int = 0) -> StepRow:

@@ -6,8 +6,8 @@ jsonb_to_recordset, so that a move of any size is the same prepared statement an
 
 
 def _closely(statement: str) -> str:
-    """The statement on one line; none of ours holds text in which spaces count."""
-    return " ".join(statement.split())
+    """The statement on one line, commas close; none of ours holds text in which spaces count."""
+    return " ".join(statement.split()).replace(", ", ",")
 
 
 _STEP_COLUMNS = """
@@ -15,19 +15,20 @@ _STEP_COLUMNS = """
     error jsonb, item jsonb, items_total integer, items_made integer, items_started integer,
     items_open integer, items_failed integer, attempts_used integer, times_lost integer, due_at timestamptz,
     wait_kind text, wait jsonb, reused_from uuid, cache_key text, started_at timestamptz,
-    ended_at timestamptz, edited jsonb
+    ended_at timestamptz, edited jsonb, type_version integer
 """
 _STEP_NAMES = """
     status, reason, waits_for, led_here, inputs, outputs, error, item, items_total, items_made,
     items_started, items_open, items_failed, attempts_used, times_lost, due_at, wait_kind, wait,
-    reused_from, cache_key, started_at, ended_at, edited
+    reused_from, cache_key, started_at, ended_at, edited, type_version
 """
-# What a move reads of a step: everything but its values, which may be large.
+# What a move reads of a step: everything but its values, which may be large; those given by hand to one that
+# has not begun are what it begins with.
 _STEP_READ = """
     s.id, s.node_id, s.path, s.parent_id, s.ordinal, s.kind, s.lane, s.status, s.waits_for, s.led_here,
     s.reason, s.wait_kind, s.error, s.items_total, s.items_made, s.items_started, s.items_open,
     s.items_failed, s.items_kept, s.attempts_used, s.times_lost, s.due_at, s.reused_from, s.cache_key,
-    s.started_at, s.ended_at
+    s.started_at, s.ended_at, CASE WHEN s.status IN ('pending', 'waiting') THEN s.edited END AS edited
 """
 # Inputs up to 8 kB come with the lock; larger ones are read only when an expression asks for them, so that
 # an item of a fan-out over a list of 10,000 does not pay for the list.
@@ -200,6 +201,7 @@ WITH made_steps AS (
            due_at = r.due_at, led_here = r.led_here, wait_kind = r.wait_kind,
            wait = coalesce(r.wait, s.wait), edited = coalesce(r.edited, s.edited),
            reused_from = r.reused_from, cache_key = r.cache_key,
+           type_version = coalesce(r.type_version, s.type_version),
            started_at = r.started_at, ended_at = r.ended_at,
            progress_fraction = CASE WHEN r.status = 'queued' THEN NULL ELSE s.progress_fraction END,
            progress_message = CASE WHEN r.status = 'queued' THEN NULL ELSE s.progress_message END

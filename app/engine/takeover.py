@@ -27,14 +27,16 @@ from app.store.database import Transaction
 _ORIGIN: Final = "SELECT id, number, status, version_id, inputs, parent_id FROM instances WHERE id = %(id)s"
 
 _PAST: Final = """
-SELECT node_id, status, error IS NOT NULL AS has_error, items_total, items_failed FROM steps
+SELECT node_id, status, error IS NOT NULL AS has_error, items_total, items_failed, type_version,
+       coalesce(edited -> 'inputs', '{}') AS given
+  FROM steps
  WHERE instance_id = %(origin)s AND parent_id IS NULL
 """
 
 # Whole rows, values and all. One that has run says where; the one that is copied may itself be a copy.
 _COPIED: Final = """
     organization_id, node_id, path, kind, lane, status, reason, inputs, outputs, error, item,
-    items_total, wait_kind, wait, started_at, ended_at, edited
+    items_total, wait_kind, wait, started_at, ended_at, edited, type_version
 """
 _COPY: Final = ", ".join(f"s.{name.strip()}" for name in _COPIED.split(","))
 _KEEP: Final = f"""
@@ -50,9 +52,9 @@ SELECT {_COPY}, k.id, %(instance)s, NULL, k.place, k.waits_for, k.led_here, s.it
 # A fan-out that runs on has its list and none of its items yet.
 _REOPEN: Final = """
 INSERT INTO steps (organization_id, node_id, path, kind, lane, status, inputs, item, items_total, id,
-                   instance_id, ordinal, started_at, reused_from, edited)
+                   instance_id, ordinal, started_at, reused_from, edited, type_version)
 SELECT s.organization_id, s.node_id, s.path, s.kind, s.lane, 'running', s.inputs, s.item, s.items_total, k.id,
-       %(instance)s, k.place, %(now)s, coalesce(s.reused_from, s.id), k.edited
+       %(instance)s, k.place, %(now)s, coalesce(s.reused_from, s.id), k.edited, s.type_version
   FROM jsonb_to_recordset(%(steps)s::jsonb) AS k(id uuid, node text, place integer, edited jsonb)
   JOIN steps s ON s.instance_id = %(origin)s AND s.parent_id IS NULL AND s.node_id = k.node
 """
@@ -68,6 +70,11 @@ SELECT {_COPY}, k.ids[s.ordinal + 1], %(instance)s, k.id, s.ordinal, 0, 0, coale
  WHERE s.status = ANY(k.statuses) AND (s.status = 'completed' OR s.error IS NOT NULL)
    AND s.ordinal <> ALL(k.but)
 """  # noqa: S608  constant column lists
+
+_GIVEN: Final = """
+SELECT node_id, inputs, edited FROM steps
+ WHERE instance_id = %(origin)s AND parent_id IS NULL AND node_id = ANY(%(nodes)s)
+"""
 
 _COUNT_ITEMS: Final = """
 UPDATE steps p SET items_kept = c.all_kept, items_failed = c.failed
@@ -162,19 +169,52 @@ async def lay_out(board: Board, layout: Layout) -> None:
     """Write and make the steps of a new instance; all lie on its board afterwards, none has begun."""
     places = {node_id: place for place, node_id in enumerate(board.program.order)}
     await _copy(board, layout, places)
+    edits = await _edits(board, layout)
     for node_id, place in places.items():
         node = board.program.nodes[node_id]
         if node_id in layout.takeover.fresh:
-            standing = layout.standing[node_id]
-            step = new_step(node, place, waits_for=standing.waits_for, led_here=standing.led_here)
-            if node_id in layout.origin.wish.nodes:
-                step = msgspec.structs.replace(step, cache_key=ANEW)
-            board.make(step)
+            _make_fresh(board, layout, node, place, edits.get(node_id))
         elif node_id in layout.takeover.edited:
             _make_edited(board, layout, node, place)
     await board.load_nodes(board.program.order)
     for node_id in layout.takeover.partly:
         board.reopen(board.node(node_id))
+
+
+async def _edits(board: Board, layout: Layout) -> dict[str, Edit]:
+    """What is given to the steps that run: by whom, when, and what the old run used in its place."""
+    origin, given = layout.origin, layout.takeover.given
+    if not given:
+        return {}
+    rows = await board.tx.fetch_all(_GIVEN, {"origin": origin.id, "nodes": list(given)})
+    old = {row["node_id"]: row for row in rows}
+    found: dict[str, Edit] = {}
+    for node_id, values in given.items():
+        wished = origin.wish.values.get(node_id)
+        if not wished:
+            found[node_id] = msgspec.convert(old[node_id]["edited"], Edit)
+            continue
+        used = old[node_id]["inputs"] or {} if node_id in old else {}
+        before = {name: used[name] for name in wished if name in used}
+        found[node_id] = Edit(
+            by=origin.by, name=origin.name, at=board.now, before=before or None, inputs=dict(values)
+        )
+    return found
+
+
+def _make_fresh(board: Board, layout: Layout, node: ProgramNode, place: int, edit: Edit | None) -> None:
+    """A step that is to run, perhaps with values that a person gives."""
+    wish, standing = layout.origin.wish, layout.standing[node.id]
+    is_wished = node.id in wish.nodes or node.id in wish.values
+    step = msgspec.structs.replace(
+        new_step(node, place, waits_for=standing.waits_for, led_here=standing.led_here),
+        cache_key=ANEW if is_wished else None,
+        edited=edit,
+    )
+    board.make(step)
+    if edit is not None and node.id in wish.values:
+        told = {"by": edit.by, "name": edit.name, "inputs": sorted(wish.values[node.id])}
+        board.tell("step.edited", step, told)
 
 
 def _make_edited(board: Board, layout: Layout, node: ProgramNode, place: int) -> None:

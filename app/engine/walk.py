@@ -162,9 +162,15 @@ class Walk:
         if self._opened % _BREATH == 0:
             await asyncio.sleep(0)
         node = self.board.program.nodes[step.node_id]
-        scope = await self.scope(node.reads)
-        is_started = step.status is StepStatus.waiting
-        match plan.open_node(node, scope, led_here=step.led_here, is_started=is_started):
+        step = self.board.note(step, type_version=node.version)
+        opening = plan.open_node(
+            node,
+            await self.scope(node.reads),
+            led_here=step.led_here,
+            is_started=step.status is StepStatus.waiting,
+            given={} if step.edited is None else step.edited.inputs,
+        )
+        match opening:
             case plan.Skip(reason):
                 return [self.board.move_step(step, StepStatus.skipped, reason=reason)]
             case plan.Hold(reason):

@@ -1,4 +1,4 @@
-"""Values that a person gives by hand: outputs in place of a step's own, inputs of one item of a fan-out.
+"""Values that a person gives by hand: outputs in place of a step's own, inputs of a step or of one item.
 
 They are held to the same ports as what steps give and take. A file is named by its id; whose it is, is the
 room's question: it asks `file_ids`, looks them up, and gives the facts back through `with_files`.
@@ -52,6 +52,10 @@ def with_files(program: Program, wish: Wish, facts: Facts) -> Wish:
     nodes = program.nodes
     return replace(
         wish,
+        values={
+            node_id: _filled(nodes[node_id].spec.inputs, values, facts) if node_id in nodes else values
+            for node_id, values in wish.values.items()
+        },
         outputs={
             node_id: _filled(nodes[node_id].spec.outputs, values, facts) if node_id in nodes else values
             for node_id, values in wish.outputs.items()
@@ -68,11 +72,17 @@ def with_files(program: Program, wish: Wish, facts: Facts) -> Wish:
 def fitting(program: Program, wish: Wish) -> Wish:
     """The same wish with its values as the ports take them. Raises Invalid with every complaint."""
     complaints: list[Complaint] = []
-    outputs = {
-        node_id: _fitting_outputs(program.nodes[node_id], values, complaints)
+    values = {
+        node_id: _fitting_inputs(program.nodes[node_id], given, complaints)
         if node_id in program.nodes
-        else values
-        for node_id, values in wish.outputs.items()
+        else given
+        for node_id, given in wish.values.items()
+    }
+    outputs = {
+        node_id: _fitting_outputs(program.nodes[node_id], given, complaints)
+        if node_id in program.nodes
+        else given
+        for node_id, given in wish.outputs.items()
     }
     items = tuple(
         replace(item, values=_fitting_inputs(program.nodes[item.step], item.values, complaints))
@@ -82,7 +92,7 @@ def fitting(program: Program, wish: Wish) -> Wish:
     )
     if complaints:
         raise Invalid(MISFIT, complaints=complaints)
-    return replace(wish, outputs=outputs, items=items)
+    return replace(wish, values=values, outputs=outputs, items=items)
 
 
 def _fitting_inputs(
@@ -175,6 +185,9 @@ class _Given(msgspec.Struct, frozen=True):
 def _references(program: Program, wish: Wish) -> Iterator[_Given]:
     """Everything given as a file."""
     nodes = program.nodes
+    for node_id, values in wish.values.items():
+        if node_id in nodes:
+            yield from _files(node_id, "with", nodes[node_id].spec.inputs, values)
     for node_id, values in wish.outputs.items():
         if node_id in nodes:
             yield from _files(node_id, "outputs", nodes[node_id].spec.outputs, values)

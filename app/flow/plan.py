@@ -82,8 +82,18 @@ def may_open(node: ProgramNode, *, waits_for: int, led_here: int) -> bool:
     return waits_for == 0 or (node.join is Join.any and led_here > 0)
 
 
-def open_node(node: ProgramNode, scope: Scope, *, led_here: int, is_started: bool = False) -> Opening:
-    """What becomes of a node that opens. `is_started`: a person has said that it may go on."""
+def open_node(
+    node: ProgramNode,
+    scope: Scope,
+    *,
+    led_here: int,
+    is_started: bool = False,
+    given: Mapping[str, Any] = MappingProxyType({}),
+) -> Opening:
+    """What becomes of a node that opens.
+
+    `is_started`: a person has said that it may go on; `given`: by hand, in place of what the document says.
+    """
     if node.mode is Mode.skip:
         return Skip("This step is switched off.")
     if node.dependencies and not led_here and node.join is not Join.always:
@@ -96,7 +106,7 @@ def open_node(node: ProgramNode, scope: Scope, *, led_here: int, is_started: boo
             return Hold("Stopped before this step until somebody starts it.")
         if node.has_each:
             return node.evaluate_each(scope)
-        return Run(node.render(scope))
+        return Run(node.render(scope, given))
     except ExpressionFailed as exc:
         return Broken(bad_expression(exc))
 

@@ -5,7 +5,11 @@ that starts where the old one is to be kept: each of its nodes is either kept, w
 with outputs that a person gives; or a fan-out kept in part, some of whose items run; or fresh.
 
 Whatever depends on something fresh is fresh. So nothing that is kept rests on a value that may come out
-otherwise, and a node whose outputs are given by hand rests on nothing.
+otherwise, and a node whose outputs are given by hand rests on nothing. A fresh node may have values of its
+fields given by hand; it keeps them when it runs once more, until others are given or it says something else.
+
+What a step gave stays what it gave, though its type has a newer version since: that is told (`outdated`),
+and whoever goes on with what is newest has such steps run too.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -25,7 +29,8 @@ from app.kit.errors import Complaint, Conflict, Invalid
 _WELL: Final = frozenset({StepStatus.completed, StepStatus.skipped})
 _BADLY: Final = frozenset({StepStatus.failed, StepStatus.cancelled})
 
-Edits = Mapping[int, Mapping[str, Any]]  # values of `with` by the ordinal of an item
+Values = Mapping[str, Any]  # of `with` or of outputs, by name
+Edits = Mapping[int, Values]  # values of `with` by the ordinal of an item
 
 
 class NothingToRetry(Conflict):
@@ -39,6 +44,8 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     has_error: bool = False
     items_total: int | None = None  # of a fan-out whose list was opened
     items_failed: int = 0
+    type_version: int | None = None  # of its type, when it began; None: it never did, or nobody noted it then
+    given: Values = {}  # by hand, in place of what the document says
 
     @property
     def ended_badly(self) -> bool:
@@ -51,7 +58,7 @@ class ItemEdit(msgspec.Struct, frozen=True, kw_only=True):
 
     step: str
     index: int  # counted from 0, and through where lists lie in lists
-    values: Mapping[str, Any] = {}
+    values: Values = {}
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,8 +67,10 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     keeps: bool
     failures: bool = False  # whatever failed, though the run went on without it
     nodes: tuple[str, ...] = ()  # these, and what depends on them
+    values: Mapping[str, Values] = {}  # these too, with values of `with` given by hand
     items: tuple[ItemEdit, ...] = ()  # these items, and what depends on their steps
-    outputs: Mapping[str, Mapping[str, Any]] = {}  # given by hand, whole; what depends on them runs
+    outputs: Mapping[str, Values] = {}  # given by hand, whole; what depends on them runs
+    renews: bool = False  # also what ran on another version of its type
 
 
 class Partly(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,9 +87,11 @@ class Takeover(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of each node of the new run: it is in exactly one of these."""
 
     kept: frozenset[str]
-    edited: Mapping[str, Mapping[str, Any]]
+    edited: Mapping[str, Values]
     partly: Mapping[str, Partly]
     fresh: frozenset[str]
+    given: Mapping[str, Values] = {}  # to fresh nodes by hand, now or when they ran before
+    outdated: Mapping[str, int] = {}  # kept, whole or in part: the other version of their type they ran on
 
     @property
     def settled(self) -> frozenset[str]:
@@ -95,11 +106,12 @@ def take_over(
     *,
     unchanged: Collection[str] | None = None,
     new_inputs: AbstractSet[str] = frozenset(),
+    stale: AbstractSet[str] = frozenset(),
 ) -> Takeover:
     """Decide for every node of the program that is to run now.
 
     `unchanged`: the nodes that say what they said in the old run's version, None for all of them;
-    `new_inputs`: those of the workflow whose values are not what they were.
+    `new_inputs`: those of the workflow whose values are not what they were; `stale`: found on the way.
     Raises Invalid with a complaint for each wish that names what is not there; NothingToRetry.
     """
     edits = _edits_by_node(wish.items)
@@ -116,7 +128,10 @@ def take_over(
             or before is None
             or not is_settled_before
             or node_id in wish.nodes
+            or node_id in wish.values
+            or node_id in stale
             or node.spec.ends
+            or (wish.renews and _is_outdated(node, before))
             or (unchanged is not None and node_id not in unchanged)
             or not new_inputs.isdisjoint(node.asks)
         ):
@@ -131,21 +146,44 @@ def take_over(
             fresh.add(node_id)
     # What told an address to the world tells the new one, where the step that is called back runs again.
     sure = kept | wish.outputs.keys()
-    stale = {node_id for node_id in (*kept, *partly) if not program.nodes[node_id].callbacks <= sure}
-    if stale:
-        others = frozenset(program.nodes if unchanged is None else unchanged) - stale
-        return take_over(program, past, wish, unchanged=others, new_inputs=new_inputs)
+    told = {node_id for node_id in (*kept, *partly) if not program.nodes[node_id].callbacks <= sure}
+    if told:
+        return take_over(program, past, wish, unchanged=unchanged, new_inputs=new_inputs, stale=stale | told)
     found = Takeover(
         kept=frozenset(kept),
         edited={node_id: wish.outputs[node_id] for node_id in program.order if node_id in wish.outputs},
         partly=partly,
         fresh=frozenset(fresh),
+        given=_given(past, wish, fresh, unchanged),
+        outdated={
+            node_id: past[node_id].type_version or 0
+            for node_id in (*kept, *partly)
+            if _is_outdated(program.nodes[node_id], past[node_id])
+        },
     )
     complaints = list(_complaints(program, past, wish, found))
     if complaints:
         raise Invalid("This cannot be run again in this way.", complaints=complaints)
     if wish.failures and not (found.fresh or found.partly):
         raise NothingToRetry
+    return found
+
+
+def _is_outdated(node: ProgramNode, before: Past) -> bool:
+    """Whether a step ran on another version of its type than it would run on now."""
+    return before.type_version is not None and before.type_version != node.version
+
+
+def _given(
+    past: Mapping[str, Past], wish: Wish, fresh: Collection[str], unchanged: Collection[str] | None
+) -> dict[str, Values]:
+    """The values given by hand to nodes that run: those of the wish, on top of those of before."""
+    found: dict[str, Values] = {}
+    for node_id in fresh:
+        stays = wish.keeps and node_id in past and (unchanged is None or node_id in unchanged)
+        values = {**(past[node_id].given if stays else {}), **wish.values.get(node_id, {})}
+        if values:
+            found[node_id] = values
     return found
 
 
@@ -173,16 +211,21 @@ def _complaints(
 ) -> Iterator[Complaint]:
     """What the wish names that is not there, or that cannot be had together."""
     wanted = [(f"from[{place}]", node_id) for place, node_id in enumerate(wish.nodes)]
+    wanted += [(f"with.{node_id}", node_id) for node_id in wish.values]
     wanted += [(f"outputs.{node_id}", node_id) for node_id in wish.outputs]
     wanted += [(f"items[{place}].step", item.step) for place, item in enumerate(wish.items)]
     for field, node_id in wanted:
         if node_id not in program.nodes:
             message = f"There is no step “{node_id}” in this version.{suggestion(node_id, program.nodes)}"
             yield Complaint(message=message, field=field)
-    for node_id in wish.nodes:
+    for node_id in dict.fromkeys((*wish.nodes, *wish.values)):
         if node_id in wish.outputs:
             message = f"Step “{node_id}” either runs again or gets outputs by hand, not both."
             yield Complaint(message=message, field=f"outputs.{node_id}")
+    for node_id in wish.values:
+        if node_id in program.nodes and program.nodes[node_id].has_each:
+            message = f"Step “{node_id}” runs once for each item of a list; give the values to single items."
+            yield Complaint(message=message, field=f"with.{node_id}")
     for place, item in enumerate(wish.items):
         total = past[item.step].items_total if item.step in past else None
         if item.step not in program.nodes:
@@ -258,6 +301,7 @@ class Wished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     failures: bool = False
     steps: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     items: tuple[ItemPlace, ...] = ()
@@ -268,6 +312,7 @@ def summary(wish: Wish, new_inputs: AbstractSet[str]) -> Wished:
     return Wished(
         failures=wish.failures,
         steps=wish.nodes,
+        values=tuple(wish.values),
         inputs=tuple(sorted(new_inputs)),
         outputs=tuple(wish.outputs),
         items=tuple(ItemPlace(step=item.step, index=item.index) for item in wish.items),

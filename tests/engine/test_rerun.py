@@ -6,8 +6,11 @@ import pytest
 
 from app.engine.errors import InstanceNotFound, InstanceStillRuns, RunsForAStep, VersionNotFound
 from app.flow.rerun import ItemEdit, NothingToRetry, Wish
+from app.flow.waits import Answer
+from app.kit.clock import now
 from app.kit.errors import Invalid
 from app.kit.ids import InstanceId
+from app.store.database import Scope
 from tests.engine.fixtures import new_organization
 from tests.engine.world import Hand, World, document, node
 
@@ -172,6 +175,93 @@ async def test_other_inputs_run_everything_or_only_what_asks_for_them(world: Wor
     assert (await world.instance(new))["outputs"] == {"both": [1, 7]}
     assert (await world.instance(new))["rerun"] == {"inputs": ["y"]}
     await assert_sound(world, new)
+
+
+async def test_a_step_runs_again_on_values_given_by_hand(world: World) -> None:
+    old = await world.start(*chain(), **RESULT)
+    await world.drain()
+    new = await world.again(old, Wish(keeps=True, values={"b": {"value": "mended"}}))
+    hand = world.worker()
+    job = await hand.must_claim()
+    assert (job.node_id, job.inputs["value"]) == ("b", "mended")
+    step = (await world.steps(new))["b"]
+    assert step["edited"].pop("at")
+    assert step["edited"] == {
+        "by": None,
+        "name": "Ada",
+        "before": {"value": 1},
+        "inputs": {"value": "mended"},
+    }
+    (told,) = [event for event in await world.events(new) if event["type"] == "step.edited"]
+    assert (told["step_id"], told["data"]["inputs"]) == (step["id"], ["value"])
+    assert (await world.instance(new))["rerun"] == {"values": ["b"]}
+    await hand.fail(job)
+
+    third = await world.again(new, RETRY)
+    assert (await hand.must_claim()).inputs["value"] == "mended"
+    assert (await world.steps(third))["b"]["edited"]["inputs"] == {"value": "mended"}
+    assert "step.edited" not in await world.story(third)
+    await world.cancel(third)
+    fourth = await world.again(third, Wish(keeps=False))
+    await world.drain()
+    assert (await world.instance(fourth))["outputs"] == {"c": 1, "side": 1}
+    await assert_sound(world, fourth)
+
+
+async def test_given_values_wait_with_their_step_until_it_begins(world: World) -> None:
+    """The step opens in a later move, after a person's start, and what it says itself would not work."""
+    old = await world.start(
+        node("a", with_={"value": 1}),
+        node("b", with_={"value": 1, "seconds": "{{ steps.a.outputs.value }}"}, mode="stop"),
+    )
+    hand = world.worker()
+    await finish_one(hand, "soon")
+    await world.cancel(old)
+    new = await world.again(old, Wish(keeps=True, nodes=("a",), values={"b": {"seconds": 0}}))
+    await finish_one(hand, "soon")
+    step = (await world.steps(new))["b"]
+    assert (step["status"], step["type_version"]) == ("waiting", 1)
+    said = Answer(at=now(), name="Ada")
+    async with world.database.transaction(Scope.organization(world.organization_id)) as tx:
+        await world.engine.start_step(tx, new, step["id"], said)
+    job = await hand.must_claim()
+    assert (job.node_id, job.inputs["seconds"]) == ("b", 0)
+    await hand.complete(job, 1)
+    assert (await world.steps(new))["b"]["edited"]["inputs"] == {"seconds": 0}
+    await assert_sound(world, new)
+
+
+async def test_an_inline_step_takes_values_by_hand_too(world: World) -> None:
+    old = await world.start(
+        node("a", "core.set", with_={"value": 1}),
+        node("b", "core.set", with_={"value": "{{ steps.a.outputs.value }}"}),
+        outputs={"b": "{{ steps.b.outputs.value }}"},
+    )
+    new = await world.again(old, Wish(keeps=True, values={"a": {"value": 2}}))
+    assert (await world.instance(new))["outputs"] == {"b": 2}
+    await assert_sound(world, new)
+
+
+async def test_what_ran_on_another_version_of_its_type_is_known_by_it(world: World) -> None:
+    old = await world.start(*chain(), **RESULT)
+    hand = world.worker()
+    await finish_one(hand, 1)
+    await hand.fail(await hand.must_claim())
+    assert {name: row["type_version"] for name, row in (await world.steps(old)).items()} == {
+        "a": 1,
+        "b": 1,
+        "c": None,
+        "side": 1,
+    }
+    await world.execute("UPDATE steps SET type_version = 7 WHERE node_id = 'a'")
+    kept = await world.again(old, RETRY)
+    assert (await world.step_statuses(kept))["a"] == "completed"
+    assert (await world.steps(kept))["a"]["type_version"] == 7
+    await world.cancel(kept)
+    renewed = await world.again(kept, Wish(keeps=True, failures=True, renews=True))
+    assert (await world.step_statuses(renewed))["a"] == "queued"
+    assert (await world.steps(renewed))["a"]["type_version"] == 1
+    await world.cancel(renewed)
 
 
 async def test_outputs_given_by_hand_go_on_in_place_of_what_was_there(world: World) -> None:

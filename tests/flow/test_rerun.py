@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from app.flow import plan, rerun
 from app.flow.document import parse
@@ -84,6 +85,36 @@ def test_whoever_was_told_an_address_is_told_the_new_one() -> None:
 def test_one_step_runs_again_with_what_depends_on_it() -> None:
     found = rerun.take_over(CHAIN, dict.fromkeys(CHAIN.nodes, COMPLETED), Wish(keeps=True, nodes=("b",)))
     assert takes(found) == {"a": "kept", "b": "fresh", "c": "fresh", "side": "kept"}
+
+
+def test_values_given_to_a_step_make_it_run_and_stay_until_others_come() -> None:
+    wish = Wish(keeps=True, values={"b": {"value": 5}})
+    found = rerun.take_over(CHAIN, dict.fromkeys(CHAIN.nodes, COMPLETED), wish)
+    assert takes(found) == {"a": "kept", "b": "fresh", "c": "fresh", "side": "kept"}
+    assert found.given == {"b": {"value": 5}}
+    past = {**dict.fromkeys(CHAIN.nodes, COMPLETED), "b": replace(FAILED, given={"value": 5, "seconds": 1})}
+    assert rerun.take_over(CHAIN, past, RETRY).given == {"b": {"value": 5, "seconds": 1}}
+    assert rerun.take_over(CHAIN, past, replace(wish, values={"b": {"value": 6}})).given == {
+        "b": {"value": 6, "seconds": 1}
+    }
+    assert rerun.take_over(CHAIN, past, RETRY, unchanged={"a", "c", "side"}).given == {}
+    assert rerun.take_over(CHAIN, past, Wish(keeps=False)).given == {}
+
+
+def test_a_kept_result_of_another_version_of_its_type_is_told_or_run_again() -> None:
+    compiled = program(node("a"), spread(), node("side"), **LIST)
+    now = compiled.nodes["a"].version
+    past = {
+        "a": replace(COMPLETED, type_version=now + 6),
+        "fan": replace(opened(StepStatus.failed), type_version=now + 6),
+        "side": replace(COMPLETED, type_version=now),
+    }
+    found = rerun.take_over(compiled, past, RETRY)
+    assert takes(found) == {"a": "kept", "fan": "partly", "side": "kept"}
+    assert found.outdated == {"a": now + 6, "fan": now + 6}
+    found = rerun.take_over(compiled, past, replace(RETRY, renews=True))
+    assert takes(found) == {"a": "fresh", "fan": "fresh", "side": "kept"}
+    assert found.outdated == {}
 
 
 def test_without_a_wish_to_keep_everything_runs_again() -> None:
@@ -197,6 +228,7 @@ def test_a_wish_for_what_is_not_there_is_refused_with_every_complaint() -> None:
     wish = Wish(
         keeps=True,
         nodes=("aftr", "after"),
+        values={"fan": {}, "beside": {}},
         outputs={"after": {}, "nothing": {}},
         items=(
             ItemEdit(step="fan", index=5),
@@ -208,6 +240,8 @@ def test_a_wish_for_what_is_not_there_is_refused_with_every_complaint() -> None:
         rerun.take_over(compiled, {"fan": opened(StepStatus.completed), "after": COMPLETED}, wish)
     assert {each.field: each.message for each in refusal.value.complaints} == {
         "from[0]": "There is no step “aftr” in this version. Did you mean “after”?",
+        "with.fan": "Step “fan” runs once for each item of a list; give the values to single items.",
+        "with.beside": "There is no step “beside” in this version. There is “after” and “fan”.",
         "outputs.after": "Step “after” either runs again or gets outputs by hand, not both.",
         "outputs.nothing": "There is no step “nothing” in this version. There is “after” and “fan”.",
         "items[0].index": "Step “fan” has 5 items, counted from 0; there is no 5.",
@@ -290,6 +324,21 @@ def test_values_that_do_not_fit_are_refused_one_by_one() -> None:
     }
 
 
+def test_values_for_a_step_are_held_to_its_inputs() -> None:
+    photo = asset(2, "image/png")
+    claimed = Wish(keeps=True, values={"one": {"image": {"asset": photo["asset"], "name": "forged"}}})
+    assert file_ids(PICTURES, claimed) == [photo["asset"]]
+    filled = with_files(PICTURES, claimed, facts(photo))
+    assert filled.values["one"]["image"]["name"] == photo["name"]
+    assert fitting(PICTURES, filled).values == filled.values
+    with pytest.raises(Invalid) as refusal:
+        fitting(PICTURES, Wish(keeps=True, values={"one": {"width": "wide", "wdth": 8}}))
+    assert {(each.node, each.field) for each in refusal.value.complaints} == {
+        ("one", "with.width"),
+        ("one", "with.wdth"),
+    }
+
+
 def test_an_output_that_must_be_there_is_missed() -> None:
     with pytest.raises(Invalid, match="do not fit"):
         fitting(PICTURES, Wish(keeps=True, outputs={"one": {}}))
@@ -325,7 +374,12 @@ def pasts(draw: st.DrawFn, compiled: Program) -> dict[str, Past]:
         has_error = status is StepStatus.failed or (status is StepStatus.cancelled and draw(st.booleans()))
         total = draw(st.integers(0, 3)) if one.has_each and draw(st.booleans()) else None
         past = Past(
-            status=status, has_error=has_error, items_total=total, items_failed=draw(st.integers(0, 1))
+            status=status,
+            has_error=has_error,
+            items_total=total,
+            items_failed=draw(st.integers(0, 1)),
+            type_version=draw(st.sampled_from([None, one.version, one.version + 1])),
+            given=draw(st.sampled_from([{}, {"value": 3}])),
         )
         if draw(st.integers(0, 9)):
             found[node_id] = past
@@ -338,11 +392,14 @@ def wishes(draw: st.DrawFn, compiled: Program) -> Wish:
     names = list(compiled.nodes)
     edited = draw(st.lists(st.sampled_from(names), unique=True, max_size=2))
     rest = [name for name in names if name not in edited]
+    plain = draw(st.permutations([name for name in rest if not compiled.nodes[name].has_each]))
     return Wish(
         keeps=draw(st.integers(0, 4)) > 0,
         failures=draw(st.booleans()),
         nodes=tuple(draw(st.lists(st.sampled_from(rest), unique=True, max_size=2))) if rest else (),
+        values={name: {"value": 2} for name in plain[: draw(st.integers(0, 1))]},
         outputs={name: {"value": 1, "number": 1} for name in edited},
+        renews=draw(st.booleans()),
     )
 
 
@@ -398,8 +455,9 @@ def test_nothing_runs_without_a_reason(case: Case) -> None:
         assert (
             not case.wish.keeps
             or past is None
-            or node_id in case.wish.nodes
+            or node_id in {*case.wish.nodes, *case.wish.values}
             or node_id not in case.unchanged
+            or (case.wish.renews and past.type_version not in {None, one.version})
             or bool(case.new_inputs & one.asks)
             or not one.dependencies <= case.takeover.kept
             or past.status in {StepStatus.failed, StepStatus.cancelled}

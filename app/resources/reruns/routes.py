@@ -58,7 +58,7 @@ class RerunController(Controller):
     ) -> InstanceView:
         """Run again in a new instance: everything, or some steps with the rest kept.
 
-        Giving outputs by hand needs the role editor.
+        Giving values by hand, inputs of a step or outputs, needs the role editor.
         """
         wanted = data or Rerun()
         async with database.transaction(principal.scope) as tx:
@@ -96,7 +96,10 @@ class RerunController(Controller):
         data: StepRerun | None = None,
         idempotency_key: IdempotencyKey = None,
     ) -> InstanceView:
-        """Run one step or item again, and what depends on it, in a new instance that keeps the rest."""
+        """Run one step or item again, and what depends on it, in a new instance that keeps the rest.
+
+        Giving values by hand, `with` or `outputs`, needs the role editor.
+        """
         wanted = data or StepRerun()
 
         async def effect() -> InstanceView:

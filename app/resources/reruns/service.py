@@ -12,7 +12,7 @@ from app.engine.takeover import Origin
 from app.flow.edits import file_ids, fitting, with_files
 from app.flow.rerun import ItemEdit, Wish
 from app.flow.roles import Role
-from app.kit.errors import Complaint, Forbidden, Invalid
+from app.kit.errors import Forbidden, Invalid
 from app.kit.ids import InstanceId, VersionId
 from app.resources.accounts.principal import Principal
 from app.resources.assets.service import values_of
@@ -20,12 +20,12 @@ from app.resources.instances import model
 from app.resources.instances import service as instances
 from app.resources.instances.schemas import InstanceView
 from app.resources.reruns import model as counts
-from app.resources.reruns.schemas import Item, Rerun, RerunPlan, Retry, StepRerun, WhichVersion
+from app.resources.reruns.schemas import Item, Outdated, Rerun, RerunPlan, Retry, StepRerun, WhichVersion
 from app.store.database import Transaction
 
 
 class EditNeedsEditor(Forbidden):
-    """Giving a step its outputs by hand needs the role editor."""
+    """Giving a step values by hand needs the role editor."""
 
 
 class NotForThisStep(Invalid):
@@ -48,7 +48,8 @@ async def retry(
     """Go on from what failed. Raises InstanceNotFound, InstanceStillRuns, RunsForAStep, NothingToRetry."""
     old = await _find(tx, instance_id)
     version_id, inputs = await _ground(tx, engine, old, wanted.version, {})
-    origin = _origin(principal, old, Wish(keeps=True, failures=True))
+    wish = Wish(keeps=True, failures=True, renews=wanted.version is WhichVersion.newest)
+    origin = _origin(principal, old, wish)
     return await _start(
         tx,
         engine,
@@ -80,6 +81,11 @@ async def plan(
             for node in program.order
             if node in takeover.partly
         ],
+        outdated=[
+            Outdated(step=node, ran_on=takeover.outdated[node], now=program.nodes[node].version)
+            for node in program.order
+            if node in takeover.outdated
+        ],
         run=[node for node in program.order if node in takeover.fresh],
     )
 
@@ -94,11 +100,10 @@ async def of_step(tx: Transaction, instance_id: UUID, step_id: UUID, wanted: Ste
             raise NotForThisStep("Outputs are given to a whole step, not to one of its items.")
         item = Item(step=step.node_id, index=step.ordinal, with_=wanted.with_)
         return Rerun(items=[item], version=wanted.version)
+    if wanted.with_ and wanted.outputs:
+        raise NotForThisStep("A step either runs on other values or gets its outputs by hand, not both.")
     if wanted.with_:
-        raise NotForThisStep(
-            "Other inputs are given to one item of a list; this step's inputs stand in the workflow.",
-            complaints=[Complaint(field="with", message="change the workflow, or the inputs of the run")],
-        )
+        return Rerun(with_={step.node_id: wanted.with_}, version=wanted.version)
     if wanted.outputs:
         return Rerun(outputs={step.node_id: wanted.outputs}, version=wanted.version)
     return Rerun(from_=[step.node_id], version=wanted.version)
@@ -107,17 +112,20 @@ async def of_step(tx: Transaction, instance_id: UUID, step_id: UUID, wanted: Ste
 async def _ready(
     tx: Transaction, engine: Engine, principal: Principal, instance_id: UUID, wanted: Rerun
 ) -> Ready:
-    if wanted.outputs and not principal.role.covers(Role.editor):
+    is_edit = wanted.with_ or wanted.outputs or any(item.with_ for item in wanted.items)
+    if is_edit and not principal.role.covers(Role.editor):
         raise EditNeedsEditor
     old = await _find(tx, instance_id)
     version_id, inputs = await _ground(tx, engine, old, wanted.version, wanted.inputs)
     program = await engine.program(tx, version_id)
     before = await model.outputs_of(tx, instance_id, list(wanted.outputs)) if wanted.outputs else {}
     wish = Wish(
-        keeps=bool(wanted.keep or wanted.from_ or wanted.items or wanted.outputs),
+        keeps=bool(wanted.keep or wanted.from_ or wanted.with_ or wanted.items or wanted.outputs),
         nodes=tuple(wanted.from_),
+        values=wanted.with_,
         items=tuple(ItemEdit(step=one.step, index=one.index, values=one.with_) for one in wanted.items),
         outputs={node: {**before.get(node, {}), **given} for node, given in wanted.outputs.items()},
+        renews=wanted.version is WhichVersion.newest,
     )
     wanted_files = [UUID(one) for one in file_ids(program, wish) if _is_id(one)]
     facts = {str(asset_id): value for asset_id, value in (await values_of(tx, wanted_files)).items()}

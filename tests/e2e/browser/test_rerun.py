@@ -116,6 +116,18 @@ def test_a_result_is_edited_by_hand_and_the_run_goes_on_with_it(page: Page) -> N
     expect(step(page, "words", "completed")).to_contain_text("Edited by Ada Lovelace")
 
 
+def test_a_step_runs_again_on_values_changed_by_hand(page: Page) -> None:
+    start(page, WORDS, bad="")
+    opened(page, "heading", "completed").get_by_role("button", name="Run on other values").click()
+    window = page.get_by_role("dialog", name="Run “Heading” on other values")
+    window.get_by_role("textbox", name="Value").fill('"Mended"')
+    window.get_by_role("button", name="Run again").click()
+    now_at(page, 2)
+    expect(page.get_by_role("region", name="Result")).to_contain_text("Mended3")
+    expect(opened(page, "heading", "completed")).to_contain_text("Edited by Ada Lovelace")
+    expect(page.get_by_role("main")).to_contain_text("on other values for “Heading”")
+
+
 def test_running_from_a_step_says_first_what_runs(page: Page) -> None:
     start(page, WORDS, bad="")
     opened(page, "words", "completed").get_by_role("button", name="Run again from here").click()

@@ -170,7 +170,34 @@ async def test_one_item_runs_again_on_other_values(client: httpx.AsyncClient, th
     assert "Did you mean “value”?" in found["complaints"][0]["message"]
 
 
-async def test_a_step_that_is_no_item_takes_no_inputs_of_its_own(
+async def test_a_step_runs_again_on_other_values_and_says_whose(
+    client: httpx.AsyncClient, theirs: World, person: Person
+) -> None:
+    old = await failed_once(client, theirs)
+    step = (await steps_of(client, old))["b"]["id"]
+    for address, body in (
+        ("rerun", {"with": {"b": {"value": "mended"}}}),
+        (f"steps/{step}/rerun", {"with": {"value": "mended"}}),
+    ):
+        made = await again(client, f"{old['id']}/{address}", body)
+        assert made["rerun"]["values"] == ["b"]
+        shown = (await steps_of(client, made))["b"]
+        assert (shown["edited"]["by"], shown["edited"]["name"]) == (str(person.user_id), "editor")
+        assert (shown["edited"]["before"], shown["edited"]["inputs"]) == ({"value": 5}, {"value": "mended"})
+        await theirs.drain()
+        assert (await read(client, f"/{made['id']}"))["outputs"] == {"b": "mended"}
+    planned = await client.post(
+        f"/api/v1/instances/{old['id']}/rerun/plan", json={"with": {"a": {"value": 1}}}
+    )
+    assert (planned.json()["kept"], planned.json()["run"]) == ([], ["a", "b"])
+    wrong = {"with": {"b": {"value": 1, "valeu": 1}, "c": {}}}
+    found = problem(await client.post(f"/api/v1/instances/{old['id']}/rerun", json=wrong), 422)
+    assert "Did you mean “value”?" in found["complaints"][0]["message"]
+    both = {"with": {"value": 1}, "outputs": {"value": 1}}
+    problem(await client.post(f"/api/v1/instances/{old['id']}/steps/{step}/rerun", json=both), 422)
+
+
+async def test_a_whole_fan_out_takes_no_values_and_an_item_no_outputs(
     client: httpx.AsyncClient, theirs: World
 ) -> None:
     old = await start(client, await save(client, SPREAD), inputs={"list": ["a"]})
@@ -201,7 +228,21 @@ async def test_outputs_by_hand_say_by_whom_and_what_stood_there(
     assert (found["complaints"][0]["node"], found["complaints"][0]["field"]) == ("a", "outputs.number")
 
 
-async def test_giving_outputs_needs_an_editor(
+async def test_a_plan_tells_what_is_kept_from_another_version_of_its_type(
+    client: httpx.AsyncClient, theirs: World
+) -> None:
+    old = await failed_once(client, theirs)
+    await theirs.execute("UPDATE steps SET type_version = 7 WHERE node_id = 'a'")
+    address = f"/api/v1/instances/{old['id']}/rerun/plan"
+    kept = (await client.post(address, json={"from": ["b"]})).json()
+    assert (kept["kept"], kept["outdated"]) == (["a"], [{"step": "a", "ran_on": 7, "now": 1}])
+    renewed = (await client.post(address, json={"from": ["b"], "version": "newest"})).json()
+    assert (renewed["run"], renewed["outdated"]) == (["a", "b"], [])
+    made = await again(client, f"{old['id']}/retry", {"version": "newest"})
+    assert (await steps_of(client, made))["a"]["status"] == "queued"
+
+
+async def test_giving_values_needs_an_editor(
     client: httpx.AsyncClient, theirs: World, people: People, person: Person
 ) -> None:
     old = await failed_once(client, theirs)
@@ -209,6 +250,9 @@ async def test_giving_outputs_needs_an_editor(
     step = (await steps_of(client, old))["a"]["id"]
     for address, body in (
         ("rerun", {"outputs": {"a": {"value": 1}}}),
+        ("rerun", {"with": {"a": {"value": 1}}}),
+        ("rerun", {"items": [{"step": "a", "index": 0, "with": {"value": 1}}]}),
+        (f"steps/{step}/rerun", {"with": {"value": 1}}),
         (f"steps/{step}/rerun", {"outputs": {"value": 1}}),
     ):
         found = problem(await operator.post(f"/api/v1/instances/{old['id']}/{address}", json=body), 403)
@@ -270,6 +314,7 @@ async def test_a_plan_says_what_would_be_kept_and_starts_nothing(
         "kept": [],
         "edited": [],
         "parts": [{"step": "fan", "items_total": 3, "items_run": 1}],
+        "outdated": [],
         "run": ["all"],
     }
     assert (await client.post(address, json={"from": ["all"]})).json()["kept"] == ["fan"]

@@ -463,7 +463,7 @@ export interface paths {
         put?: never;
         /**
          * Run again in a new instance: everything, or some steps with the rest kept
-         * @description Giving outputs by hand needs the role editor.
+         * @description Giving values by hand, inputs of a step or outputs, needs the role editor.
          */
         post: operations["rerunInstance"];
         delete?: never;
@@ -626,7 +626,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Run one step or item again, and what depends on it, in a new instance that keeps the rest */
+        /**
+         * Run one step or item again, and what depends on it, in a new instance that keeps the rest
+         * @description Giving values by hand, `with` or `outputs`, needs the role editor.
+         */
         post: operations["rerunStep"];
         delete?: never;
         options?: never;
@@ -2219,6 +2222,14 @@ export interface components {
          * @enum {string}
          */
         Outcome: "started" | "skipped" | "queued" | "refused";
+        /** Outdated */
+        Outdated: {
+            /** @description The version it would run on today */
+            now: number;
+            /** @description The version of its type that it ran on */
+            ran_on: number;
+            step: string;
+        };
         /**
          * Overlap
          * @description What becomes of a time while the run before is still going: run beside it, leave it out, or wait.
@@ -2404,13 +2415,21 @@ export interface components {
                     [key: string]: unknown;
                 };
             };
-            /** @description The instance's own version, or the one that is published today */
+            /** @description The instance's own version, or the one that is published today, with the steps whose type has a newer version since */
             version?: components["schemas"]["WhichVersion"];
+            /** @description These steps too, on other values of their fields, by step */
+            with?: {
+                [key: string]: {
+                    [key: string]: unknown;
+                };
+            };
         };
         /** RerunPlan */
         RerunPlan: {
             edited: string[];
             kept: string[];
+            /** @description Among the kept ones and the parts */
+            outdated: components["schemas"]["Outdated"][];
             parts: components["schemas"]["KeptInPart"][];
             run: string[];
             version: number;
@@ -2430,7 +2449,7 @@ export interface components {
         };
         /** Retry */
         Retry: {
-            /** @description The instance's own version, or the one that is published today */
+            /** @description The instance's own version, or the one that is published today, with the steps whose type has a newer version since */
             version?: components["schemas"]["WhichVersion"];
         };
         /** Reused */
@@ -2593,7 +2612,7 @@ export interface components {
             outputs?: {
                 [key: string]: unknown;
             };
-            /** @description The instance's own version, or the one that is published today */
+            /** @description The instance's own version, or the one that is published today, with the steps whose type has a newer version since */
             version?: components["schemas"]["WhichVersion"];
             /** @description Values by name; a file is `{"asset": "<id>"}` */
             with?: {
@@ -2886,7 +2905,7 @@ export interface components {
         };
         /**
          * WhichVersion
-         * @description The instance's own version, or the one that is published today
+         * @description The instance's own version, or the one that is published today, with the steps whose type has a newer version since
          * @default same
          * @enum {string}
          */
@@ -2903,6 +2922,8 @@ export interface components {
             outputs?: string[];
             /** @default [] */
             steps?: string[];
+            /** @default [] */
+            values?: string[];
         };
         /** WorkerFacts */
         WorkerFacts: {

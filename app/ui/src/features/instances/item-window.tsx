@@ -1,16 +1,38 @@
 /** One item of a fan-out: what it was run on and gave, and running it again on other values. */
 import { RotateCcw } from "lucide-react";
 
-import { FailureNote } from "@/components/problem-note";
+import { FailureNote, ProblemNote } from "@/components/problem-note";
 import { StatusPill } from "@/components/status";
+import { Button } from "@/components/ui/button";
 import { Dialog, DialogWindow } from "@/components/ui/dialog";
+import { useMay } from "@/lib/me";
 import type { Instance, Step } from "@/lib/types";
 
+import { useRerunStep } from "./control";
 import { t } from "./messages";
 import { CancelStep, useMayRunAgain } from "./step-actions";
 import { Taken } from "./taken";
 import { ValueList } from "./value-view";
 import { ValuesForm } from "./values-form";
+
+const Again = () => (
+  <>
+    <RotateCcw aria-hidden /> {t("item.run")}
+  </>
+);
+
+/** Who may run but not give values by hand runs it as it is. */
+function RunAsItIs({ instance, item }: { instance: Instance; item: Step }) {
+  const again = useRerunStep(instance.id, item.id);
+  return (
+    <>
+      {again.error ? <ProblemNote error={again.error} /> : null}
+      <Button isBusy={again.isPending} onClick={() => again.mutate({})}>
+        <Again />
+      </Button>
+    </>
+  );
+}
 
 type ItemWindowProps = {
   instance: Instance;
@@ -23,6 +45,7 @@ type ItemWindowProps = {
 
 export function ItemWindow({ instance, item, number, name, onClose }: ItemWindowProps) {
   const mayAgain = useMayRunAgain(instance);
+  const mayEdit = useMay("editor");
   const heading = t("item.heading", { step: name, number });
   return (
     <Dialog open onOpenChange={onClose}>
@@ -41,18 +64,14 @@ export function ItemWindow({ instance, item, number, name, onClose }: ItemWindow
               <ValueList values={item.outputs} />
             </section>
           )}
-          {mayAgain ? (
+          {mayAgain && mayEdit ? (
             <section aria-label={t("item.inputs")} className="border-t border-border pt-5">
               <ValuesForm
                 instance={instance}
                 step={item}
                 side="with"
                 label={t("item.inputs")}
-                action={
-                  <>
-                    <RotateCcw aria-hidden /> {t("item.run")}
-                  </>
-                }
+                action={<Again />}
                 mayStay
               />
             </section>
@@ -61,6 +80,7 @@ export function ItemWindow({ instance, item, number, name, onClose }: ItemWindow
               <ValueList values={item.inputs} />
             </section>
           )}
+          {mayAgain && !mayEdit ? <RunAsItIs instance={instance} item={item} /> : null}
         </div>
       </DialogWindow>
     </Dialog>

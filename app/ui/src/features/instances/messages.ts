@@ -52,6 +52,7 @@ const english = {
   "origin.steps": "again from {steps}",
   "origin.items": "on other values for {items}",
   "origin.item": "item {number} of {step}",
+  "origin.values": "on other values for {steps}",
   "origin.outputs": "with values of {steps} given by hand",
   "origin.inputs": "with other inputs: {inputs}",
 
@@ -71,6 +72,11 @@ const english = {
   "again.keep_hint": "Only steps that ask for a changed input run, and those that depend on them.",
   "again.unchanged": "Change a value first.",
 
+  "again.outdated": "Kept from another version of the step type",
+  "again.outdated_step": "{step} (ran on {before}, now {now})",
+  "edit.with": "Run on other values",
+  "edit.with_heading": "Run “{step}” on other values",
+  "edit.with_body": "A new run keeps what is done and runs this step on these, then what depends on it.",
   "edit.outputs": "Edit the result",
   "edit.outputs_heading": "Edit what “{step}” gave",
   "edit.outputs_body": "A new run goes on with these values. It says who gave them and what stood there.",

@@ -28,13 +28,14 @@ function wishedOf(instance: Instance, names: Names, labels: Names): string {
   if (wished === null) return "";
   const named = (ids: readonly string[], known: Names): string =>
     ids.map((id) => `“${known.get(id) ?? id}”`).join(", ");
-  const { failures = false, steps = [], items = [], outputs = [], inputs = [] } = wished;
+  const { failures = false, steps = [], values = [], items = [], outputs = [], inputs = [] } = wished;
   const places = items.map(({ step, index }) =>
     t("origin.item", { number: index + 1, step: `“${names.get(step) ?? step}”` }),
   );
   return [
     failures ? t("origin.failures") : null,
     steps.length > 0 ? t("origin.steps", { steps: named(steps, names) }) : null,
+    values.length > 0 ? t("origin.values", { steps: named(values, names) }) : null,
     places.length > 0 ? t("origin.items", { items: places.join(", ") }) : null,
     outputs.length > 0 ? t("origin.outputs", { steps: named(outputs, names) }) : null,
     inputs.length > 0 ? t("origin.inputs", { inputs: named(inputs, labels) }) : null,

@@ -38,6 +38,9 @@ function Plan({ instance, wish, names }: { instance: Instance; wish: Rerun; name
       ? named(step)
       : t("again.parts", { step: named(step), run: part.items_run, total: part.items_total });
   });
+  const outdated = plan.data.outdated.map(({ step, ran_on, now }) =>
+    t("again.outdated_step", { step: named(step), before: ran_on, now }),
+  );
   const keeping = inOrder([...plan.data.kept, ...plan.data.edited]).map(named);
   return (
     <dl className="space-y-3 rounded-lg bg-sunken p-3.5 text-[13px]">
@@ -49,6 +52,12 @@ function Plan({ instance, wish, names }: { instance: Instance; wish: Rerun; name
         <dt className="text-xs text-soft">{t("again.keeps")}</dt>
         <dd>{keeping.length === 0 ? t("again.keeps_nothing") : keeping.join(", ")}</dd>
       </div>
+      {outdated.length === 0 ? null : (
+        <div>
+          <dt className="text-xs text-soft">{t("again.outdated")}</dt>
+          <dd>{outdated.join(", ")}</dd>
+        </div>
+      )}
     </dl>
   );
 }

@@ -1,5 +1,5 @@
-/** What can be done to one step: end it while it is under way, run from it or edit its result afterwards. */
-import { Ban, PencilLine, RotateCcw } from "lucide-react";
+/** What can be done to one step: end it while it is under way, run it again or edit its result afterwards. */
+import { Ban, PencilLine, RotateCcw, SlidersHorizontal } from "lucide-react";
 import { useState } from "react";
 
 import { Button } from "@/components/ui/button";
@@ -53,7 +53,7 @@ export function StepActions({
 }: StepActionsProps & { names: ReadonlyMap<string, string> }) {
   const mayAgain = useMayRunAgain(instance);
   const mayEdit = useMay("editor");
-  const [opened, setOpened] = useState<"from" | "outputs" | null>(null);
+  const [opened, setOpened] = useState<"from" | "with" | "outputs" | null>(null);
   const close = (): void => setOpened(null);
   if (!mayAgain) return <CancelStep instance={instance} step={step} name={name} label={t("step.cancel")} />;
   return (
@@ -61,6 +61,11 @@ export function StepActions({
       <Button size="sm" onClick={() => setOpened("from")}>
         <RotateCcw aria-hidden /> {t("again.from")}
       </Button>
+      {mayEdit && step.items === null && step.inputs !== null ? (
+        <Button size="sm" onClick={() => setOpened("with")}>
+          <SlidersHorizontal aria-hidden /> {t("edit.with")}
+        </Button>
+      ) : null}
       {mayEdit && step.status !== "skipped" ? (
         <Button size="sm" onClick={() => setOpened("outputs")}>
           <PencilLine aria-hidden /> {t("edit.outputs")}
@@ -74,6 +79,20 @@ export function StepActions({
         isOpen={opened === "from"}
         onOpenChange={close}
       />
+      <Dialog open={opened === "with"} onOpenChange={close}>
+        <DialogWindow heading={t("edit.with_heading", { step: name })} description={t("edit.with_body")}>
+          <div className="overflow-y-auto px-5 pt-1 pb-5">
+            <ValuesForm
+              instance={instance}
+              step={step}
+              side="with"
+              label={t("edit.with_heading", { step: name })}
+              action={t("again.run")}
+              mayStay={false}
+            />
+          </div>
+        </DialogWindow>
+      </Dialog>
       <Dialog open={opened === "outputs"} onOpenChange={close}>
         <DialogWindow heading={t("edit.outputs_heading", { step: name })} description={t("edit.outputs_body")}>
           <div className="overflow-y-auto px-5 pt-1 pb-5">

@@ -17,7 +17,7 @@ type Side = "with" | "outputs";
 type ValuesFormProps = {
   instance: Instance;
   step: Step;
-  /** Inputs of one item, or the outputs of a step. */
+  /** Inputs of a step or of one item, or the outputs of a step. */
   side: Side;
   label: string;
   action: ReactNode;
