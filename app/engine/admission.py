@@ -16,8 +16,9 @@ from uuid import UUID
 import msgspec
 
 from app.engine import announce, cancel
-from app.engine.board import Board, lock_instance
+from app.engine.board import Board
 from app.engine.errors import WorkflowBusy
+from app.engine.held import lock_instance
 from app.engine.parts import Parts
 from app.engine.programs import NO_PROGRAM
 from app.engine.rows import InstanceError, InstanceRow

@@ -47,7 +47,7 @@ def announce(
     """
     _ring(parts, tx, board, handed_over)
     instance = board.instance
-    messages = event_messages(instance.id, instance.organization_id, board.events)
+    messages = event_messages(instance.id, instance.organization_id, board.changes.events)
     messages += [(CANCEL_CHANNEL, str(attempt_id).encode()) for attempt_id in board.stopped]
     messages += also or []
     if messages:
@@ -86,7 +86,7 @@ def _lead_on(parts: Parts, tx: Transaction, board: Board) -> None:
 
 def _ring(parts: Parts, tx: Transaction, board: Board, handed_over: Lane | None) -> None:
     due: dict[Lane, list[AttemptId]] = {}
-    for attempt in board.new_attempts:
+    for attempt in board.changes.new_attempts:
         if attempt.rung_at is not None:
             due.setdefault(Lane(attempt.lane), []).append(attempt.id)
     for lane, attempt_ids in due.items():

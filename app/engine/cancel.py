@@ -1,8 +1,9 @@
 """The move that ends an instance because somebody asked."""
 
 from app.engine import announce
-from app.engine.board import Board, lock_instance
+from app.engine.board import Board
 from app.engine.errors import InstanceAlreadyFinished, InstanceNotFound
+from app.engine.held import lock_instance
 from app.engine.parts import Parts
 from app.engine.programs import NO_PROGRAM
 from app.flow.states import INSTANCE_MOVES, InstanceStatus, is_settled

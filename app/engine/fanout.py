@@ -69,7 +69,7 @@ async def _fill(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spread |
     window = plan.window(node)
     while parent.items_open < window and parent.items_started < total and not walk.board.is_paused:
         if parent.items_started == parent.items_made:
-            spread = spread or await walk.board.spread(parent)
+            spread = spread or await walk.board.items.spread(parent)
             parent = await _make_page(walk, parent, node, spread)
         if walk.board.is_too_heavy or walk.is_over or walk.board.has_ended:  # the walk ends the instance
             return parent
@@ -96,7 +96,7 @@ async def _pass_over(walk: Walk, parent: StepRow) -> StepRow:
     ordinal = parent.items_started
     if walk.board.has_item(parent, ordinal):
         return parent
-    kept = await walk.board.kept_items(parent, ordinal, parent.items_made)
+    kept = await walk.board.items.kept(parent, ordinal, parent.items_made)
     while ordinal in kept.ordinals:
         ordinal += 1
     return walk.board.note(parent, items_started=ordinal)
@@ -108,7 +108,7 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spr
     scope = await walk.scope(node.reads)
     first = parent.items_made
     end = min(first + plan.ITEMS_PER_PAGE, len(spread.items))
-    kept = None if parent.items_kept is None else await board.kept_items(parent, first, end)
+    kept = None if parent.items_kept is None else await board.items.kept(parent, first, end)
     ready: list[StepRow] = []
     for ordinal, turn in enumerate(islice(spread.turns(), first, end), first):
         if kept is not None and ordinal in kept.ordinals:
@@ -200,9 +200,9 @@ def _count(walk: Walk, parent: StepRow, item: StepRow) -> StepRow:
 
 async def _gather(walk: Walk, parent: StepRow, node: ProgramNode) -> StepRow:
     board = walk.board
-    shape = (await board.spread(parent)).shape if node.is_nested else parent.items_total or 0
-    failures = await board.item_failures(parent) if parent.items_failed else []
-    outputs = plan.gather(node, shape, await board.item_outputs(parent), failures)
+    shape = (await board.items.spread(parent)).shape if node.is_nested else parent.items_total or 0
+    failures = await board.items.failures(parent) if parent.items_failed else []
+    outputs = plan.gather(node, shape, await board.items.outputs(parent), failures)
     return board.move_step(parent, StepStatus.completed, outputs=outputs)
 
 

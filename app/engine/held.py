@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from app.engine import announce, statements
-from app.engine.board import Board, lock_instance
+from app.engine.board import Board
 from app.engine.parts import Parts
 from app.engine.programs import NO_PROGRAM
 from app.engine.rows import HeldAttempt, InstanceError, InstanceRow, StepRow
@@ -34,6 +34,12 @@ class Held(msgspec.Struct, frozen=True):
     def is_held_by(self, worker_id: WorkerId, fence: int) -> bool:
         """Whether this worker holds the attempt under this fence, now."""
         return self.is_leased and self.attempt.worker_id == worker_id and self.attempt.fence == fence
+
+
+async def lock_instance(tx: Transaction, instance_id: InstanceId) -> InstanceRow | None:
+    """The instance, locked until the transaction ends; None when there is none in this scope."""
+    row = await tx.fetch_one(statements.LOCK_INSTANCE, {"id": instance_id})
+    return None if row is None else msgspec.convert(row, InstanceRow)
 
 
 async def hold(parts: Parts, tx: Transaction, attempt_id: AttemptId) -> Held | None:

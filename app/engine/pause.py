@@ -14,9 +14,9 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from app.engine import announce, statements
-from app.engine.board import Board, lock_instance
+from app.engine.board import Board
 from app.engine.errors import InstanceAlreadyFinished, InstanceNotFound
-from app.engine.held import hold_instance
+from app.engine.held import hold_instance, lock_instance
 from app.engine.parts import Parts
 from app.engine.rows import Pause
 from app.engine.storable import storable

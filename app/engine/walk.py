@@ -113,7 +113,7 @@ class Walk:
             before = program.nodes[step.node_id]
             for node_id in before.successors:
                 after, successor = program.nodes[node_id], board.node(node_id)
-                outputs = await board.outputs(before.id) if after.edges.get(before.id) else {}
+                outputs = await board.known.outputs(before.id) if after.edges.get(before.id) else {}
                 successor = board.note(
                     successor,
                     waits_for=successor.waits_for - 1,
@@ -235,7 +235,7 @@ class Walk:
         node = self.board.program.nodes[step.node_id]
         scope = await self.scope(node.reads)
         if step.parent_id is not None:
-            scope |= (await self.board.turn(step, is_nested=node.is_nested)).names()
+            scope |= (await self.board.items.turn(step, is_nested=node.is_nested)).names()
         return inline.later_of(node, scope)
 
     async def scope(self, nodes: Iterable[str]) -> dict[str, Any]:
@@ -245,7 +245,7 @@ class Walk:
         await board.load_nodes(called_back)
         address_of = self.parts.callbacks.address_of
         return {
-            **await board.scope(nodes),
+            **await board.known.scope(nodes),
             "callbacks": {node: address_of(board.node(node).id) for node in called_back},
         }
 
