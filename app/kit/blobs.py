@@ -16,6 +16,7 @@ import msgspec
 from app.kit.ids import new_id
 
 CHUNK_BYTES = 1024 * 1024
+_ASIDE = "collected-"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -101,9 +102,38 @@ class BlobFolder:
         path.unlink(missing_ok=True)
         return placed
 
-    def remove(self, sha256: str) -> None:
-        """Forget these bytes; only the collector calls this, after no asset names them."""
-        self.path(sha256).unlink(missing_ok=True)
+    def set_aside(self, sha256: str) -> float | None:
+        """Take these bytes from their name, for the collector alone; when they were stored (seconds since
+        1970), None when they are not here.
+
+        One rename: whoever stores the same content in this moment either made the file young before, which
+        the collector sees, or does not find it and puts its own in place.
+        """
+        aside = self._aside(sha256)
+        try:
+            self.scratch.mkdir(parents=True, exist_ok=True)
+            self.path(sha256).replace(aside)
+        except FileNotFoundError:
+            return None
+        return aside.stat().st_mtime
+
+    def put_back(self, sha256: str) -> None:
+        """Give bytes that were set aside their name again."""
+        target = self.path(sha256)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._aside(sha256).replace(target)
+
+    def drop_aside(self, sha256: str) -> None:
+        """Delete bytes that were set aside and that no row knows any more."""
+        self._aside(sha256).unlink(missing_ok=True)
+
+    def asides(self) -> list[str]:
+        """The hashes of what was set aside: by a collector at work, or by one that was killed."""
+        names = (path.name.removeprefix(_ASIDE) for path in self.scratch.glob(f"{_ASIDE}*"))
+        return [name for name in names if is_hash(name)]
+
+    def _aside(self, sha256: str) -> Path:
+        return self.scratch / f"{_ASIDE}{sha256}"
 
     def _device(self) -> int:
         self.root.mkdir(parents=True, exist_ok=True)

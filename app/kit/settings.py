@@ -127,6 +127,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     gpu_slots: int | None  # None: one a GPU, and one without any
     cache_max_age_s: int  # a result of a step that nobody has used for so long is forgotten
     cache_max_bytes: int  # of results together, as JSON; files count by their names alone
+    collect_after_s: int  # bytes that nothing names stay so long, because a backup may still need them
     run_token: str | None  # for `studio run`: an access token
     run_password: str | None  # for `studio run --email`
     model_idle_s: float  # an unused torch child is ended after this, and its memory is back
@@ -229,6 +230,8 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
         gpu_slots=reader.optional_integer("STUDIO_GPU_SLOTS", low=1, high=64),
         cache_max_age_s=reader.integer("STUDIO_CACHE_MAX_AGE_S", 30 * 24 * 3600, low=0),
         cache_max_bytes=reader.integer("STUDIO_CACHE_MAX_BYTES", 256 * 1024**2, low=0),
+        # Two days: the longest copy to a slow remote, and a person who wants a file back the next morning.
+        collect_after_s=reader.integer("STUDIO_COLLECT_AFTER_S", 48 * 3600, low=0),
         run_token=reader.secret("STUDIO_TOKEN"),
         run_password=reader.secret("STUDIO_PASSWORD"),
         model_idle_s=float(reader.integer("STUDIO_MODEL_IDLE_S", 600, low=0)),

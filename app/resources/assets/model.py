@@ -54,7 +54,7 @@ async def note_blob(tx: Transaction, blob: Blob) -> None:
     """These bytes are in the folder; noting them again keeps the collector away from them."""
     await tx.execute(
         "INSERT INTO blobs (sha256, size_bytes) VALUES (%(sha256)s, %(size_bytes)s) "
-        "ON CONFLICT (sha256) DO UPDATE SET created_at = now()",
+        "ON CONFLICT (sha256) DO UPDATE SET created_at = now(), unused_since = NULL",
         {"sha256": blob.sha256, "size_bytes": blob.size_bytes},
     )
 
@@ -220,31 +220,123 @@ async def take_stale_uploads(tx: Transaction, idle_hours: int) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-async def take_unused_blobs(tx: Transaction, idle_hours: int, limit: int) -> list[str]:
-    """Forget blobs that no asset names and nobody noted lately; their rows stay locked until the commit."""
+class Unused(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes that no asset names: how many files, how large, and since when the first of them."""
+
+    files: int
+    bytes: int
+    since: datetime | None
+
+
+async def mark_unused(tx: Transaction, after: str, limit: int) -> str | None:
+    """Note since when blobs have no asset, and that those with one have it; the last hash looked at."""
+    found: str | None = await tx.fetch_value(
+        """
+        WITH looked AS (
+            SELECT sha256, unused_since, EXISTS (SELECT FROM assets a WHERE a.sha256 = b.sha256) AS is_used
+              FROM blobs b WHERE sha256 > %(after)s ORDER BY sha256 LIMIT %(limit)s),
+        changed AS (
+            UPDATE blobs SET unused_since = CASE WHEN is_used THEN NULL ELSE now() END
+              FROM looked
+             WHERE blobs.sha256 = looked.sha256 AND is_used = (looked.unused_since IS NOT NULL))
+        SELECT sha256 FROM looked ORDER BY sha256 DESC LIMIT 1
+        """,
+        {"after": after, "limit": limit},
+    )
+    return found
+
+
+async def lock_unused(tx: Transaction, after_s: int, limit: int) -> list[str]:
+    """Hold blobs that nothing has named for so long; who stores one of them now waits for us."""
     rows = await tx.fetch_all(
         """
-        DELETE FROM blobs WHERE sha256 IN (
-            SELECT b.sha256 FROM blobs b
-             WHERE b.created_at < now() - make_interval(hours => %(hours)s)
-               AND NOT EXISTS (SELECT FROM assets a WHERE a.sha256 = b.sha256)
-             LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
-        RETURNING sha256
+        SELECT sha256 FROM blobs WHERE unused_since < now() - make_interval(secs => %(after_s)s)
+         LIMIT %(limit)s FOR UPDATE SKIP LOCKED
         """,
-        {"hours": idle_hours, "limit": limit},
+        {"after_s": after_s, "limit": limit},
     )
     return [row["sha256"] for row in rows]
 
 
-async def note_old_blobs(tx: Transaction, blobs: Collection[Blob], idle_hours: int) -> None:
-    """Give files without a row one that is old enough to be collected; a row that is there stays as it is."""
+async def forget_blobs(tx: Transaction, hashes: Collection[str]) -> list[Blob]:
+    """Delete those of these held rows that still no asset names.
+
+    A statement of its own: what was written before the rows were held is seen by it.
+    """
+    rows = await tx.fetch_all(
+        "DELETE FROM blobs b WHERE sha256 = ANY(%(hashes)s) AND unused_since IS NOT NULL "
+        "AND NOT EXISTS (SELECT FROM assets a WHERE a.sha256 = b.sha256) RETURNING sha256, size_bytes",
+        {"hashes": list(hashes)},
+    )
+    return [Blob(row["sha256"], row["size_bytes"]) for row in rows]
+
+
+async def has_blob(tx: Transaction, sha256: str) -> bool:
+    """Whether there is a row for these bytes; it is held until the commit."""
+    return bool(
+        await tx.fetch_value(
+            "SELECT true FROM blobs WHERE sha256 = %(sha256)s FOR UPDATE", {"sha256": sha256}
+        )
+    )
+
+
+async def unused_blobs(tx: Transaction, after_s: int) -> tuple[Unused, Unused]:
+    """What may be collected now, and what is to wait; as the last look over all blobs found it."""
+    row = (
+        await tx.fetch_one(
+            """
+        SELECT count(*) FILTER (WHERE is_due) AS files, min(unused_since) FILTER (WHERE is_due) AS since,
+               coalesce(sum(size_bytes) FILTER (WHERE is_due), 0)::bigint AS bytes,
+               count(*) FILTER (WHERE NOT is_due) AS later_files,
+               min(unused_since) FILTER (WHERE NOT is_due) AS later_since,
+               coalesce(sum(size_bytes) FILTER (WHERE NOT is_due), 0)::bigint AS later_bytes
+          FROM (SELECT size_bytes, unused_since,
+                       unused_since < now() - make_interval(secs => %(after_s)s) AS is_due
+                  FROM blobs WHERE unused_since IS NOT NULL) AS unused
+        """,
+            {"after_s": after_s},
+        )
+        or {}
+    )
+    return (
+        Unused(files=row["files"], bytes=row["bytes"], since=row["since"]),
+        Unused(files=row["later_files"], bytes=row["later_bytes"], since=row["later_since"]),
+    )
+
+
+async def count_collected(tx: Transaction, files: int, size_bytes: int) -> None:
+    """Add to what was freed today."""
+    await tx.execute(
+        "INSERT INTO collected_blobs AS c (day, files, size_bytes) "
+        "VALUES ((now() AT TIME ZONE 'UTC')::date, %(files)s, %(size_bytes)s) "
+        "ON CONFLICT (day) DO UPDATE SET files = c.files + excluded.files, "
+        "size_bytes = c.size_bytes + excluded.size_bytes",
+        {"files": files, "size_bytes": size_bytes},
+    )
+
+
+async def collected(tx: Transaction, days: int) -> tuple[int, int]:
+    """How many files and bytes were freed in the last so many days."""
+    row = (
+        await tx.fetch_one(
+            "SELECT coalesce(sum(files), 0)::bigint AS files, coalesce(sum(size_bytes), 0)::bigint AS bytes "
+            "FROM collected_blobs WHERE day > (now() AT TIME ZONE 'UTC')::date - %(days)s::integer",
+            {"days": days},
+        )
+        or {}
+    )
+    return row["files"], row["bytes"]
+
+
+async def note_strays(tx: Transaction, strays: Collection[tuple[Blob, float]]) -> None:
+    """Give files without a row one; nothing has named them since they were written (seconds since 1970)."""
     await tx.execute_many(
-        "INSERT INTO blobs (sha256, size_bytes, created_at) "
-        "VALUES (%(sha256)s, %(size_bytes)s, now() - make_interval(hours => %(hours)s)) "
+        "INSERT INTO blobs (sha256, size_bytes, created_at, unused_since) "
+        "VALUES (%(sha256)s, %(size_bytes)s, to_timestamp(%(at)s), to_timestamp(%(at)s)) "
         "ON CONFLICT (sha256) DO NOTHING",
         [
-            {"sha256": blob.sha256, "size_bytes": blob.size_bytes, "hours": idle_hours + 1}
-            for blob in sorted(blobs, key=lambda blob: blob.sha256)
+            {"sha256": blob.sha256, "size_bytes": blob.size_bytes, "at": at}
+            for blob, at in sorted(strays, key=lambda one: one[0].sha256)
         ],
     )
 

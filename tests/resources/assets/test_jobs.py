@@ -1,4 +1,4 @@
-"""What nobody names any more goes after a day; what somebody still needs never does."""
+"""What nobody names any more goes after its grace; what somebody still needs never does."""
 
 import os
 import time
@@ -9,16 +9,22 @@ from pathlib import Path
 import pytest
 
 from app.kit.blobs import Blob
+from app.kit.holds import hold
 from app.kit.settings import Settings
 from app.resources.accounts.roles import Role
 from app.resources.assets import model
+from app.resources.assets.collection import Outlook, outlook
 from app.resources.assets.jobs import collect_blobs, remove_stale_uploads
 from app.resources.periodic import Parts
 from app.server.edge import Edge
 from app.store.database import Database, Scope, Transaction
 from tests.people import People, Person, problem
 
-YESTERDAY = timedelta(hours=30)
+LONG_AGO = timedelta(hours=60)
+
+
+class Killed(Exception):
+    """The end of a process, as the database and the folder see it."""
 
 
 @pytest.fixture
@@ -38,6 +44,11 @@ async def person(people: People) -> Person:
     return await people.member(Role.owner)
 
 
+async def outlook_of(parts: Parts) -> Outlook:
+    async with parts.database.transaction(Scope.system()) as tx:
+        return await outlook(tx, parts.blobs, parts.settings.collect_after_s)
+
+
 async def put(person: Person, data: bytes) -> dict[str, str]:
     answer = await person.client.post("/api/v1/assets", files={"file": ("a.txt", data)})
     found: dict[str, str] = answer.json()
@@ -45,14 +56,16 @@ async def put(person: Person, data: bytes) -> dict[str, str]:
 
 
 async def grow_old(database: Database, settings: Settings, sha256: str) -> Path:
-    """Make these bytes look as if they had been stored yesterday."""
+    """Make these bytes look as if they had been stored, and perhaps left, three days ago."""
     async with database.transaction(Scope.system()) as tx:
         await tx.execute(
-            "UPDATE blobs SET created_at = now() - %(age)s WHERE sha256 = %(sha256)s",
-            {"age": YESTERDAY, "sha256": sha256},
+            "UPDATE blobs SET created_at = now() - %(age)s, "
+            "unused_since = CASE WHEN unused_since IS NOT NULL THEN now() - %(age)s END "
+            "WHERE sha256 = %(sha256)s",
+            {"age": LONG_AGO, "sha256": sha256},
         )
     path = settings.blobs_dir / sha256[:2] / sha256
-    then = time.time() - YESTERDAY.total_seconds()
+    then = time.time() - LONG_AGO.total_seconds()
     os.utime(path, (then, then))
     return path
 
@@ -66,6 +79,9 @@ async def test_bytes_go_when_their_last_asset_has_gone(
     await collect_blobs(parts)
     assert path.exists()
     await person.client.delete(f"/api/v1/assets/{second['id']}")
+    await collect_blobs(parts)
+    assert path.exists(), "a backup that began before may still copy it"
+    await grow_old(database, settings, first["sha256"])
     await collect_blobs(parts)
     assert not path.exists()
     again = await put(person, b"kept by two")
@@ -88,7 +104,7 @@ async def test_bytes_that_no_row_knows_go_too(parts: Parts, settings: Settings) 
     stray.write_bytes(b"left by a crash")
     await collect_blobs(parts)
     assert stray.exists()
-    then = time.time() - YESTERDAY.total_seconds()
+    then = time.time() - LONG_AGO.total_seconds()
     os.utime(stray, (then, then))
     await collect_blobs(parts)
     assert not stray.exists()
@@ -100,13 +116,81 @@ async def test_bytes_stored_again_stay_until_whoever_stored_them_is_done(
     asset = await put(person, b"made a second time")
     path = await grow_old(database, settings, asset["sha256"])
     await person.client.delete(f"/api/v1/assets/{asset['id']}")
+    await collect_blobs(parts)
+    await grow_old(database, settings, asset["sha256"])
     made = settings.tmp_dir / "made-again"
     made.write_bytes(b"made a second time")
     parts.blobs.adopt(made)
     await collect_blobs(parts)
     assert path.exists()
-    await grow_old(database, settings, asset["sha256"])
+    await grow_old(database, settings, asset["sha256"])  # it has no row now, and is a stray
     await collect_blobs(parts)
+    assert not path.exists()
+
+
+async def test_a_running_backup_holds_what_is_due(
+    person: Person, parts: Parts, database: Database, settings: Settings
+) -> None:
+    asset = await put(person, b"to be copied first")
+    await person.client.delete(f"/api/v1/assets/{asset['id']}")
+    await collect_blobs(parts)
+    path = await grow_old(database, settings, asset["sha256"])
+    with hold(settings.tmp_dir, "nightly backup"):
+        assert await collect_blobs(parts) == 0
+        assert path.exists()
+        assert (await outlook_of(parts)).held_by == ["nightly backup"]
+    await collect_blobs(parts)
+    assert not path.exists()
+
+
+async def test_the_outlook_says_what_goes_and_what_was_freed(
+    person: Person, parts: Parts, database: Database, settings: Settings
+) -> None:
+    await collect_blobs(parts)
+    before = await outlook_of(parts)
+    asset = await put(person, b"x" * 1000)
+    await person.client.delete(f"/api/v1/assets/{asset['id']}")
+    await collect_blobs(parts)
+    during = await outlook_of(parts)
+    assert during.waiting.bytes == before.waiting.bytes + 1000
+    await grow_old(database, settings, asset["sha256"])
+    due = (await outlook_of(parts)).due
+    assert (due.files, due.bytes) == (1, 1000)
+    await collect_blobs(parts)
+    after = await outlook_of(parts)
+    assert after.due.files == 0
+    assert after.freed_30_days.bytes == before.freed_30_days.bytes + 1000
+
+
+async def test_a_collector_that_was_killed_leaves_no_row_without_bytes(
+    person: Person, parts: Parts, database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset = await put(person, b"in the middle of it")
+    await person.client.delete(f"/api/v1/assets/{asset['id']}")
+    await collect_blobs(parts)
+    path = await grow_old(database, settings, asset["sha256"])
+
+    async def killed(*_: object) -> None:
+        raise Killed
+
+    def killed_later(_: str) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "count_collected", killed)  # aside already, not yet committed
+        with pytest.raises(Killed):
+            await collect_blobs(parts)
+    assert not path.exists()
+    with hold(settings.tmp_dir, "a look at what is mended"):
+        await collect_blobs(parts)
+    assert path.read_bytes() == b"in the middle of it"
+    with monkeypatch.context() as patch:
+        patch.setattr(parts.blobs, "drop_aside", killed_later)
+        with pytest.raises(Killed):
+            await collect_blobs(parts)
+    assert parts.blobs.asides() == [asset["sha256"]]
+    await collect_blobs(parts)
+    assert not parts.blobs.asides()
     assert not path.exists()
 
 
@@ -117,7 +201,7 @@ async def test_a_file_that_gets_its_row_while_it_is_judged_stays(
     file = settings.blobs_dir / "cd" / sha256
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"in a hurry")
-    then = time.time() - YESTERDAY.total_seconds()
+    then = time.time() - LONG_AGO.total_seconds()
     os.utime(file, (then, then))
     look_up = model.known_blobs
 
@@ -146,7 +230,7 @@ async def test_an_upload_nobody_continued_is_given_up(
     async with database.transaction(Scope.system()) as tx:
         await tx.execute(
             "UPDATE uploads SET touched_at = now() - %(age)s WHERE id = %(id)s",
-            {"age": YESTERDAY, "id": started["id"]},
+            {"age": LONG_AGO, "id": started["id"]},
         )
     assert await remove_stale_uploads(parts) >= 1
     problem(await person.client.get(path), 404)
