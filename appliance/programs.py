@@ -15,7 +15,7 @@ from appliance.redis import Server
 from appliance.users import Account, as_account, myself, postgres_account, service_account, worker_account
 
 # What opens somebody else's door beside the keys. Workers run other people's workflows: none of it.
-VAULT = ("DATABASE_URL", "GOOGLE_CLIENT_SECRET", "GITHUB_CLIENT_SECRET")
+VAULT = ("DATABASE_URL", "STUDIO_METRICS_TOKEN", "GOOGLE_CLIENT_SECRET", "GITHUB_CLIENT_SECRET")
 # Used by the boot alone, for claiming the box and opening the tunnel, or by a person's own commands.
 BOOT_ONLY = ("ADMIN_EMAIL", "ADMIN_PASSWORD", "CLOUDFLARE_TUNNEL_TOKEN", "STUDIO_TOKEN", "STUDIO_PASSWORD")
 

@@ -18,6 +18,7 @@ from app.engine.engine import Engine
 from app.kit.blobs import BlobFolder
 from app.kit.log import configure, get_logger
 from app.kit.settings import Settings, SettingsFaults, load_settings
+from app.kit.tally import Tally
 from app.resources.assets.service import StepFiles
 from app.resources.periodic import Parts, all_jobs
 from app.steps.discovery import catalog, step_types
@@ -36,6 +37,7 @@ async def serve(settings: Settings) -> None:
     database = Database.open(settings, "studio-daemon", pool_size=4)
     bus = Bus.open(settings.redis.url)
     blobs = BlobFolder(settings.blobs_dir, settings.tmp_dir)
+    tally = Tally()
     engine = Engine(
         database,
         catalog(),
@@ -44,8 +46,9 @@ async def serve(settings: Settings) -> None:
         steps=step_types(),
         assets=StepFiles(blobs),
         callbacks=Callbacks.of(settings),
+        tally=tally,
     )
-    parts = Parts(settings=settings, database=database, engine=engine, blobs=blobs, bus=bus)
+    parts = Parts(settings=settings, database=database, engine=engine, blobs=blobs, bus=bus, tally=tally)
     try:
         await _hold_office(settings, Clockwork(parts, all_jobs()))
     finally:

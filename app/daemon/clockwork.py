@@ -9,6 +9,8 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from app.daemon.election import Office
+from app.engine.sweep import Swept
+from app.kit import meters
 from app.kit.log import get_logger
 from app.resources.periodic import Job, Parts
 
@@ -53,6 +55,7 @@ class Clockwork:
                 failures = 0
             except Exception as exc:  # noqa: BLE001  the engine's tick: the next one tries again
                 failures += 1
+                self._parts.tally.count(meters.SWEEP_FAILURES)
                 pause_s = min(TICK_S * failures, LONGEST_PAUSE_S)
                 log.error("sweep failed; it is tried again", action="sweep_failed", error=repr(exc))
             await asyncio.sleep(min(REST_S, pause_s))
@@ -61,13 +64,23 @@ class Clockwork:
     async def _sweep(self) -> float:
         """One sweep; how long the next one may wait."""
         self._must_ring_all |= await self._bells_are_lost()
+        began = time.monotonic()
         swept = await self._parts.engine.sweep(bells_are_lost=self._must_ring_all)
         self._must_ring_all = False
+        self._count(swept, time.monotonic() - began)
         if swept.lost or swept.overrun:
             log.info("sweep mended", action="swept", lost=swept.lost, overrun=swept.overrun)
         if swept.found:
             return 0.0  # there may be more than one sweep takes at once
         return TICK_S if swept.next_due_s is None else min(TICK_S, swept.next_due_s)
+
+    def _count(self, swept: Swept, took_s: float) -> None:
+        tally = self._parts.tally
+        tally.count(meters.SWEEPS)
+        tally.count(meters.SWEEP_SECONDS, by=took_s)
+        for kind in ("lost", "overrun", "woken", "told", "rung"):
+            if done := getattr(swept, kind):
+                tally.count(meters.SWEEP_REPAIRS, kind, by=done)
 
     async def _bells_are_lost(self) -> bool:
         """Whether Redis has come back empty since the last sweep."""
@@ -95,6 +108,7 @@ class Clockwork:
             try:
                 done = await job.run(self._parts)
             except Exception as exc:  # noqa: BLE001  one room's trouble must not stop the others' work
+                self._parts.tally.count(meters.JOB_FAILURES, job.name)
                 log.error("periodic work failed", action="job_failed", job=job.name, error=repr(exc))
             else:
                 if done:

@@ -13,13 +13,16 @@ from app.engine.parts import Parts
 from app.engine.rows import Event
 from app.flow.messages import CANCEL_CHANNEL, Lane, live_channel
 from app.flow.waits import WaitKind
+from app.kit import meters
 from app.kit.codec import encode
-from app.kit.ids import AttemptId
+from app.kit.ids import AttemptId, StepId
+from app.kit.tally import Tally
 from app.store.database import Transaction
 
 # A worker that is awake takes the next job in the answer to its finish, so a few bells start as many chains
 # as there are slots; ringing all of a fan-out would only fill Redis.
 MAX_BELLS = 16
+_ENDS = frozenset({"completed", "failed", "skipped", "cancelled"})
 
 
 def organization_channel(organization_id: UUID) -> str:
@@ -46,6 +49,8 @@ def announce(
     has to tell.
     """
     _ring(parts, tx, board, handed_over)
+    if board.changes.events:
+        tx.after_commit(partial(_count, parts.tally, board))
     instance = board.instance
     messages = event_messages(instance.id, instance.organization_id, board.changes.events)
     messages += [(CANCEL_CHANNEL, str(attempt_id).encode()) for attempt_id in board.stopped]
@@ -53,6 +58,27 @@ def announce(
     if messages:
         tx.after_commit(partial(parts.bus.publish_all, messages))
     _lead_on(parts, tx, board)
+
+
+async def _count(tally: Tally, board: Board) -> None:
+    """Count what this move has told: the instance's beginning and end, its steps' ends and new tries."""
+    for event in board.changes.events:
+        of, _, what = event.type.partition(".")
+        if of == "instance":
+            if what == "created" or what in _ENDS:
+                tally.count(meters.INSTANCES, what)
+            if what in _ENDS and board.instance.started_at is not None:
+                took_s = (board.now - board.instance.started_at).total_seconds()
+                tally.observe(meters.INSTANCE_DURATION, took_s, what)
+        elif event.step_id is not None and what in _ENDS:
+            step = board.step(StepId(event.step_id))
+            tally.count(meters.STEPS, step.kind, what)
+            if step.started_at is not None and what != "skipped":
+                tally.observe(meters.STEP_DURATION, (board.now - step.started_at).total_seconds(), step.lane)
+        elif what == "retrying":
+            tally.count(meters.STEP_RETRIES, "failure")
+        elif what == "requeued":
+            tally.count(meters.STEP_RETRIES, str(event.data.get("cause")))
 
 
 def event_messages(instance_id: UUID, organization_id: UUID, events: Sequence[Event]) -> Messages:

@@ -11,6 +11,7 @@ from app.engine.rota import CROWD
 from app.engine.rows import Event
 from app.flow import plan
 from app.flow.messages import LEASE_S, Job, Lane
+from app.kit import meters
 from app.kit.ids import WorkerId
 from app.store.database import Row, Scope, Transaction
 
@@ -138,6 +139,7 @@ def _messages(row: Row) -> Messages:
 
 def _job(parts: Parts, row: Row, lane: Lane) -> Job:
     parts.rota.note(lane, row["organization_id"])
+    parts.tally.count(meters.CLAIMS, lane)
     step_type = parts.steps.get(row["kind"])
     return Job(
         attempt_id=row["attempt_id"],

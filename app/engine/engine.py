@@ -51,6 +51,7 @@ from app.flow.rerun import Takeover
 from app.flow.states import InstanceStatus, StepStatus
 from app.flow.waits import Answer, WaitKind
 from app.kit.ids import AttemptId, InstanceId, StepId, UserId, VersionId, WorkerId
+from app.kit.tally import Tally
 from app.steps.base import Declaration
 from app.steps.discovery import step_types
 from app.store.bus import Bus
@@ -71,8 +72,12 @@ class Engine:
         assets: AssetKeeper,
         callbacks: Callbacks,
         steps: Mapping[str, type[Declaration[Any, Any]]] | None = None,
+        tally: Tally | None = None,
     ) -> None:
-        """`steps`: the step types behind the catalog; those of `app.steps` when not given."""
+        """`steps`: the step types behind the catalog; those of `app.steps` when not given.
+
+        `tally`: where it counts what happens; nobody sees it when not given.
+        """
         self._parts = Parts(
             database=database,
             programs=Programs(catalog),
@@ -81,6 +86,7 @@ class Engine:
             bus=bus,
             assets=assets,
             rota=rota.Rota(),
+            tally=Tally() if tally is None else tally,
             callbacks=callbacks,
             sequels=Sequels(
                 begin_child=children.begin_child,

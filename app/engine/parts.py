@@ -10,6 +10,7 @@ from app.engine.assets import AssetKeeper
 from app.engine.callbacks import Callbacks
 from app.engine.programs import Programs
 from app.engine.rota import Rota
+from app.kit.tally import Tally
 from app.steps.base import Declaration
 from app.store.bus import Bus
 from app.store.database import Database
@@ -42,3 +43,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     callbacks: Callbacks
     sequels: Sequels
     rota: Rota
+    tally: Tally

@@ -130,6 +130,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     collect_after_s: int  # bytes that nothing names stay so long, because a backup may still need them
     run_token: str | None  # for `studio run`: an access token
     run_password: str | None  # for `studio run --email`
+    metrics_token: str | None  # opens /metrics to whoever is not on this machine
     model_idle_s: float  # an unused torch child is ended after this, and its memory is back
     remarks: tuple[Fault, ...] = ()  # what works but should be known; the boot says it
 
@@ -234,6 +235,7 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
         collect_after_s=reader.integer("STUDIO_COLLECT_AFTER_S", 48 * 3600, low=0),
         run_token=reader.secret("STUDIO_TOKEN"),
         run_password=reader.secret("STUDIO_PASSWORD"),
+        metrics_token=_read_metrics_token(reader),
         model_idle_s=float(reader.integer("STUDIO_MODEL_IDLE_S", 600, low=0)),
     )
     _remark_what_has_no_effect(reader)
@@ -354,6 +356,17 @@ def _read_public_urls(reader: Reader) -> tuple[str, ...]:
                 "PUBLIC_URL", f"“{url}” is no web address", "Write it as https://studio.example.org."
             )
     return tuple(url.rstrip("/") for url in urls)
+
+
+def _read_metrics_token(reader: Reader) -> str | None:
+    token = reader.secret("STUDIO_METRICS_TOKEN")
+    if token is not None and len(token) < 16:
+        reader.fault(
+            "STUDIO_METRICS_TOKEN",
+            "is shorter than 16 characters",
+            "Make one with `openssl rand -hex 32`, or leave it unset: then this machine alone may read them.",
+        )
+    return token
 
 
 def _read_places(reader: Reader, name: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.routes import HTTPRoute
 
 from app.kit.codec import encode
-from app.resources.accounts.guards import Guard, Hook, Public, Requires, SuperAdmin
+from app.resources.accounts.guards import Guard, Hook, Public, Requires, Scrape, SuperAdmin
 from app.resources.accounts.tokens import ACCESS_COOKIE
 from app.resources.discovery import route_handlers
 from app.resources.injection import dependencies
@@ -73,6 +73,8 @@ def access_of(handler: HTTPRouteHandler) -> tuple[str, list[dict[str, list[str]]
                 return guard.role.value, signed_in
             case SuperAdmin():
                 return "super_admin", signed_in
+            case Scrape():
+                return "metrics", [{"bearer": []}]
             case _:
                 return "worker", [{"bearer": []}]
     return "unguarded", []

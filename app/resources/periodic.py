@@ -10,6 +10,7 @@ import msgspec
 from app.engine.engine import Engine
 from app.kit.blobs import BlobFolder
 from app.kit.settings import Settings
+from app.kit.tally import Tally
 from app.resources.discovery import room_modules
 from app.store.bus import Bus
 from app.store.database import Database
@@ -23,6 +24,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     engine: Engine
     blobs: BlobFolder
     bus: Bus
+    tally: Tally = msgspec.field(default_factory=Tally)
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

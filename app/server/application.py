@@ -13,6 +13,7 @@ from app.engine.callbacks import Callbacks
 from app.engine.engine import Engine
 from app.kit.blobs import BlobFolder
 from app.kit.settings import Settings
+from app.kit.tally import Tally
 from app.resources.assets.service import StepFiles
 from app.resources.discovery import route_handlers
 from app.resources.injection import dependencies
@@ -22,6 +23,7 @@ from app.server.problems import answer
 from app.server.ui_files import UiFiles
 from app.steps.discovery import catalog, offered
 from app.store.bus import Bus
+from app.store.counts import HAND_IN_S, hand_in
 from app.store.database import Database
 from app.store.queue import Bells
 from app.store.vault import Vault
@@ -46,7 +48,7 @@ def create_app(settings: Settings) -> Edge:
         logging_config=None,
         debug=False,
     )
-    return Edge(api, UiFiles(UI_FOLDER))
+    return Edge(api, UiFiles(UI_FOLDER), api.state.tally)
 
 
 def _parts(settings: Settings) -> dict[str, object]:
@@ -55,8 +57,15 @@ def _parts(settings: Settings) -> dict[str, object]:
     bus = Bus.open(settings.redis.url)
     bells = Bells(bus.redis)
     blobs = BlobFolder(settings.blobs_dir, settings.tmp_dir)
+    tally = Tally()
     engine = Engine(
-        database, catalog(), bells, bus, assets=StepFiles(blobs), callbacks=Callbacks.of(settings)
+        database,
+        catalog(),
+        bells,
+        bus,
+        assets=StepFiles(blobs),
+        callbacks=Callbacks.of(settings),
+        tally=tally,
     )
     return {
         "settings": settings,
@@ -65,6 +74,7 @@ def _parts(settings: Settings) -> dict[str, object]:
         "bells": bells,
         "blobs": blobs,
         "engine": engine,
+        "tally": tally,
         "catalog": offered(hidden=settings.debug_steps),
         "vault": Vault(settings.keys),
         # Set when the server begins to stop: answers that never end by themselves end then.
@@ -74,11 +84,20 @@ def _parts(settings: Settings) -> dict[str, object]:
 
 @asynccontextmanager
 async def _lifespan(api: Litestar) -> AsyncIterator[None]:
+    counting = asyncio.create_task(_hand_in_for_ever(api))
     try:
         yield
     finally:
+        counting.cancel()
         await api.state.bus.close()
         await api.state.database.close()
+
+
+async def _hand_in_for_ever(api: Litestar) -> None:
+    """Add what this process counts to what the others do, now and then."""
+    while True:
+        await asyncio.sleep(HAND_IN_S)
+        await hand_in(api.state.bus.redis, api.state.tally)
 
 
 def _cors(settings: Settings) -> CORSConfig | None:

@@ -12,8 +12,10 @@ import structlog
 from litestar import Litestar
 from litestar.routes import BaseRoute
 
+from app.kit import meters
 from app.kit.ids import new_id
 from app.kit.log import get_logger
+from app.kit.tally import Tally
 from app.server.asgi import Application, Message, Receive, Scope, Send
 from app.server.discretion import for_the_log
 from app.server.ui_files import UiFiles
@@ -42,6 +44,8 @@ CONTENT_SECURITY_POLICY = (
 # A page of the UI with status 200 would look like success to whoever sent an event or a probe.
 FOR_PROGRAMS = frozenset({"api", "internal", "hooks", "health", "livez", "readyz", "metrics", ".well-known"})
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
 # What a sign-in showed must not come back from a cache after the sign-out; files say otherwise themselves.
 NOT_KEPT = (b"cache-control", b"no-store")
 
@@ -58,10 +62,11 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 class Edge:
     """The whole web application as one ASGI callable."""
 
-    def __init__(self, api: Litestar, ui: UiFiles) -> None:
+    def __init__(self, api: Litestar, ui: UiFiles, tally: Tally) -> None:
         self.litestar = api
         self.api = cast("Application", api)
         self.ui = ui
+        self._tally = tally
         self._heads = [_pattern(route) for route in api.routes if "HEAD" in route.methods]
         # What the API answers; every other address is a page of the UI.
         self.reserved = FOR_PROGRAMS | {route.path.strip("/").split("/")[0] for route in api.routes} - {""}
@@ -91,11 +96,17 @@ class Edge:
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            if scope["type"] == "http" and self._is_page(scope["path"]):
-                await self.ui(inner, receive, decorated)
-            else:
-                await self.api(inner, receive, decorated)
-            took_ms = round((time.perf_counter() - began) * 1000, 1)
+            is_page = scope["type"] == "http" and self._is_page(scope["path"])
+            try:
+                await (self.ui if is_page else self.api)(inner, receive, decorated)
+            finally:
+                took_s = time.perf_counter() - began
+                if scope["type"] == "http":
+                    route = "ui" if is_page else route_of(inner)
+                    method = scope["method"] if scope["method"] in METHODS else "other"
+                    self._tally.count(meters.HTTP_REQUESTS, route, method, str(status))
+                    self._tally.observe(meters.HTTP_DURATION, took_s, route)
+            took_ms = round(took_s * 1000, 1)
             path = for_the_log(scope["path"])
             log.debug("answered", action="request", path=path, status=status, took_ms=took_ms)
 
@@ -104,6 +115,12 @@ class Edge:
 
     def _is_page(self, path: str) -> bool:
         return path.strip("/").split("/")[0] not in self.reserved
+
+
+def route_of(scope: Scope) -> str:
+    """The pattern of the route that answered, such as `/api/v1/assets/{asset_id}`; never an address."""
+    handler = scope.get("route_handler")
+    return str(scope.get("path_template") or "none") if handler is not None else "none"
 
 
 def _pattern(route: BaseRoute) -> re.Pattern[str]:

@@ -15,7 +15,16 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute, WebSocketRoute
 
 from app.kit.settings import Settings
-from app.resources.accounts.guards import Guard, Hook, Public, Requires, SuperAdmin, Worker, WorkerSecret
+from app.resources.accounts.guards import (
+    Guard,
+    Hook,
+    Public,
+    Requires,
+    Scrape,
+    SuperAdmin,
+    Worker,
+    WorkerSecret,
+)
 from app.resources.accounts.roles import Role
 from app.resources.openapi import document
 from app.resources.workflows.samples import document as sample_document
@@ -35,6 +44,7 @@ REFUSALS = {
     "not-super-admin",
     "worker-unknown",
     "wrong-worker-secret",
+    "metrics-closed",
 }
 
 
@@ -118,6 +128,8 @@ def expected(guard: Guard, role: Role | None, *, is_super_admin: bool = False) -
             return None if is_super_admin else "not-super-admin"
         case Worker():
             return "not-signed-in" if role is None else "worker-unknown"
+        case Scrape():
+            return "metrics-closed"
         case WorkerSecret():
             return "wrong-worker-secret"
         case _:

@@ -13,6 +13,7 @@ from litestar.datastructures import State
 
 from app.kit.errors import Complaint, Conflict
 from app.kit.settings import Settings
+from app.kit.tally import Tally
 from app.resources.accounts.guards import public
 from app.resources.accounts.roles import Role
 from app.server.application import create_app
@@ -53,7 +54,7 @@ async def calling(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         openapi_config=None,
         logging_config=None,
     )
-    app = Edge(api, UiFiles(settings.workspace / "nothing"))
+    app = Edge(api, UiFiles(settings.workspace / "nothing"), Tally())
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
         yield client

@@ -3,6 +3,7 @@
 @get("/…", guards=[requires(Role.viewer)])
 """
 
+import ipaddress
 import time
 from typing import Final
 
@@ -25,6 +26,8 @@ from app.store.database import Database, Scope
 log = get_logger(__name__)
 
 WORKER_KNOWN_S: Final = 5.0
+# What whoever passes a request on adds to it.
+FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via", "cf-connecting-ip")
 
 
 class RoleTooLow(Forbidden):
@@ -41,6 +44,10 @@ class WorkerUnknown(Unauthorized):
 
 class WrongWorkerSecret(Unauthorized):
     """The worker secret is wrong."""
+
+
+class MetricsClosed(Unauthorized):
+    """The metrics are open to this machine itself, and to whoever knows the STUDIO_METRICS_TOKEN."""
 
 
 class WorkerPrincipal(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +168,19 @@ class WorkerSecret(Guard):
             )
 
 
+class Scrape(Guard):
+    """Whoever collects metrics: from this very machine, or with the token for it."""
+
+    async def admit(self, connection: Connection) -> None:
+        token = connection.app.state.settings.metrics_token
+        given = bearer(connection)
+        if token is not None and given is not None and same(given, token):
+            return
+        if given is None and _is_of_this_machine(connection):
+            return
+        raise MetricsClosed(remedy="Set STUDIO_METRICS_TOKEN on the box, and send it as a bearer token.")
+
+
 def public() -> Guard:
     """Everyone may call this."""
     return Public()
@@ -191,6 +211,11 @@ def worker_secret() -> Guard:
     return WorkerSecret()
 
 
+def scrape() -> Guard:
+    """Only what collects metrics may call this."""
+    return Scrape()
+
+
 def worker_token_hash(settings: Settings, token: str) -> bytes:
     """How a worker's token is kept in `workers.token_hash`."""
     return keyed_hash(derive(settings.keys.require("worker_shared_secret"), "worker-token"), token)
@@ -205,6 +230,16 @@ async def provide_worker(request: Connection) -> WorkerPrincipal:
     """The `worker` of a handler of the worker protocol."""
     found: WorkerPrincipal = request.state.worker
     return found
+
+
+def _is_of_this_machine(connection: Connection) -> bool:
+    """Whether the caller sits here. A tunnel or proxy on this machine speaks for another, and says so."""
+    if connection.client is None or any(name in connection.headers for name in FORWARDED):
+        return False
+    try:
+        return ipaddress.ip_address(connection.client.host).is_loopback
+    except ValueError:
+        return False
 
 
 async def _remember(connection: Connection) -> Principal:

@@ -5,6 +5,7 @@ never taken for well.
 """
 
 import asyncio
+import functools
 import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Mapping
@@ -90,10 +91,11 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     closes_the_door: bool = False  # nobody is sent here while the probe is not healthy
 
 
-def all_checks() -> list[Check]:
+@functools.cache  # looking through folders takes milliseconds, and probes come often
+def all_checks() -> tuple[Check, ...]:
     """Every check there is, in the order of the files' names."""
     modules = sorted(pkgutil.iter_modules(checks.__path__), key=lambda one: one.name)
-    return [importlib.import_module(f"{checks.__name__}.{one.name}").CHECK for one in modules]
+    return tuple(importlib.import_module(f"{checks.__name__}.{one.name}").CHECK for one in modules)
 
 
 async def look_around(box: Box, looks: Mapping[str, Look]) -> dict[str, Finding]:

@@ -4,7 +4,9 @@ from litestar import Controller, get
 from litestar.di import Provide
 
 from app.kit.settings import Settings
-from app.resources.accounts.guards import public, super_admin
+from app.kit.tally import Tally
+from app.resources import exposition
+from app.resources.accounts.guards import public, scrape, super_admin
 from app.resources.infrastructure import service
 from app.resources.infrastructure.looking import Box
 from app.resources.infrastructure.schemas import Alive, FullHealth, Health, RedisHealth, Simple, WorkersHealth
@@ -39,6 +41,19 @@ class ProbeController(Controller):
     async def readyz(self, box: Box) -> Health:
         """Ready to serve people; 503 with every reason otherwise."""
         return await service.readiness(box)
+
+
+class MetricsController(Controller):
+    """For Prometheus."""
+
+    path = "/metrics"
+    dependencies = {"box": Provide(provide_box, sync_to_thread=False)}  # noqa: RUF012  Litestar's own
+    include_in_schema = False
+
+    @get("/", guards=[scrape()], media_type=exposition.MEDIA_TYPE)
+    async def metrics(self, box: Box, tally: Tally) -> str:
+        """Everything the box counts and measures, in Prometheus' text format."""
+        return await service.metrics(box, tally)
 
 
 class InfrastructureController(Controller):

@@ -1,15 +1,22 @@
 """From what was found to an answer: is the box well, may people be sent here, and everything about it."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import functools
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 from app.kit.errors import StudioError, Unavailable
+from app.kit.tally import Key, Tally
+from app.resources.discovery import room_modules
+from app.resources.exposition import Gauge, gauge, render
 from app.resources.infrastructure import facts
 from app.resources.infrastructure.checks.database import AWAY
 from app.resources.infrastructure.looking import PATIENCE_S, SILENT, Box, all_checks, look_around, worst
 from app.resources.infrastructure.schemas import FullHealth, Health, RedisHealth, WorkersHealth
+from app.store import counts
 
 
 class NotReady(Unavailable):
@@ -88,6 +95,29 @@ async def workers_health(box: Box) -> WorkersHealth:
         workers=await box.see(facts.worker_facts),
         lanes=await box.see(facts.lane_facts),
     )
+
+
+async def metrics(box: Box, tally: Tally) -> str:
+    """What the box counts and measures; while a part of it is away, what the others tell."""
+    gauges: list[Gauge] = []
+    is_up = True
+    for room in _measurers():
+        try:
+            gauges += await room.gauges(box)
+        except Unavailable:
+            is_up = False
+    gauges.append(gauge("studio_database_up", "Whether the database answers.", float(is_up)))
+    counted: Mapping[Key, float] = {}
+    await counts.hand_in(box.redis, tally)
+    with contextlib.suppress(*SILENT):
+        counted = await counts.sums(box.redis)
+    return render(gauges, counted)
+
+
+@functools.cache
+def _measurers() -> list[ModuleType]:
+    """The rooms that have something to measure."""
+    return room_modules("metrics")
 
 
 async def _about(box: Box, *names: str) -> Health:

@@ -1,5 +1,6 @@
 """Probes tell the truth: a part that is away shows, and only what matters closes the door."""
 
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -384,8 +385,11 @@ def new_check(tmp_path: Path) -> Iterator[None]:
     """The file `weather.py` beside the other checks, for this test."""
     (tmp_path / "weather.py").write_text(CHECK)
     checks.__path__.append(str(tmp_path))
+    looking.all_checks.cache_clear()
     yield
     checks.__path__.remove(str(tmp_path))
+    sys.modules.pop(f"{checks.__name__}.weather", None)
+    looking.all_checks.cache_clear()
 
 
 @pytest.mark.usefixtures("new_check")
