@@ -60,7 +60,6 @@ _CONNECTION_FAULTS = (
 # would stay until the next ANALYZE while the table grows (measured: a finish took three times as long on a
 # young database). Every query here has its index, so it is always taken; jit would compile such plans.
 _PLANS = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
-_SET_SCOPE = "SELECT set_config('studio.organization', %s, true), set_config('studio.system', %s, true)"
 
 
 class DatabaseUnavailable(Unavailable):
@@ -73,11 +72,13 @@ class Scope(msgspec.Struct, frozen=True):
     organization_id: UUID | None
     is_system: bool
 
-    def settings(self) -> tuple[str, str]:
-        """The values of `studio.organization` and `studio.system`."""
-        return "" if self.organization_id is None else str(
-            self.organization_id
-        ), "on" if self.is_system else ""
+    def opening(self) -> bytes:
+        """What begins a transaction with `studio.organization` and `studio.system` set for it alone."""
+        organization = "" if self.organization_id is None else UUID(str(self.organization_id))
+        system = "on" if self.is_system else ""
+        return (
+            f"BEGIN; SET LOCAL studio.organization = '{organization}'; SET LOCAL studio.system = '{system}'"
+        ).encode()
 
     @classmethod
     def organization(cls, organization_id: UUID) -> "Scope":
@@ -238,6 +239,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=pool_timeout_s,
+            isolation_level="AUTOCOMMIT",
             pool_pre_ping=False,  # a round trip each; a broken connection is replaced once instead
             json_serializer=encode_text,
             json_deserializer=decode_any,
@@ -300,7 +302,7 @@ class Database:
         try:
             await connection.start()
             raw = await self._raw(connection)
-            await raw.execute(_SET_SCOPE, scope.settings())
+            await raw.execute(scope.opening(), prepare=False)
         except BaseException:
             await self._invalidate(connection)
             raise
