@@ -128,7 +128,8 @@ class Gateway:
     async def _call(self, path: str, message: Any) -> bytes:
         """A call with our token; registers again, once, when the API has forgotten us."""
         body = encode(message)
-        token = self.identity.token
+        async with self._registering:  # a job given to the name that is being left would wait for its lease
+            token = self.identity.token
         try:
             return await self._as(token, path, body)
         except TokenUnknown:
