@@ -5,9 +5,8 @@ adds up to half a second to every step; here a message on the lane's wake channe
 also dies with Redis and keeps a killed worker's jobs locked for the longest timeout; here the loop connects
 again, and the lock lasts 15 s and is renewed while a ring is being answered.
 
-It touches private names of arq 0.28.0 (`_poll_iteration`, `start_jobs`, `run_job`, `job_counter`, `sem`,
-`tasks`, `job_tasks`, `in_progress_timeout_s`): pinned exactly, and tests/workers/test_bell.py fails when
-they change.
+It touches private names of arq 0.28.0 (`_poll_iteration`, `run_job`, `job_counter`, `sem`, `tasks`,
+`job_tasks`, `in_progress_timeout_s`): pinned exactly, and tests/workers/test_bell.py fails when they change.
 """
 
 import asyncio
@@ -39,18 +38,18 @@ RECONNECT_S: Final = (0.2, 5.0)  # first and longest pause between attempts to r
 LISTENER_PING_S: Final = 10.0
 REMEMBERED_BELLS: Final = 10_000
 
-# What arq's start_jobs asks in five round trips a ring, in one: still queued, due, and nobody's?
-LOCK: Final = """
-local locked = {}
-for place = 5, #ARGV do
-  if #locked == tonumber(ARGV[4]) then break end
-  local score = redis.call('ZSCORE', KEYS[1], ARGV[place])
-  if score and tonumber(score) <= tonumber(ARGV[3])
-     and redis.call('SET', ARGV[1] .. ARGV[place], '1', 'PX', ARGV[2], 'NX') then
-    locked[#locked + 1] = {ARGV[place], score}
+# What arq's _poll_iteration and start_jobs ask in one round trip and five for every ring, in one for all:
+# which rings are due, and which of them are ours now because they were nobody's.
+LOOK: Final = """
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+local ids, locked = {}, {}
+for place = 1, #due, 2 do
+  ids[#ids + 1] = due[place]
+  if #locked < tonumber(ARGV[3]) and redis.call('SET', ARGV[4] .. due[place], '1', 'PX', ARGV[5], 'NX') then
+    locked[#locked + 1] = {due[place], due[place + 1]}
   end
 end
-return locked
+return {ids, locked}
 """
 
 Answer = Callable[[UUID], Awaitable[None]]
@@ -98,7 +97,7 @@ class Bell(Worker):
             log_results=False,
         )
         self.in_progress_timeout_s = RING_LOCK_S
-        self._lock_script = self._arq.register_script(LOCK)
+        self._look_script = self._arq.register_script(LOOK)
         self.is_connected = False
         self._listener: Redis = Redis.from_url(redis_url, socket_connect_timeout=2.0)
         self._wake_channel = wake_channel(lane)
@@ -108,6 +107,7 @@ class Bell(Worker):
         self._is_stale = is_stale
         self._woken = asyncio.Event()
         self._first_seen: dict[str, float] = {}
+        self._answers: dict[str, asyncio.Future[None]] = {}
         self._lock_renewed_at = 0.0
 
     def ring_again(self) -> None:
@@ -143,42 +143,85 @@ class Bell(Worker):
         await self._arq.aclose()
         await self._listener.aclose()
 
-    async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """Begin to answer these rings; drop in one go those that a later look at the lane has overtaken."""
+    async def _poll_iteration(self) -> None:
+        for job_id, task in list(self.tasks.items()):
+            if task.done():
+                del self.tasks[job_id]
+                task.result()  # Redis broke off under it
+        if self.allow_pick_jobs and self.job_counter < self.max_jobs:
+            await self._look()
+
+    async def _look(self) -> None:
+        """Begin to answer the rings that are due; drop in one go those that a later look has overtaken."""
         seen = time.monotonic()
-        fresh: list[bytes] = []
-        stale: list[bytes] = []
-        for raw in job_ids:
-            job_id = raw.decode()
-            if job_id in self.tasks:
-                continue
-            since = self._first_seen.setdefault(job_id, seen)
-            (stale if self._is_stale(since) else fresh).append(raw)
+        due, locked = await self._due()
+        for job_id in due:
+            self._first_seen.setdefault(job_id, seen)
+        stale = [
+            job_id
+            for job_id in due
+            if not self._is_answering(job_id) and self._is_stale(self._first_seen[job_id])
+        ]
         if stale:
-            async with self._arq.pipeline(transaction=False) as pipe:
-                pipe.zrem(self.queue_name, *stale)
-                pipe.delete(*[job_key_prefix + raw.decode() for raw in stale])
-                await pipe.execute()
+            await self._drop(stale)
+            self._woken.set()  # behind them may be others
         while len(self._first_seen) > REMEMBERED_BELLS:
             del self._first_seen[next(iter(self._first_seen))]
-        free = self.max_jobs - self.job_counter
-        if fresh and free > 0:
-            for job_id, score in await self._lock(fresh, free):
-                await self.sem.acquire()
-                self.job_counter += 1
-                task = self.loop.create_task(self.run_job(job_id, score))
-                task.add_done_callback(lambda _: self._release_sem_dec_counter_on_complete())
-                self.tasks[job_id] = task
+        dropped = set(stale)
+        for job_id, score in locked:
+            if job_id not in dropped and not self._is_answering(job_id):
+                await self._begin(job_id, score)
 
-    async def _lock(self, job_ids: list[bytes], most: int) -> list[tuple[str, int]]:
-        """Lock up to `most` of these rings for this worker; their ids and scores."""
-        limits: list[Any] = [in_progress_key_prefix, int(RING_LOCK_S * 1000), timestamp_ms(), most]
-        found = await self._lock_script(keys=[self.queue_name], args=[*limits, *job_ids])
-        return [(raw.decode(), int(score)) for raw, score in found]
+    def _is_answering(self, job_id: str) -> bool:
+        task = self.tasks.get(job_id)
+        return task is not None and not task.done()
+
+    async def _due(self) -> tuple[list[str], list[tuple[str, int]]]:
+        """The ids of rings that are due; those locked for this worker just now, with their scores."""
+        args: list[Any] = [
+            timestamp_ms(),
+            self.queue_read_limit,
+            self.max_jobs - self.job_counter,
+            in_progress_key_prefix,
+            int(RING_LOCK_S * 1000),
+        ]
+        due, locked = await self._look_script(keys=[self.queue_name], args=args)
+        return [raw.decode() for raw in due], [(raw.decode(), int(score)) for raw, score in locked]
+
+    async def _drop(self, job_ids: list[str]) -> None:
+        async with self._arq.pipeline(transaction=False) as pipe:
+            pipe.zrem(self.queue_name, *job_ids)
+            pipe.delete(
+                *[prefix + one for one in job_ids for prefix in (job_key_prefix, in_progress_key_prefix)]
+            )
+            await pipe.execute()
+
+    async def _begin(self, job_id: str, score: int) -> None:
+        """Answer, and let arq do its book-keeping meanwhile: a ring's id says all that is in it."""
+        await self.sem.acquire()
+        self.job_counter += 1
+        answer = asyncio.ensure_future(self._answered(job_id))
+        self._answers[job_id] = answer
+        task = self.loop.create_task(self.run_job(job_id, score))
+        task.add_done_callback(lambda _: self._release_sem_dec_counter_on_complete())
+        task.add_done_callback(lambda _: self._forget(job_id, answer))
+        self.tasks[job_id] = task
+
+    def _forget(self, job_id: str, answer: asyncio.Future[None]) -> None:
+        answer.cancel()  # one that still waits for its slot; work that has begun goes on behind its shield
+        if self._answers.get(job_id) is answer:
+            del self._answers[job_id]
+
+    async def _answered(self, job_id: str) -> None:
+        try:
+            attempt_id = UUID(job_id)
+        except ValueError:
+            log.warning("a bell that names no attempt", action="bad_bell")
+            return
+        await self._answer(attempt_id)
 
     async def _ring(self, _ctx: dict[Any, Any], attempt_id: str) -> None:
-        if not self._is_stale(self._first_seen.get(attempt_id, time.monotonic())):
-            await self._answer(UUID(attempt_id))
+        await self._answers[attempt_id]
 
     async def _attend(self) -> None:
         pubsub = self._listener.pubsub()

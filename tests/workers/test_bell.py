@@ -128,6 +128,30 @@ async def test_a_cancel_is_heard(settings: Settings) -> None:
         await eventually(lambda: ear.cancelled == [attempt])
 
 
+async def test_a_ring_that_names_no_attempt_is_dropped(settings: Settings) -> None:
+    ear = Ear()
+    async with ringing(settings.redis.url) as (bells, redis), listening(settings.redis.url, ear, slots=1):
+        theirs = ArqRedis(connection_pool=redis.connection_pool, job_serializer=encode)
+        await theirs.enqueue_job(BELL_FUNCTION, "nonsense", _job_id="nonsense", _queue_name=queue_name("cpu"))
+        attempt = new_id()
+        await bells.ring("cpu", [attempt])
+        await eventually(lambda: ear.heard == [attempt])
+
+
+async def test_work_goes_on_when_redis_forgets_its_ring_meanwhile(settings: Settings) -> None:
+    ear = Ear()
+    ear.hold = asyncio.Event()
+    async with ringing(settings.redis.url) as (bells, redis), listening(settings.redis.url, ear, slots=1):
+        first, second = new_id(), new_id()
+        await bells.ring("cpu", [first])
+        await eventually(lambda: ear.heard == [first])
+        await redis.flushall()
+        await bells.ring("cpu", [first, second])
+        ear.hold.set()
+        await eventually(lambda: second in ear.heard)
+        assert ear.heard.count(first) <= 2, "a claim finds out that somebody has it"
+
+
 async def test_a_killed_workers_ring_is_heard_by_another(settings: Settings) -> None:
     ear, other = Ear(), Ear()
     ear.hold = asyncio.Event()
@@ -179,7 +203,6 @@ def test_arq_still_has_the_private_names_we_lean_on() -> None:
     worker = arq.worker.Worker
     assert arq.worker.__name__
     assert inspect.iscoroutinefunction(worker._poll_iteration)
-    assert list(inspect.signature(worker.start_jobs).parameters) == ["self", "job_ids"]
     assert list(inspect.signature(worker.run_job).parameters) == ["self", "job_id", "score"]
     source = inspect.getsource(worker)
     for phrase in (
@@ -188,10 +211,11 @@ def test_arq_still_has_the_private_names_we_lean_on() -> None:
         "self.tasks[job_id] = t",
         "t.add_done_callback(lambda _: self._release_sem_dec_counter_on_complete())",
         "if self.job_counter < self.max_jobs:",
-        "await self.start_jobs(job_ids)",
+        "start=self._queue_read_offset, num=count, max=now",
+        "pipe.psetex(in_progress_key, int(self.in_progress_timeout_s * 1000), b'1')",
     ):
         assert phrase in source, phrase
-    ours: list[Callable[..., Awaitable[None]]] = [Bell.main, Bell.close, Bell.start_jobs]
+    ours: list[Callable[..., Awaitable[None]]] = [Bell.main, Bell.close, Bell._poll_iteration]
     assert all(one is not getattr(worker, one.__name__) for one in ours)
 
 
