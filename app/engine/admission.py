@@ -10,7 +10,7 @@ An admission follows the end of an instance after its commit. One that was lost 
 for by the daemon, which looks at every workflow with somebody waiting.
 """
 
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -32,12 +32,24 @@ from app.store.database import Scope, Transaction
 
 MAX_WAITING: Final = 10_000  # instances of one workflow; a start beyond them is refused
 
-_CROWD: Final = """
-SELECT count(*) FILTER (WHERE NOT is_held) AS running, count(*) FILTER (WHERE is_held) AS waiting
-  FROM instances
- WHERE workflow_id = %(workflow)s AND concurrency_limit IS NOT NULL AND id <> %(id)s
-   AND status IN ('pending', 'running', 'waiting')
-"""
+# Each part reads as many rows of an index as it says, however many wait.
+_OPEN: Final = "workflow_id = %(workflow)s AND status IN ('pending', 'running', 'waiting')"
+
+
+def _about(question: str) -> str:
+    """A statement about the `open`, `running` or `held` instances of one workflow."""
+    limited = f"{_OPEN} AND concurrency_limit IS NOT NULL"
+    return question.format(open=_OPEN, running=f"{limited} AND NOT is_held", held=f"{limited} AND is_held")
+
+
+# Before a start. The numbers of a workflow have no gaps, so no more can wait than were started since the one
+# that came first; only when those are very many is it worth counting.
+_CROWD: Final = _about("""
+SELECT (SELECT count(*) FROM (
+            SELECT FROM instances WHERE {running} AND id <> %(id)s LIMIT %(limit)s) r) AS running,
+       (SELECT number FROM instances WHERE {held} AND id <> %(id)s ORDER BY id LIMIT 1) AS oldest
+""")
+_LINE: Final = _about("SELECT count(*) FROM (SELECT FROM instances WHERE {held} LIMIT %(most)s) w")
 
 _IS_ABOVE: Final = """
 WITH RECURSIVE above(parent_id, workflow_id) AS (
@@ -59,18 +71,39 @@ _LOCK_COUNTER: Final = """
 SELECT last_number FROM instance_counters WHERE workflow_id = %(workflow)s FOR NO KEY UPDATE
 """
 
-# Those that wait come in the order of their turns.
-_OPEN: Final = """
-SELECT id, is_held, concurrency_limit, on_limit FROM instances
- WHERE workflow_id = %(workflow)s AND concurrency_limit IS NOT NULL
-   AND status IN ('pending', 'running', 'waiting')
- ORDER BY is_held, priority DESC, id
-"""
+# After an end: whose turn it may be, who came last, and how many run.
+_TURN: Final = _about("""
+WITH first AS MATERIALIZED (
+    SELECT id, concurrency_limit FROM instances WHERE {open} AND is_held ORDER BY priority DESC, id LIMIT 1
+)
+SELECT first.id AS first, first.concurrency_limit AS most, newest.id AS newest, newest.on_limit,
+       newest.concurrency_limit AS most_beside_newest,
+       (SELECT count(*) FROM (
+            SELECT FROM instances WHERE {running} LIMIT (SELECT concurrency_limit FROM first)) r) AS running
+  FROM first, LATERAL (
+       SELECT id, on_limit, concurrency_limit FROM instances WHERE {held} ORDER BY id DESC LIMIT 1) newest
+""")
+
+# The newest takes over: from those that run, and from those that waited to do so before it.
+_VICTIMS: Final = _about("""
+(SELECT id FROM instances WHERE {held} AND id < %(newest)s ORDER BY id LIMIT %(most)s)
+UNION ALL
+(SELECT id FROM instances WHERE {running} ORDER BY id DESC OFFSET %(limit)s - 1 LIMIT %(most)s)
+""")
+_VICTIMS_AT_ONCE: Final = 100  # then it is looked again
 
 _WAITED_FOR: Final = """
-SELECT DISTINCT workflow_id FROM instances
- WHERE concurrency_limit IS NOT NULL AND is_held AND status IN ('pending', 'running', 'waiting')
- LIMIT %(most)s
+WITH RECURSIVE waited(workflow_id) AS (
+    (SELECT workflow_id FROM instances
+      WHERE is_held AND status IN ('pending', 'running', 'waiting') ORDER BY workflow_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT i.workflow_id FROM instances i
+             WHERE i.is_held AND i.status IN ('pending', 'running', 'waiting')
+               AND i.workflow_id > w.workflow_id
+             ORDER BY i.workflow_id LIMIT 1)
+      FROM waited w WHERE w.workflow_id IS NOT NULL
+)
+SELECT workflow_id FROM waited WHERE workflow_id IS NOT NULL LIMIT %(most)s
 """
 
 
@@ -90,21 +123,24 @@ async def may_begin(board: Board, limits: Concurrency | None) -> bool:
     instance = board.instance
     if limits is None:
         return True
-    place = {"workflow": instance.workflow_id, "id": instance.id}
-    crowd = await board.tx.fetch_one(_CROWD, place) or {"running": 0, "waiting": 0}
-    if crowd["running"] < limits.limit and not crowd["waiting"]:
+    place = {"workflow": instance.workflow_id, "id": instance.id, "limit": limits.limit}
+    crowd = await board.tx.fetch_one(_CROWD, place) or {}
+    running, oldest = crowd["running"], crowd["oldest"]
+    if running < limits.limit and oldest is None:
         return True
     if limits.on_limit is OnLimit.skip:
         raise WorkflowBusy(
-            f"{crowd['running']} of {limits.limit} instances of this workflow are under way; "
+            f"{running} of {limits.limit} instances of this workflow are under way; "
             "this one was not started.",
             remedy="Start it again when one has ended, or let starts wait (concurrency.on_limit: queue).",
         )
-    if crowd["waiting"] >= MAX_WAITING:
-        raise WorkflowBusy(
-            f"{crowd['waiting']:,} instances of this workflow wait for their turn; no more fit.",
-            remedy="Raise the workflow's limit, or cancel some of those that wait.",
-        )
+    if oldest is not None and instance.number - oldest >= MAX_WAITING:
+        waiting = await board.tx.fetch_value(_LINE, {**place, "most": MAX_WAITING})
+        if waiting >= MAX_WAITING:
+            raise WorkflowBusy(
+                f"{waiting:,} instances of this workflow wait for their turn; no more fit.",
+                remedy="Raise the workflow's limit, or cancel some of those that wait.",
+            )
     await board.tx.execute(_HOLD, {"id": instance.id})
     board.hold(f"Waits for its turn: {limits.limit} may run at once.")
     return False
@@ -116,8 +152,7 @@ async def admit(parts: Parts, workflow_id: UUID) -> int:
     while True:
         async with parts.database.transaction(Scope.system()) as tx:
             await tx.fetch_one(_LOCK_COUNTER, {"workflow": workflow_id})
-            rows = await tx.fetch_all(_OPEN, {"workflow": workflow_id})
-            turn = _Turn.of(rows)
+            turn = await _Turn.now(tx, workflow_id)
             if turn.next is not None:
                 await _begin(parts, tx, turn.next)
         if turn.next is None and not turn.victims:
@@ -142,20 +177,21 @@ class _Turn(msgspec.Struct, frozen=True):
     victims: list[UUID] = []
 
     @classmethod
-    def of(cls, rows: list[dict[str, Any]]) -> "_Turn":
-        running = [row["id"] for row in rows if not row["is_held"]]
-        waiting = [row for row in rows if row["is_held"]]
-        if not waiting:
+    async def now(cls, tx: Transaction, workflow_id: UUID) -> "_Turn":
+        """As it stands, the workflow's counter locked."""
+        line = await tx.fetch_one(_TURN, {"workflow": workflow_id})
+        if line is None:
             return cls()
-        newest = max(waiting, key=lambda row: row["id"])
-        if newest["on_limit"] == OnLimit.replace_:
-            # The newest takes over: from those that run, and from those that waited to do so before it.
-            older = [row["id"] for row in waiting if row is not newest]
-            surplus = running[: max(0, len(running) - newest["concurrency_limit"] + 1)]
-            victims = [*older, *surplus]
-            return cls(victims=victims) if victims else cls(next=newest["id"])
-        first = waiting[0]
-        return cls(next=first["id"] if len(running) < first["concurrency_limit"] else None)
+        if line["on_limit"] == OnLimit.replace_:
+            place = {
+                "workflow": workflow_id,
+                "newest": line["newest"],
+                "limit": line["most_beside_newest"],
+                "most": _VICTIMS_AT_ONCE,
+            }
+            victims = [row["id"] for row in await tx.fetch_all(_VICTIMS, place)]
+            return cls(victims=victims) if victims else cls(next=line["newest"])
+        return cls(next=line["first"] if line["running"] < line["most"] else None)
 
 
 async def _begin(parts: Parts, tx: Transaction, instance_id: InstanceId) -> None:

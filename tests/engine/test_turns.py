@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.engine import admission
 from app.engine.errors import WorkflowBusy
 from app.flow.check import check
 from app.kit.ids import InstanceId, VersionId
@@ -188,6 +189,72 @@ async def test_waiting_for_a_turn_is_not_running(world: World) -> None:
     assert (await world.instance(second))["deadline_at"] is None
     await world.drain()
     assert (await world.instance(second))["deadline_at"] is not None
+
+
+async def crowded(world: World, version: VersionId, count: int) -> None:
+    """Somebody who waits for a turn, and this many like it."""
+    held = await start(world, version)
+    await world.execute(
+        """INSERT INTO instances
+           SELECT (jsonb_populate_record(i, jsonb_build_object(
+                      'id', gen_random_uuid(), 'number', i.number + n))).*
+             FROM instances i, generate_series(1, %(count)s) n WHERE i.id = %(held)s""",
+        held=held, count=count,
+    )  # fmt: skip
+
+
+def rows_read(plan: dict[str, Any]) -> float:
+    """How many rows the scans of a plan looked at."""
+    deeper = sum(map(rows_read, plan.get("Plans", [])))
+    if "Scan" not in plan["Node Type"] or "Relation Name" not in plan:
+        return deeper
+    looked_at = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+    return float(deeper + looked_at * plan["Actual Loops"])
+
+
+async def test_whose_turn_it_is_costs_the_same_however_many_wait(world: World) -> None:
+    version = await limited(world, 2)
+    for _ in range(2):
+        await start(world, version)
+    (own,) = await world.rows("SELECT workflow_id FROM workflow_versions WHERE id = %(id)s", id=version)
+    given = {
+        "workflow": own["workflow_id"], "id": own["workflow_id"], "newest": own["workflow_id"],
+        "limit": 2, "most": 5,
+    }  # fmt: skip
+    questions = {
+        name: getattr(admission, name) for name in ("_CROWD", "_TURN", "_VICTIMS", "_WAITED_FOR", "_LINE")
+    }
+    assert len(questions) == 5
+    await crowded(world, version, 1_500)
+    for name, question in questions.items():
+        (row,) = await world.rows("EXPLAIN (ANALYZE, FORMAT JSON) " + question, **given)
+        assert rows_read(row["QUERY PLAN"][0]["Plan"]) <= 20, name
+
+
+async def test_no_more_wait_than_fit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "MAX_WAITING", 3)
+    version = await limited(world)
+    first = await start(world, version)
+    waiting = [await start(world, version) for _ in range(3)]
+    with pytest.raises(WorkflowBusy, match="3 instances of this workflow wait"):
+        await start(world, version)
+    await world.cancel(waiting[1])
+    waiting[1] = await start(world, version)
+    assert await world.drain() == 4
+    assert set(await statuses(world, first, *waiting)) >= {"completed"}
+
+
+async def test_one_that_takes_over_ends_all_who_ran_or_waited_before_it(world: World) -> None:
+    version = await limited(world, 2)
+    older = [await start(world, version) for _ in range(5)]
+    (own,) = await world.rows("SELECT workflow_id FROM workflow_versions WHERE id = %(id)s", id=version)
+    newer = await world.publish_next(
+        own["workflow_id"], 2, document(node("work"), concurrency={"limit": 2, "on_limit": "replace"})
+    )
+    newest = (await world.start_version(newer)).id
+    assert await statuses(world, *older) == ["cancelled", "pending", "cancelled", "cancelled", "cancelled"]
+    assert (await world.instance(newest))["is_held"] is False
+    assert await world.drain() == 2
 
 
 def told(**fields: Any) -> list[tuple[str | None, str]]:
