@@ -1,10 +1,15 @@
-"""The slots of a lane: who works on what, chains of jobs without a second bell, and stopping in time."""
+"""The slots of a lane: who works on what, chains of jobs without a second bell, and stopping in time.
+
+A result and the next job travel in one trip: `finish` answers with the job that follows. A lane that is not
+to stand still (a card costs by the hour) fetches the next job first, when it knows of one, and delivers the
+result while it works: on a backlog the card waits for a claim instead of for a finish and a claim.
+"""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from app.flow.messages import Cancelled, Finish, GivenBack, Job, Lane, Lease, Outcome
@@ -16,6 +21,7 @@ log = get_logger(__name__)
 
 STOP_LIMIT_S: Final = 1.8  # a step that is told to end and does not is left behind after this
 
+T = TypeVar("T")
 Perform = Callable[[Job, int], Awaitable[Outcome]]
 
 
@@ -54,15 +60,18 @@ class LaneSlots:
         gateway: Gateway,
         perform: Perform,
         on_free: Callable[[], None] = lambda: None,
+        *,
+        never_idle: bool = False,
     ) -> None:
         self.lane = lane
         self.slots = slots
         self._gateway = gateway
         self._perform = perform
         self._on_free = on_free
+        self._never_idle = never_idle
         self._free = list(range(slots - 1, -1, -1))
         self._held: dict[UUID, Held] = {}
-        self._chains: set[asyncio.Task[None]] = set()
+        self._chains: set[asyncio.Task[Any]] = set()
         self._slot_free = asyncio.Event()
         self._slot_free.set()
         self._is_leaving = False
@@ -89,9 +98,7 @@ class LaneSlots:
         if self._is_leaving:
             return
         slot = self._free.pop()
-        chain = asyncio.ensure_future(self._chain(slot, attempt_id))
-        self._chains.add(chain)
-        chain.add_done_callback(self._chains.discard)
+        chain = self._keep(self._chain(slot, attempt_id))
         # A ring that is cut off (Redis away, say) must not take the work down with it.
         await asyncio.shield(chain)
 
@@ -122,6 +129,13 @@ class LaneSlots:
         for chain in self._chains:
             chain.cancel()
 
+    def _keep(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Begin something that `leave` waits for."""
+        task = asyncio.ensure_future(work)
+        self._chains.add(task)
+        task.add_done_callback(self._chains.discard)
+        return task
+
     async def _chain(self, slot: int, attempt_id: UUID | None) -> None:
         try:
             job = await self._claim(attempt_id)
@@ -149,16 +163,23 @@ class LaneSlots:
         return job
 
     async def _work(self, job: Job, slot: int) -> Job | None:
-        """Run one job and deliver its outcome; the next job, if the answer brings one."""
+        """Run one job and see to its outcome; the next job, if there is one."""
         work = asyncio.ensure_future(self._perform(job, slot))
         held = self._held[job.attempt_id] = Held(job, work)
         try:
             outcome = await self._outcome(held)
-            if outcome is None:
-                return None
-            return await self._deliver(held, outcome)
-        finally:
+        except BaseException:
             self._held.pop(job.attempt_id, None)
+            raise
+        if outcome is None:
+            self._held.pop(job.attempt_id, None)
+            return None
+        if self._never_idle and job.others_wait and not self._is_leaving:
+            following = await self._claim(None)
+            if following is not None:
+                self._keep(self._deliver(held, outcome, take_next=False))
+                return following
+        return await self._deliver(held, outcome, take_next=not self._is_leaving)
 
     async def _outcome(self, held: Held) -> Outcome | None:
         told = asyncio.ensure_future(held.told.wait())
@@ -181,12 +202,17 @@ class LaneSlots:
             case _:
                 return None
 
-    async def _deliver(self, held: Held, outcome: Outcome) -> Job | None:
+    async def _deliver(self, held: Held, outcome: Outcome, *, take_next: bool) -> Job | None:
+        """Tell the engine how a job ended, however long that takes; its lease is renewed until then."""
+        try:
+            return await self._finish(held, outcome, take_next=take_next)
+        finally:
+            self._held.pop(held.job.attempt_id, None)
+
+    async def _finish(self, held: Held, outcome: Outcome, *, take_next: bool) -> Job | None:
         job = held.job
         asked = time.monotonic()
-        end = Finish(
-            attempt_id=job.attempt_id, fence=job.fence, outcome=outcome, take_next=not self._is_leaving
-        )
+        end = Finish(attempt_id=job.attempt_id, fence=job.fence, outcome=outcome, take_next=take_next)
         try:
             answer = await self._gateway.finish(end)
         except Refused as exc:

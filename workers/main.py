@@ -65,7 +65,14 @@ class Worker:
         )
         self._threads = ThreadPoolExecutor(max_workers=self._slots + 2, thread_name_prefix="step")
         self._outgoing = Outgoing(settings.outgoing_allow, own_ports=own_ports(settings))
-        self._work = Slots(lane, self._slots, self._gateway, self._perform, on_free=self._on_free)
+        self._work = Slots(
+            lane,
+            self._slots,
+            self._gateway,
+            self._perform,
+            on_free=self._on_free,
+            never_idle=lane is Lane.gpu,
+        )
         self._bell: Bell | None = None
         self._shop: Workshop | None = None
         self._scratch: Scratch | None = None

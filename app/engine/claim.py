@@ -90,6 +90,7 @@ WITH RECURSIVE crowd(organization_id) AS (
 SELECT p.id AS attempt_id, leased.fence, leased.number, leased.timeout_s,
        s.id AS step_id, s.organization_id, s.instance_id, s.node_id, s.path, s.kind, s.inputs,
        greatest(0, extract(epoch FROM clock_timestamp() - s.started_at))::float8 AS age_s,
+       (SELECT count(*) > 1 FROM candidates) AS others_wait,
        (SELECT jsonb_agg(told ORDER BY seq) FROM told) AS events
   FROM picked p LEFT JOIN leased ON leased.id = p.id LEFT JOIN step s ON s.id = leased.step_id
 """
@@ -157,4 +158,5 @@ def _job(parts: Parts, row: Row, lane: Lane) -> Job:
         seed=plan.seed(row["instance_id"], row["node_id"], row["path"]),
         deadline_s=row["timeout_s"],
         age_s=row["age_s"],
+        others_wait=row["others_wait"],
     )

@@ -124,6 +124,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     seed: int  # the same for every try of a step, so that a retry draws the same picture
     deadline_s: float | None  # seconds from the claim until the step times out
     age_s: float = 0.0  # since the step first ran, however often it was tried or postponed
+    others_wait: bool = False  # in this lane, at the moment of the claim
 
 
 class Lease(msgspec.Struct, frozen=True):

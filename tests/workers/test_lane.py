@@ -28,7 +28,7 @@ from workers.lane import STOP_LIMIT_S, Ending, LaneSlots
 from workers.refusals import ApiAway, Refused
 
 
-def job(number: int = 1) -> Job:
+def job(number: int = 1, *, others_wait: bool = False) -> Job:
     """A job as the API hands it out."""
     return Job(
         attempt_id=new_id(),
@@ -45,6 +45,7 @@ def job(number: int = 1) -> Job:
         number=1,
         seed=0,
         deadline_s=None,
+        others_wait=others_wait,
     )
 
 
@@ -58,6 +59,8 @@ class Api:
         self.trouble: Exception | None = None
         self.answers = asyncio.Event()  # cleared: it takes its time with a claim
         self.answers.set()
+        self.takes_results = asyncio.Event()
+        self.takes_results.set()
 
     async def claim(self, lane: Lane, attempt_id: UUID | None) -> Job | None:
         self.claims += 1
@@ -68,6 +71,7 @@ class Api:
 
     async def finish(self, end: Finish) -> Finished:
         self.ended.append(end)
+        await self.takes_results.wait()
         if self.trouble is not None:
             raise self.trouble
         following = self.queue.popleft() if end.take_next and self.queue else None
@@ -101,9 +105,9 @@ class Hands:
                 return self.outcome
 
 
-def lane(api: Api, hands: Hands, slots: int = 1) -> LaneSlots:
+def lane(api: Api, hands: Hands, slots: int = 1, *, never_idle: bool = False) -> LaneSlots:
     """A lane of that API."""
-    return LaneSlots(Lane.cpu, slots, cast(Gateway, api), hands.work)
+    return LaneSlots(Lane.cpu, slots, cast(Gateway, api), hands.work, never_idle=never_idle)
 
 
 async def test_one_bell_works_off_the_whole_lane() -> None:
@@ -112,6 +116,54 @@ async def test_one_bell_works_off_the_whole_lane() -> None:
     await lane(api, hands).answer(None)
     assert hands.begun == ["n1", "n2", "n3"]
     assert api.claims == 1, "the others came with the answer to a finish"
+
+
+async def test_a_lane_that_is_never_idle_works_while_its_last_result_is_delivered() -> None:
+    api, hands = Api(job(1, others_wait=True), job(2)), Hands()
+    hands.gate.set()
+    api.takes_results.clear()
+    slots = lane(api, hands, never_idle=True)
+    answer = asyncio.ensure_future(slots.answer(None))
+    await eventually(lambda: hands.begun == ["n1", "n2"])
+    await eventually(lambda: len(api.ended) == 2)
+    assert len(slots.leases) == 2, "what is not delivered is still ours to renew"
+    api.takes_results.set()
+    await answer
+    await eventually(lambda: not slots.leases)
+    assert api.outcomes == [Completed, Completed]
+    assert [end.take_next for end in api.ended] == [False, True]
+
+
+async def test_a_lane_that_is_never_idle_asks_for_more_only_when_more_waited() -> None:
+    api, hands = Api(job(1), job(2)), Hands()
+    hands.gate.set()
+    await lane(api, hands, never_idle=True).answer(None)
+    assert hands.begun == ["n1", "n2"]
+    assert api.claims == 1
+
+
+async def test_others_that_went_elsewhere_cost_one_look() -> None:
+    api, hands = Api(job(1, others_wait=True)), Hands()
+    hands.gate.set()
+    await lane(api, hands, never_idle=True).answer(None)
+    assert api.outcomes == [Completed]
+    assert [end.take_next for end in api.ended] == [True]
+
+
+async def test_leaving_waits_for_a_result_that_is_still_being_delivered() -> None:
+    api, hands = Api(job(1, others_wait=True), job(2)), Hands()
+    api.takes_results.clear()
+    slots = lane(api, hands, never_idle=True)
+    answer = asyncio.ensure_future(slots.answer(None))
+    await eventually(lambda: hands.begun == ["n1"])
+    hands.gate.set()
+    await eventually(lambda: len(api.ended) == 2)
+    leaving = asyncio.ensure_future(slots.leave(within_s=5))
+    await asyncio.sleep(0)
+    assert not leaving.done()
+    api.takes_results.set()
+    await asyncio.gather(leaving, answer)
+    assert slots.leases == []
 
 
 async def test_slots_are_used_side_by_side_and_never_twice() -> None:
