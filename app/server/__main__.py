@@ -10,6 +10,7 @@ import uvicorn
 from app.kit.log import configure, get_logger
 from app.kit.settings import SettingsFaults, load_settings
 from app.server.application import create_app
+from app.server.wire import BoundedHttp
 
 log = get_logger(__name__)
 
@@ -46,7 +47,7 @@ def main() -> int:
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
+            http=BoundedHttp,
             ws="websockets-sansio",
             lifespan="on",
             log_config=None,

@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 from redis.exceptions import RedisError
 
+from app.flow.complaints import MAX_COMPLAINTS
 from app.flow.mismatch import explain
 from app.kit.codec import to_plain
 from app.kit.errors import Complaint, Conflict, Invalid, Malformed, StudioError, Unavailable
@@ -47,6 +48,9 @@ _REASONS: Mapping[str, str] = {
     "invalid utf-16 surrogate pair": "an escape is half a character",
     "unexpected end of hex escape": "there is a broken \\u escape",
 }
+
+
+MOST_COMPLAINTS = MAX_COMPLAINTS + 1  # of one answer: as many as a document has at most, and the last word
 
 
 class SameMoment(Conflict):
@@ -139,14 +143,22 @@ def _of_studio_error(exc: StudioError) -> Problem:
         status=exc.status,
         detail=exc.detail,
         remedy=exc.remedy,
-        complaints=exc.complaints,
+        complaints=_some(exc.complaints),
     )
+
+
+def _some(complaints: tuple[Complaint, ...]) -> tuple[Complaint, ...]:
+    """As many as anybody reads, and how many more there are."""
+    if len(complaints) <= MOST_COMPLAINTS:
+        return complaints
+    more = f"There are {len(complaints) - MOST_COMPLAINTS:,} mistakes more; mend these first."
+    return (*complaints[:MOST_COMPLAINTS], Complaint(message=more))
 
 
 def _of_validation(exc: ValidationException, request: Request[Any, Any, Any]) -> Problem:
     """Values of the wrong shape: 422, each with its place."""
     entries = exc.extra if isinstance(exc.extra, list) else []
-    complaints = tuple(_complaint(entry, request) for entry in entries if isinstance(entry, dict))
+    complaints = _some(tuple(_complaint(entry, request) for entry in entries if isinstance(entry, dict)))
     if missing := _MISSING.match(exc.detail):
         what = PARAMETERS.get(missing["kind"], missing["kind"])
         sentence = f"This call needs the {what} “{missing['name']}”."
@@ -177,6 +189,8 @@ def _of_http(exc: HTTPException, request: Request[Any, Any, Any]) -> Problem:
         return _of_studio_error(RequestBroken())
     phrase = HTTPStatus(exc.status_code).phrase
     sentence = SENTENCES.get(exc.status_code) or _unreadable(exc.detail)
+    if exc.status_code == HTTPStatus.BAD_REQUEST and "content-encoding" in request.headers:
+        sentence = "Send the body without compression (no Content-Encoding)."
     if exc.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         limit = request.route_handler.resolve_request_max_body_size() or 0
         sentence = f"This request is larger than the {limit / 1024**2:.0f} MiB that this address accepts."

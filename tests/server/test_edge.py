@@ -1,5 +1,6 @@
 """What every answer carries, whoever made it: ids, headers, problem details; and what HEAD and CORS get."""
 
+import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,11 +12,13 @@ import pytest_asyncio
 from litestar import Litestar, get
 from litestar.datastructures import State
 
+from app.flow.complaints import MAX_COMPLAINTS
 from app.kit.errors import Complaint, Conflict
 from app.kit.settings import Settings
 from app.kit.tally import Tally
 from app.resources.accounts.guards import public
 from app.resources.accounts.roles import Role
+from app.resources.workflows.samples import document
 from app.server.application import create_app
 from app.server.edge import Edge
 from app.server.problems import answer
@@ -156,6 +159,23 @@ async def test_a_hostile_body_is_a_complaint_and_no_bug(people: People, body: by
     client = (await people.member(Role.editor)).client
     headers = {"content-type": "application/json"}
     problem(await client.post("/api/v1/workflows", content=body, headers=headers), status)
+
+
+async def test_a_compressed_body_is_refused_as_what_it_is(people: People) -> None:
+    client = (await people.member(Role.editor)).client
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    bomb = gzip.compress(b"0" * 10_000_000)
+    answer = await client.post("/api/v1/workflows", content=bomb, headers=headers)
+    assert "without compression" in problem(answer, 400)["detail"]
+
+
+async def test_a_refusal_has_as_many_complaints_as_somebody_reads(people: People) -> None:
+    client = (await people.member(Role.editor)).client
+    saved = await client.post("/api/v1/workflows", json={"definition": document()})
+    body = {"workflow_id": saved.json()["id"], "inputs": dict.fromkeys(map(str, range(5_000)), 1)}
+    found = problem(await client.post("/api/v1/instances", json=body), 422)
+    assert len(found["complaints"]) == MAX_COMPLAINTS + 2
+    assert "mistakes more" in found["complaints"][-1]["message"]
 
 
 async def test_a_caller_who_hangs_up_is_no_fault_of_ours(people: People) -> None:

@@ -182,7 +182,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     body: Any = None
     headers: Annotated[dict[str, str], Meta(max_length=100)] = {}
-    query: Annotated[dict[str, Any], Meta(max_length=100)] = {}
+    query: Annotated[dict[str, str | list[str]], Meta(max_length=100)] = {}
     method: Method | None = None
 
 

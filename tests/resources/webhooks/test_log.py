@@ -152,6 +152,10 @@ async def test_a_trial_that_does_not_fit_says_so_in_its_line(owner: Owner) -> No
     assert (made["status"], made["error"]["complaints"][0]["field"]) == ("refused", "inputs.word")
     form = await owner.hook(accepts="form")
     problem(await owner.client.post(f"/api/v1/webhooks/{form.id}/test", json={"body": "text"}), 422)
+    no_query: list[Any] = [{"a": {"b": 1}}, {"a": 1}, {"a": [{}]}]
+    for query in no_query:
+        found = problem(await owner.client.post(path, json={"query": query}), 422)
+        assert found["complaints"][0]["field"].startswith("query")
 
 
 async def test_nobody_else_reads_or_repeats_a_delivery(

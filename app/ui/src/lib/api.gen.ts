@@ -2732,7 +2732,7 @@ export interface components {
             /** @enum {null|string} */
             method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | null;
             query?: {
-                [key: string]: unknown;
+                [key: string]: string | string[];
             };
         };
         /** UploadView */
