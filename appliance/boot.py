@@ -13,7 +13,11 @@ import socket
 import sys
 from types import FrameType
 
+import msgspec
+
 from app.kit.log import configure, get_logger
+from app.kit.redaction import keep_secret
+from app.kit.ring import Ring
 from app.kit.settings import LogSettings, Settings, SettingsFaults, load_settings
 from app.kit.version import studio_version
 from app.kit.voice import Voice, emit
@@ -134,10 +138,24 @@ class Boot:
         storage.make_folders(settings)
         storage.make_run_dir(settings)
         self._lock(FolderLock(settings.run_dir))
+        self._keep_lines()
         self._crew.await_former()
         (settings.run_dir / "reason").unlink(missing_ok=True)
         self._progress.publish(settings)
         return found.sentence()
+
+    def _keep_lines(self) -> None:
+        """Let the voice keep what it says on the volume, unless another box on it does."""
+        settings = self._settings
+        ring = None
+        if settings.log_keep_bytes:
+            lock = FolderLock(settings.logs_dir)
+            try:
+                self._lock(lock)
+                ring = Ring(settings.logs_dir, settings.log_keep_bytes)
+            except Refusal:
+                log.info("another box keeps its lines on this volume; these are not kept", action="no_ring")
+        self._chorus.keep(ring)
 
     def _lock(self, lock: FolderLock) -> None:
         lock.take()
@@ -151,6 +169,7 @@ class Boot:
                 "Set it to the value of the API's box (its keys/worker_shared_secret)."
             )
         self._settings = keys.ensure(self._settings)
+        keep_secret(*self._settings.secrets)
         self._crew.settings = self._settings
         _, warning = passport.stamp(self._settings, self._passport)
         if warning:
@@ -215,7 +234,7 @@ class Boot:
 
     def _tell(self, sentence: str, action: str) -> None:
         """Say it at any LOG_LEVEL: without the address and the link nobody could use the box."""
-        emit(Voice("studio-boot", self._settings.log).line("INFO", sentence, {"action": action}))
+        emit(Voice("studio-boot", as_records(self._settings.log)).line("INFO", sentence, {"action": action}))
 
     def _end(self) -> None:
         self._progress.become("stopping")
@@ -226,6 +245,11 @@ class Boot:
             self._may_interrupt = False
             log.info("asked to stop (%s)", signal.Signals(number).name, action="box_stopping")
             raise Stopped
+
+
+def as_records(settings: LogSettings) -> LogSettings:
+    """How programs inside a box speak: in records, which its one voice shows as the settings say."""
+    return msgspec.structs.replace(settings, format="json")
 
 
 def is_ready(settings: Settings) -> bool:
@@ -260,9 +284,10 @@ def main(database_patience_s: float = external.PATIENCE_S) -> int:
             log.error(fault.sentence(), action="setting_fault", setting=fault.name)
         log.error("Studio does not start: %d settings need attention", len(exc.faults), action="box_ended")
         return 78
+    keep_secret(*settings.secrets)
     chorus = Chorus(settings.log)
     chorus.start("studio-boot")
-    configure("studio-boot", settings.log)
+    configure("studio-boot", as_records(settings.log))
     try:
         return Boot(settings, chorus, database_patience_s).run()
     finally:

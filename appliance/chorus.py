@@ -2,8 +2,9 @@
 
 Each program writes into a pipe of its own; a thread of the boot process reads them all and writes line by
 line. Programs that supervisord starts find their pipe by name in `<run_dir>/lines/`, because supervisord
-closes every descriptor it did not make itself. Measured against a re-voicing process for each of Postgres
-and Redis: 2 processes and some 30 MB less, and no program can split another's line.
+closes every descriptor it did not make itself. Programs of ours write records as JSON; here they are kept in
+the ring on the volume and shown as the settings say. Measured against a re-voicing process for each of
+Postgres and Redis: 2 processes and some 30 MB less, and no program can split another's line.
 """
 
 import contextlib
@@ -12,13 +13,23 @@ import os
 import select
 import selectors
 import threading
+from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import msgspec
+
+from app.kit.codec import encode_text
+from app.kit.redaction import redacted
+from app.kit.ring import Ring
 from app.kit.settings import LogSettings
 from app.kit.voice import Voice
 from appliance.dialects import Dialect, studio
 from appliance.users import Account, give
 
+EARLY_LINES = 2000
+_decoder = msgspec.json.Decoder(dict[str, Any])
 LONGEST_LINE_BYTES = 256 * 1024  # beyond this a program is not writing lines; it is cut there
 
 
@@ -32,27 +43,40 @@ class _Source:
         self._quietest = quietest
         self._rest = b""
 
-    def feed(self, data: bytes) -> bytes:
-        """The lines that these bytes complete, as they are to be written."""
+    def feed(self, data: bytes) -> list["_Line"]:
+        """The lines that these bytes complete."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > LONGEST_LINE_BYTES:
             lines.append(self._rest)
             self._rest = b""
-        return b"".join(self._say(line) for line in lines if line.strip())
+        return [said for line in lines if line.strip() and (said := self._say(line)) is not None]
 
-    def flush(self) -> bytes:
+    def flush(self) -> list["_Line"]:
         """What is left without a newline."""
         return self.feed(b"\n")
 
-    def _say(self, raw: bytes) -> bytes:
-        line = raw.decode("utf-8", "replace")
+    def _say(self, raw: bytes) -> "_Line | None":
+        line = redacted(raw.decode("utf-8", "replace"))
         heard = self._dialect(line)
         if heard is None:
-            return raw + b"\n"
+            try:
+                record = _decoder.decode(line)
+            except msgspec.DecodeError:
+                heard = ("WARNING", line)
+            else:
+                return _Line(line, line if self._voice.json else self._voice.render(record))
         level, message = heard
         if not message or getattr(logging, level) < self._quietest:
-            return b""
-        return self._voice.line(level, message[:1].upper() + message[1:]).encode("utf-8", "replace") + b"\n"
+            return None
+        record = self._voice.record(level, message[:1].upper() + message[1:])
+        return _Line(encode_text(record), self._voice.render(record))
+
+
+class _Line(NamedTuple):
+    """One line, as it is kept and as it is shown."""
+
+    kept: str
+    shown: str
 
 
 class Chorus:
@@ -66,6 +90,18 @@ class Chorus:
         self._selector.register(self._bell, selectors.EVENT_READ, None)
         self._thread = threading.Thread(target=self._run, name="chorus", daemon=True)
         self._ending = False
+        self._keeping = threading.Lock()
+        self._kept_by: Ring | None = None
+        # What is said before the volume is there to keep it.
+        self._early: deque[str] | None = deque(maxlen=EARLY_LINES)
+
+    def keep(self, ring: Ring | None) -> None:
+        """From here on lines are kept there, those that were said already too; None: nowhere."""
+        with self._keeping:
+            early, self._early = self._early, None
+            if ring is not None:
+                ring.write(_lines(early or ()))
+                self._kept_by = ring
 
     def start(self, service: str) -> None:
         """Begin; from here on descriptors 1 and 2 of this process speak as `service`."""
@@ -97,7 +133,7 @@ class Chorus:
         os.set_blocking(descriptor, False)
         voice = Voice(service, self._settings)
         quietest = getattr(logging, self._settings.level)
-        source = _Source(descriptor, voice, dialect or studio(voice), quietest)
+        source = _Source(descriptor, voice, dialect or studio, quietest)
         self._selector.register(descriptor, selectors.EVENT_READ, source)
         self._ring()
 
@@ -112,7 +148,7 @@ class Chorus:
                 if key.data is None:
                     os.read(self._bell, 4096)
                 else:
-                    self._write(self._read(key.data) or b"")
+                    self._say(self._read(key.data) or [])
             if ending:
                 self._drain()
                 return
@@ -121,11 +157,24 @@ class Chorus:
         for key in list(self._selector.get_map().values()):
             if key.data is not None:
                 while (said := self._read(key.data)) is not None:
-                    self._write(said)
-                self._write(key.data.flush())
+                    self._say(said)
+                self._say(key.data.flush())
+        if self._kept_by is not None:
+            self._kept_by.close()
+
+    def _say(self, lines: list[_Line]) -> None:
+        if not lines:
+            return
+        self._write(_lines(line.shown for line in lines))
+        kept = [line.kept for line in lines]
+        with self._keeping:
+            if self._kept_by is not None:
+                self._kept_by.write(_lines(kept))
+            elif self._early is not None:
+                self._early.extend(kept)
 
     @staticmethod
-    def _read(source: _Source) -> bytes | None:
+    def _read(source: _Source) -> list[_Line] | None:
         try:
             data = os.read(source.descriptor, 65536)
         except BlockingIOError:
@@ -140,3 +189,7 @@ class Chorus:
                 select.select([], [self._output], [])
             except OSError:
                 return  # nobody listens any more; the box goes on without
+
+
+def _lines(texts: Iterable[str]) -> bytes:
+    return b"".join(text.encode("utf-8", "replace") + b"\n" for text in texts)

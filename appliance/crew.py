@@ -196,5 +196,6 @@ def program_environment(settings: Settings) -> dict[str, str]:
     return os.environ | {
         "STUDIO_RUN_DIR": str(settings.run_dir),
         "WORKSPACE_PATH": str(settings.workspace),
+        "LOG_FORMAT": "json",  # records for the boot, which shows them as the settings say
         "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
     }

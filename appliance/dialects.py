@@ -1,13 +1,11 @@
 """Reading other programs' log lines, so that they can be said again in the house's voice.
 
-A dialect takes one line and gives (level, message), or None when the line is to be passed on as it is
-(it is in the house's voice already) or dropped (an empty message).
+A dialect takes one line and gives (level, message), with an empty message for what is to be dropped, or None
+when the line is a record of the house already.
 """
 
 import re
 from collections.abc import Callable
-
-from app.kit.voice import Voice
 
 Dialect = Callable[[str], tuple[str, str] | None]
 
@@ -78,11 +76,6 @@ def watchdog(line: str) -> tuple[str, str]:
     return (found.group(1), found.group(2)) if found else ("ERROR", line.strip())
 
 
-def studio(voice: Voice) -> Dialect:
-    """A program of ours: its log passes as it is; what something in it printed past the log is a warning."""
-    start = '{"timestamp"' if voice.json else f"{voice.prefix} | "
-
-    def read(line: str) -> tuple[str, str] | None:
-        return None if line.startswith(start) else ("WARNING", line.rstrip())
-
-    return read
+def studio(line: str) -> tuple[str, str] | None:
+    """A program of ours hands its records over; what something in it printed past the log is a warning."""
+    return None if line.startswith('{"timestamp"') else ("WARNING", line.rstrip())

@@ -77,6 +77,7 @@ def make_folders(settings: Settings) -> None:
         (settings.tmp_dir, service, 0o770 if shares else 0o700),
         (settings.tmp_dir / "workers", worker, 0o700),
         (settings.keys_dir, myself(), 0o700),
+        (settings.logs_dir, service, 0o700),
     ):
         make_folder(folder, owner, mode)
     if shares:

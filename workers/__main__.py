@@ -7,6 +7,7 @@ import uvloop
 
 from app.flow.messages import Lane
 from app.kit.log import configure, get_logger
+from app.kit.redaction import keep_secret
 from app.kit.settings import WORKER_KEYS, SettingsFaults, load_settings
 from workers.main import EXIT_UNUSABLE, serve
 from workers.standing import Unusable
@@ -25,6 +26,7 @@ def main(argv: list[str]) -> int:
     except SettingsFaults as exc:
         sys.stderr.write(f"{exc}\n")
         return EXIT_UNUSABLE
+    keep_secret(*settings.secrets)
     configure(f"studio-worker-{lane}", settings.log)
     try:
         uvloop.run(serve(lane, settings))

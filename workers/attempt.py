@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from structlog.contextvars import bound_contextvars
 
 from app.flow.messages import Completed, ErrorClass, Failed, Job, Outcome, Postponed, StepError
 from app.flow.mismatch import explain
@@ -41,6 +42,13 @@ class Workshop(msgspec.Struct, frozen=True, kw_only=True):
 
 async def perform(job: Job, shop: Workshop, child: ChildHost | None) -> Outcome:
     """Run the step of a job. Every fault becomes an outcome; only a cancellation passes through."""
+    with bound_contextvars(
+        instance=job.instance_id, attempt=job.attempt_id, organization=job.organization_id
+    ):
+        return await _perform(job, shop, child)
+
+
+async def _perform(job: Job, shop: Workshop, child: ChildHost | None) -> Outcome:
     started = time.monotonic()
     folder = shop.scratch / str(job.attempt_id)
     reporter = Reporter(job, shop.gateway.report)
@@ -157,7 +165,6 @@ def _bug(job: Job, exc: Exception) -> Failed:
         "a step failed unexpectedly",
         action="step_bug",
         kind=job.kind,
-        attempt=job.attempt_id,
         exc_info=exc,
     )
     return _failed(
@@ -178,18 +185,16 @@ def _tell(job: Job, outcome: Outcome, seconds: float) -> None:
                 "job failed",
                 action="job_failed",
                 kind=job.kind,
-                attempt=job.attempt_id,
                 error_class=error.error_class,
                 error=error.message,
                 seconds=round(seconds, 3),
             )
         case Postponed():
-            log.debug("job postponed", action="job_postponed", kind=job.kind, attempt=job.attempt_id)
+            log.debug("job postponed", action="job_postponed", kind=job.kind)
         case _:
             log.info(
                 "job completed",
                 action="job_completed",
                 kind=job.kind,
-                attempt=job.attempt_id,
                 seconds=round(seconds, 3),
             )

@@ -17,6 +17,7 @@ from app.engine.callbacks import Callbacks
 from app.engine.engine import Engine
 from app.kit.blobs import BlobFolder
 from app.kit.log import configure, get_logger
+from app.kit.redaction import keep_secret
 from app.kit.settings import Settings, SettingsFaults, load_settings
 from app.kit.tally import Tally
 from app.resources.assets.service import StepFiles
@@ -94,6 +95,7 @@ def main() -> int:
     except SettingsFaults as exc:
         sys.stderr.write(f"{exc}\n")
         return 1
+    keep_secret(*settings.secrets)
     configure("studio-daemon", settings.log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings))

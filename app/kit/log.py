@@ -28,6 +28,7 @@ def configure(service: str, settings: LogSettings) -> None:
     def render(_logger: WrappedLogger, method: str, event: EventDict) -> str:
         message = str(event.pop("event", ""))
         message = message[:1].upper() + message[1:]
+        event = {key: value for key, value in event.items() if value is not None}
         failure = event.pop("exception", None)
         if failure:
             event["exception"] = failure
@@ -70,7 +71,8 @@ class _Bridge(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        fields = {}
+        about = structlog.contextvars.get_contextvars()
+        fields = {name: value for name, value in about.items() if value is not None}
         if record.exc_info:
             fields["exception"] = "".join(traceback.format_exception(*record.exc_info)).strip()
         emit(self._voice.line(record.levelname, message, fields))

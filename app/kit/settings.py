@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
@@ -130,6 +130,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     collect_after_s: int  # bytes that nothing names stay so long, because a backup may still need them
     run_token: str | None  # for `studio run`: an access token
     run_password: str | None  # for `studio run --email`
+    log_keep_bytes: int  # of every program's lines on the volume; 0 keeps none
     metrics_token: str | None  # opens /metrics to whoever is not on this machine
     model_idle_s: float  # an unused torch child is ended after this, and its memory is back
     remarks: tuple[Fault, ...] = ()  # what works but should be known; the boot says it
@@ -153,6 +154,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def models_dir(self) -> Path:
         """Model weights."""
         return self.workspace / "models"
+
+    @property
+    def logs_dir(self) -> Path:
+        """The last lines of every program; see `app.kit.ring`."""
+        return self.workspace / "logs"
+
+    @property
+    def secrets(self) -> list[str]:
+        """Every value in here that no log may show."""
+        addresses = (self.database.owner_url, self.database.app_url, self.redis.url)
+        values = (
+            *(getattr(self.keys, name) for name in KEY_NAMES),
+            *(urlsplit(address).password for address in addresses),
+            self.admin_password,
+            self.tunnel_token,
+            self.metrics_token,
+            self.run_token,
+            self.run_password,
+        )
+        return [text for value in values if value for text in (value, unquote(value))]
 
     @property
     def local_url(self) -> str:
@@ -235,6 +256,7 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
         collect_after_s=reader.integer("STUDIO_COLLECT_AFTER_S", 48 * 3600, low=0),
         run_token=reader.secret("STUDIO_TOKEN"),
         run_password=reader.secret("STUDIO_PASSWORD"),
+        log_keep_bytes=reader.integer("STUDIO_LOG_KEEP_BYTES", 64 * 1024**2, low=0),
         metrics_token=_read_metrics_token(reader),
         model_idle_s=float(reader.integer("STUDIO_MODEL_IDLE_S", 600, low=0)),
     )

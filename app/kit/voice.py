@@ -2,6 +2,9 @@
 
 Pretty: `studio-api (172.17.0.2) | 15:33:19.086 | INFO | Instance started`
 JSON:   `{"timestamp": "…Z", "level": "INFO", "service": "studio-api", "host": "…", "message": "…", …}`
+
+A line begins as a record. Inside a box the programs hand their records to the boot as JSON, which keeps them
+in the ring on the volume and renders what goes to standard output.
 """
 
 import os
@@ -9,11 +12,14 @@ import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from app.kit.clock import rfc3339
 from app.kit.codec import encode_text
+from app.kit.redaction import redacted, redacted_value
 from app.kit.settings import LogSettings
+
+Record = dict[str, Any]
 
 _COLORS = {
     "DEBUG": "\x1b[2m",
@@ -23,6 +29,8 @@ _COLORS = {
     "CRITICAL": "\x1b[31;1m",
 }
 _RESET = "\x1b[0m"
+_HEAD: Final = frozenset({"timestamp", "level", "service", "host", "message"})
+LONGEST_TEXT: Final = 32_000  # a field; what is longer belongs into a file, and a line must stay one
 
 
 @cache
@@ -44,26 +52,38 @@ class Voice:
         self.service = service
         self.json = settings.format == "json"
         self.colors = settings.colors and not self.json
-        self.prefix = settings.prefix or f"{service} ({host_address()})"
+        self.prefix = settings.prefix
 
     def line(self, level: str, message: str, fields: Mapping[str, Any] | None = None) -> str:
-        """One line without its newline; line breaks inside the message are folded so that it stays one."""
-        moment = datetime.now(UTC)
-        level = "WARNING" if level in ("WARN", "warn") else level.upper()
+        """One line without its newline."""
+        return self.render(self.record(level, message, fields))
+
+    def record(self, level: str, message: str, fields: Mapping[str, Any] | None = None) -> Record:
+        """What happened now, without what is secret."""
+        about = {key: redacted_value(key, _plain(value)) for key, value in (fields or {}).items()}
+        return {
+            "timestamp": rfc3339(datetime.now(UTC)),
+            "level": "WARNING" if level in ("WARN", "warn") else level.upper(),
+            "service": self.service,
+            "host": host_address(),
+            "message": _shortened(redacted(message)),
+            **{key: _shortened(value) if isinstance(value, str) else value for key, value in about.items()},
+        }
+
+    def render(self, record: Record) -> str:
+        """A record as it is shown; line breaks inside are folded so that it stays one line."""
         if self.json:
-            record = {
-                "timestamp": rfc3339(moment),
-                "level": level,
-                "service": self.service,
-                "host": host_address(),
-                "message": message,
-                **(fields or {}),
-            }
-            return encode_text({key: _plain(value) for key, value in record.items()})
-        clock = moment.astimezone().strftime("%H:%M:%S.%f")[:-3]
+            return encode_text(record)
+        service, level = record.get("service", self.service), str(record.get("level", "INFO"))
+        prefix = self.prefix or f"{service} ({record.get('host', host_address())})"
         shown = f"{_COLORS.get(level, '')}{level}{_RESET}" if self.colors else level
-        tail = "".join(f" {key}={_short(value)}" for key, value in (fields or {}).items() if key != "action")
-        return f"{self.prefix} | {clock} | {shown} | {message}{tail}".replace("\n", " ⏎ ")
+        tail = "".join(
+            f" {key}={_short(value)}"
+            for key, value in record.items()
+            if key not in _HEAD and key != "action" and value is not None
+        )
+        clock = _clock(str(record.get("timestamp", "")))
+        return f"{prefix} | {clock} | {shown} | {record.get('message', '')}{tail}".replace("\n", " ⏎ ")
 
 
 def emit(line: str) -> None:
@@ -78,8 +98,19 @@ def emit(line: str) -> None:
             return
 
 
+def _clock(timestamp: str) -> str:
+    try:
+        return datetime.fromisoformat(timestamp).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    except ValueError:
+        return timestamp
+
+
 def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None | list | dict) else str(value)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 
 
 def _short(value: Any) -> str:

@@ -6,6 +6,7 @@ import psycopg
 import sqlalchemy as sa
 
 from app.kit.log import configure, get_logger
+from app.kit.redaction import keep_secret
 from app.kit.settings import SettingsFaults, load_settings
 from app.migrations import runner
 
@@ -19,6 +20,7 @@ def main(argv: list[str]) -> int:
     except SettingsFaults as exc:
         sys.stderr.write(f"{exc}\n")
         return 1
+    keep_secret(*settings.secrets)
     configure("studio-boot", settings.log)
     url = settings.database.owner_url
     try:

@@ -8,6 +8,7 @@ from types import FrameType
 import uvicorn
 
 from app.kit.log import configure, get_logger
+from app.kit.redaction import keep_secret
 from app.kit.settings import SettingsFaults, load_settings
 from app.server.application import create_app
 from app.server.wire import BoundedHttp
@@ -33,6 +34,7 @@ def main() -> int:
     except SettingsFaults as exc:
         sys.stderr.write(f"{exc}\n")
         return 1
+    keep_secret(*settings.secrets)
     configure("studio-api", settings.log)
     try:
         for key in ("jwt_secret_key", "worker_shared_secret"):

@@ -44,6 +44,7 @@ CONTENT_SECURITY_POLICY = (
 # A page of the UI with status 200 would look like success to whoever sent an event or a probe.
 FOR_PROGRAMS = frozenset({"api", "internal", "hooks", "health", "livez", "readyz", "metrics", ".well-known"})
 
+NOBODY = {"organization": None, "worker": None}
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 # What a sign-in showed must not come back from a cache after the sign-out; files say otherwise themselves.
@@ -95,7 +96,8 @@ class Edge:
                 message["body"] = b""
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        # What a guard finds out of the caller (organization, worker) ends with the request, too.
+        with structlog.contextvars.bound_contextvars(**NOBODY, request_id=request_id):
             is_page = scope["type"] == "http" and self._is_page(scope["path"])
             try:
                 await (self.ui if is_page else self.api)(inner, receive, decorated)

@@ -11,6 +11,7 @@ they sealed unreadable for good, in backups too.
 from uuid import UUID
 
 from app.kit.ids import new_id
+from app.kit.redaction import keep_secret
 from app.kit.sealing import (
     RESTORE,
     Place,
@@ -41,11 +42,14 @@ class Vault:
 
     async def seal(self, tx: Transaction, secret: str, place: Place) -> str:
         """The record to store at this place. Raises SecretsLocked without an ENCRYPTION_KEY."""
+        keep_secret(secret)
         return seal(await self._newest_key(tx), secret.encode(), place)
 
     async def open(self, tx: Transaction, record: str, place: Place) -> Secret:
         """What was sealed at this place, whole. Raises SecretsLocked, KeyMissing, SecretDamaged."""
-        return Secret(unseal(await self._key(tx, key_id_of(record)), record, place).decode())
+        opened = unseal(await self._key(tx, key_id_of(record)), record, place).decode()
+        keep_secret(opened)
+        return Secret(opened)
 
     async def _newest_key(self, tx: Transaction) -> SealingKey:
         """The key new secrets are sealed with, made on first use; one, however many ask for it at once."""

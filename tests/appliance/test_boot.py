@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app.kit.ring import Wanted, read_back
 from app.kit.settings import load_settings
 from appliance.crew import STOP_BUDGET_S
 from appliance.postgres import Cluster
@@ -85,6 +86,29 @@ def test_every_line_is_whole_and_in_the_voice(tmp_path: Path) -> None:
         assert box.stop() == 0
     records = [json.loads(line) for line in box.lines]
     assert {"studio-boot", "studio-postgres", "studio-redis"} <= {record["service"] for record in records}
+    keys = [path.read_text().strip() for path in (tmp_path / "ws" / "keys").iterdir()]
+    assert keys and not any(key in line for key in keys for line in box.lines)
+    kept = [found.record for found in read_back(tmp_path / "ws" / "logs", Wanted())]
+    assert kept[::-1] == records, "the volume keeps what standard output saw"
+
+
+def test_the_lines_of_a_box_that_was_killed_are_there_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    env = box_environment(tmp_path)
+    with Box(env) as box:
+        box.wait_for("Studio is ready at")
+        box.process.kill()
+        box.process.wait()
+        wait_until_gone(postgres_processes(env))
+    with Box(env) as again:
+        again.wait_for("Studio is ready at")
+        shown = studio(env, "logs", "--program", "postgres", "--grep", "READY to accept")
+        assert len(shown.stdout.splitlines()) == 2, shown.stdout + shown.stderr
+        assert shown.stdout.startswith("studio-postgres (")
+        as_json = studio(env, "logs", "--json", "--lines", "3").stdout.splitlines()
+        assert [set(json.loads(line)) >= {"timestamp", "level", "message"} for line in as_json] == [True] * 3
+        assert studio(env, "logs", "--level", "CRITICAL").stdout == ""
+        assert studio(env, "logs", "--since", "yesterday-ish").returncode == 2
+        assert again.stop() == 0
 
 
 @pytest.mark.parametrize("form", ["pretty", "json"])

@@ -8,6 +8,7 @@ from app.admin.seed import seed
 from app.kit.codec import encode
 from app.kit.errors import StudioError
 from app.kit.log import configure
+from app.kit.redaction import keep_secret
 from app.kit.settings import SettingsFaults, load_settings
 
 
@@ -18,6 +19,7 @@ def main(_arguments: list[str]) -> int:
     os.dup2(2, 1)
     try:
         settings = load_settings()
+        keep_secret(*settings.secrets)
         configure("studio-boot", settings.log)
         os.write(answers, encode(asyncio.run(seed(settings))) + b"\n")
     except (SettingsFaults, StudioError, KeyError) as exc:

@@ -11,6 +11,7 @@ import msgspec
 from litestar import WebSocket
 from litestar.exceptions import WebSocketException
 from litestar.handlers import BaseRouteHandler
+from structlog.contextvars import bind_contextvars
 
 from app.kit.crypto import derive, keyed_hash, same
 from app.kit.errors import Forbidden, StudioError, Unauthorized
@@ -138,6 +139,7 @@ class Worker(Guard):
             principal = await self._look_up(connection.app.state.database, token_hash)
             known[token_hash] = (principal, now + WORKER_KNOWN_S)
         connection.state.worker = principal
+        bind_contextvars(worker=principal.name)
 
     @staticmethod
     async def _look_up(database: Database, token_hash: bytes) -> WorkerPrincipal:
@@ -246,4 +248,5 @@ async def _remember(connection: Connection) -> Principal:
     principal: Principal | None = connection.state.get("principal")
     if principal is None:
         principal = connection.state.principal = await read_principal(connection)
+        bind_contextvars(organization=principal.organization_id)
     return principal

@@ -357,6 +357,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/infrastructure/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last lines of every program of the box, newest first, as far as they are kept */
+        get: operations["listBoxLines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/instances": {
         parameters: {
             query?: never;
@@ -1419,6 +1436,23 @@ export interface components {
             /** @constant */
             kind: "basic";
             username: string;
+        };
+        /** BoxLine */
+        BoxLine: {
+            at: string;
+            fields: {
+                [key: string]: unknown;
+            };
+            host: string;
+            id: string;
+            level: string;
+            message: string;
+            program: string;
+        };
+        /** BoxLines */
+        BoxLines: {
+            items: components["schemas"]["BoxLine"][];
+            next_cursor: string | null;
         };
         /** Branches */
         Branches: {
@@ -3777,6 +3811,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WorkersHealth"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBoxLines: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string | null;
+                /** @description Lines that hold this text */
+                grep?: string | null;
+                /** @description Lines about this instance */
+                instance?: string | null;
+                /** @description This and whatever is more serious */
+                level?: "DEBUG" | "INFO" | "WARNING" | "ERROR" | null;
+                /** @description How many at most */
+                limit?: number;
+                /** @description Such as api or postgres */
+                program?: string | null;
+                /** @description Not older than this */
+                since?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoxLines"];
                 };
             };
             /** @description A problem, with a sentence to act on */

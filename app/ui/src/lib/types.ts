@@ -21,6 +21,7 @@ export type LaneFacts = Schemas["LaneFacts"];
 export type FullHealth = Schemas["FullHealth"];
 export type Finding = Schemas["Finding"];
 export type HealthStatus = Finding["status"];
+export type BoxLine = Schemas["BoxLine"];
 export type InstanceStatus = Schemas["InstanceStatus"];
 export type StepStatus = Schemas["StepStatus"];
 export type Instance = Schemas["InstanceView"];
