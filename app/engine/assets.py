@@ -39,6 +39,38 @@ class AssetKeeper(Protocol):
         """What an instance was run for: those of these files that steps made become `result` by source."""
 
     async def facts(
-        self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId
+        self,
+        tx: Transaction,
+        asset_ids: Collection[UUID],
+        *,
+        organization_id: OrganizationId,
+        user: UUID,
     ) -> Mapping[AssetId, Asset]:
-        """Those of these assets the organization has, in one statement; the scope may be the system's."""
+        """Those of these assets the organization has, in one statement; the scope may be the system's.
+
+        `user`: the instance that is about to use them. A file that a step of another instance made on the
+        way is kept from now on as long as the user is.
+        """
+
+    async def use(
+        self,
+        tx: Transaction,
+        asset_ids: Collection[UUID],
+        *,
+        organization_id: OrganizationId,
+        user: UUID,
+    ) -> None:
+        """Keep those of these files that steps of other instances made on the way, as long as the user."""
+
+    async def would_let_go(
+        self, tx: Transaction, instance_ids: Sequence[UUID], *, organization_id: OrganizationId
+    ) -> tuple[int, int]:
+        """How many files, and how many bytes, `let_go` would take."""
+
+    async def let_go(
+        self, tx: Transaction, instance_ids: Sequence[UUID], *, organization_id: OrganizationId
+    ) -> tuple[int, int]:
+        """Forget what these instances, which go with this transaction, made on the way and nobody else uses.
+
+        Results and uploads stay. How many files, and how many bytes.
+        """

@@ -305,6 +305,7 @@ class _Calling(msgspec.Struct, frozen=True, kw_only=True):
             self.board.tx,
             [AssetId(UUID(one)) for one in wanted],
             organization_id=self.board.instance.organization_id,
+            user=self.board.instance.id,
         )
         return with_assets(definition, inputs, {str(asset_id): value for asset_id, value in found.items()})
 

@@ -13,6 +13,7 @@ from an attempt (a claim, a heartbeat, the bells) locks nothing it would have to
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from app.engine import (
     preview,
     report,
     results,
+    retention,
     rota,
     start,
     sweep,
@@ -50,7 +52,7 @@ from app.flow.program import Program
 from app.flow.rerun import Takeover
 from app.flow.states import InstanceStatus, StepStatus
 from app.flow.waits import Answer, WaitKind
-from app.kit.ids import AttemptId, InstanceId, StepId, UserId, VersionId, WorkerId
+from app.kit.ids import AttemptId, InstanceId, OrganizationId, StepId, UserId, VersionId, WorkerId
 from app.kit.tally import Tally
 from app.steps.base import Declaration
 from app.steps.discovery import step_types
@@ -249,6 +251,33 @@ class Engine:
     async def forget_results(self, *, longest_s: float, most_bytes: int) -> int:
         """Forget results nobody has used for so long, and the least used beyond so many bytes; how many."""
         return await results.forget(self._parts, longest_s=longest_s, most_bytes=most_bytes)
+
+    async def retention_outlook(
+        self,
+        tx: Transaction,
+        organization_id: OrganizationId,
+        *,
+        instances_before: datetime | None,
+        details_before: datetime | None,
+    ) -> retention.Prospects:
+        """What would go of what has ended before these moments; nothing is written. None: nothing goes."""
+        return await retention.outlook(
+            self._parts,
+            tx,
+            organization_id,
+            instances_before=instances_before,
+            details_before=details_before,
+        )
+
+    async def clear_details(self, organization_id: OrganizationId, before: datetime) -> retention.Gone | None:
+        """Clear away a batch of events and log lines of what ended before this; None: there is none."""
+        return await retention.clear_details(self._parts, organization_id, before)
+
+    async def clear_instances(
+        self, organization_id: OrganizationId, before: datetime
+    ) -> retention.Gone | None:
+        """Clear away a batch of instances that ended before this, whole; None: none may go now."""
+        return await retention.clear_instances(self._parts, organization_id, before)
 
     async def admit_waiting(self) -> int:
         """Let instances begin whose turn has come and was missed; how many. Seldom anything."""

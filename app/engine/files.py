@@ -5,6 +5,7 @@ web page. Workers open bytes by the hash a value names, so no value is believed:
 each of its file ports gets the facts of the asset its value names, among those of the organization.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,9 @@ from app.flow.program import ProgramNode
 from app.flow.wording import say_type, shorten
 from app.kit.codec import to_plain
 from app.kit.ids import AssetId
+
+_ID = re.compile(r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+_ID_LETTERS = 36
 
 
 class Files:
@@ -62,7 +66,10 @@ class Files:
         if not missing:
             return
         found = await self._keeper.facts(
-            self._board.tx, missing, organization_id=self._board.instance.organization_id
+            self._board.tx,
+            missing,
+            organization_id=self._board.instance.organization_id,
+            user=self._board.instance.id,
         )
         self._known |= {asset_id: found.get(asset_id) for asset_id in missing}
 
@@ -82,6 +89,21 @@ class Files:
     def _asset(self, value: Mapping[str, Any]) -> Asset | None:
         asset_id = _id_of(value)
         return None if asset_id is None else self._known[asset_id]
+
+
+def mentioned_in(value: Any) -> set[AssetId]:
+    """Every id in a value, however deep and wherever in a text: what might become a file later."""
+    found: set[AssetId] = set()
+    pending = [value]
+    while pending:
+        match pending.pop():
+            case str() as text if len(text) >= _ID_LETTERS:
+                found |= {AssetId(UUID(one)) for one in _ID.findall(text)}
+            case dict() as fields:
+                pending.extend(fields.values())
+            case list() as items:
+                pending.extend(items)
+    return found
 
 
 def files_in(value: Any) -> set[AssetId]:

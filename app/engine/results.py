@@ -90,7 +90,9 @@ async def find(
     wanted = set().union(*named.values())
     there: set[AssetId] = set()
     if wanted:
-        facts = await parts.assets.facts(board.tx, wanted, organization_id=board.instance.organization_id)
+        facts = await parts.assets.facts(
+            board.tx, wanted, organization_id=board.instance.organization_id, user=board.instance.id
+        )
         there = set(facts)
     found = {
         bytes(row["key"]): Result(row["outputs"], row["step_id"])

@@ -7,12 +7,14 @@ import msgspec
 from app.engine import admission, announce, statements, takeover
 from app.engine.board import Board
 from app.engine.errors import NothingToRun, VersionNotFound
+from app.engine.files import mentioned_in
 from app.engine.parts import Parts
 from app.engine.rows import InstanceRow, new_step
 from app.engine.storable import storable
 from app.engine.takeover import Origin
 from app.engine.walk import Walk
 from app.flow.states import InstanceStatus
+from app.kit.codec import to_plain
 from app.kit.ids import InstanceId, StepId, UserId, VersionId, new_id
 from app.store.database import Transaction
 
@@ -124,6 +126,8 @@ async def begin(parts: Parts, tx: Transaction, request: StartRequest, family: Fa
     )
     board = Board(tx, program, instance, row["created_at"])
     board.tell_created(None if layout is None else {"id": layout.origin.id, "number": layout.number})
+    if family is None:
+        await _keep_files(parts, tx, request, instance)
     if layout is None:
         for place, node_id in enumerate(program.order):
             board.make(new_step(program.nodes[node_id], place))
@@ -132,3 +136,13 @@ async def begin(parts: Parts, tx: Transaction, request: StartRequest, family: Fa
     if await admission.may_begin(board, limits):
         await Walk(parts, board).begin()
     return board
+
+
+async def _keep_files(parts: Parts, tx: Transaction, request: StartRequest, instance: InstanceRow) -> None:
+    """What others made on the way and this instance was given stays as long as it does, used yet or not."""
+    given = [request.inputs]
+    if request.origin is not None:
+        given.append(to_plain(request.origin.wish))
+    mentioned = mentioned_in(given)
+    if mentioned:
+        await parts.assets.use(tx, mentioned, organization_id=instance.organization_id, user=instance.id)

@@ -24,7 +24,10 @@ from app.flow.states import INSTANCE_MOVES, InstanceStatus, StepStatus, is_settl
 from app.kit.ids import InstanceId, UserId, VersionId, new_id
 from app.store.database import Transaction
 
-_ORIGIN: Final = "SELECT id, number, status, version_id, inputs, parent_id FROM instances WHERE id = %(id)s"
+# Held until the commit, so that nobody clears away meanwhile what is copied from it.
+_ORIGIN: Final = """
+SELECT id, number, status, version_id, inputs, parent_id FROM instances WHERE id = %(id)s FOR KEY SHARE
+"""
 
 _PAST: Final = """
 SELECT node_id, status, error IS NOT NULL AS has_error, items_total, items_failed, type_version,

@@ -21,6 +21,7 @@ from app.engine.errors import (
     StepNotFound,
     StepNotWaiting,
 )
+from app.engine.files import mentioned_in
 from app.engine.held import hold_step
 from app.engine.parts import Parts
 from app.engine.rows import StepRow
@@ -71,6 +72,7 @@ async def call_back(
     _, waiting = await _kept(board, step)
     if waiting.early is not None:
         raise CalledAlready
+    await _keep_files(parts, board, given)
     board.note(step, wait=msgspec.structs.replace(waiting, early=given))
     board.tell("step.answered", step, {"by": None, "name": given.name})
     await board.save()
@@ -83,6 +85,7 @@ async def _take(parts: Parts, board: Board, step: StepRow, given: Answer) -> Ste
     inputs, waiting = await _kept(board, step)
     if waiting.who is not None:
         waiting.who.admit(given, waiting.answers)
+    await _keep_files(parts, board, given)
     waiting = msgspec.structs.replace(waiting, answers=[*waiting.answers, given])
     step = board.note(step, wait=waiting)
     board.tell("step.answered", step, {"by": given.by, "name": given.name})
@@ -130,6 +133,16 @@ async def _kept(board: Board, step: StepRow) -> tuple[dict[str, Any], Waiting]:
     """A step's inputs and its wait, as they are kept."""
     row = await board.tx.fetch_one(statements.LOAD_WAIT, {"id": step.id}) or {}
     return row.get("inputs") or {}, msgspec.convert(row.get("wait") or {}, Waiting)
+
+
+async def _keep_files(parts: Parts, board: Board, given: Answer) -> None:
+    """A file that an answer names stays as long as the instance, though a step may read it much later."""
+    mentioned = mentioned_in(given.value)
+    if mentioned:
+        instance = board.instance
+        await parts.assets.use(
+            board.tx, mentioned, organization_id=instance.organization_id, user=instance.id
+        )
 
 
 async def _waiting(

@@ -39,6 +39,7 @@ class Shelf:
         self.kept: list[NewBlob] = []
         self.looked_up: list[set[UUID]] = []
         self.results: set[UUID] = set()
+        self.used: dict[UUID, set[UUID]] = {}  # what each instance was given and might use
         self._files: dict[tuple[OrganizationId, UUID], Asset] = {}
 
     def stock(self, organization_id: OrganizationId, mime: str = "image/png") -> dict[str, Any]:
@@ -82,8 +83,23 @@ class Shelf:
     ) -> None:
         self.results |= set(asset_ids)
 
+    async def use(
+        self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId, user: UUID
+    ) -> None:
+        self.used.setdefault(user, set()).update(asset_ids)
+
+    async def would_let_go(
+        self, tx: Transaction, instance_ids: Sequence[UUID], *, organization_id: OrganizationId
+    ) -> tuple[int, int]:
+        return 0, 0
+
+    async def let_go(
+        self, tx: Transaction, instance_ids: Sequence[UUID], *, organization_id: OrganizationId
+    ) -> tuple[int, int]:
+        return 0, 0
+
     async def facts(
-        self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId
+        self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId, user: UUID
     ) -> Mapping[AssetId, Asset]:
         self.looked_up.append(set(asset_ids))
         return {

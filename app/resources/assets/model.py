@@ -123,6 +123,120 @@ async def mark_results(tx: Transaction, asset_ids: Collection[UUID], organizatio
     )
 
 
+# Whoever holds a file that a step made on the way. Versions stay as long as their workflow's row.
+_HOLDER_LIVES = """(
+    EXISTS (SELECT FROM instances h WHERE h.id = u.holder_id)
+    OR EXISTS (SELECT FROM schedules h WHERE h.id = u.holder_id)
+    OR EXISTS (SELECT FROM webhooks h WHERE h.id = u.holder_id)
+    OR EXISTS (SELECT FROM workflow_versions h WHERE h.id = u.holder_id))"""
+
+
+async def hold_assets(tx: Transaction, asset_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these that are there, and cannot be deleted before this transaction has ended."""
+    rows = await tx.fetch_all(
+        "SELECT id FROM assets WHERE id = ANY(%(ids)s) FOR KEY SHARE", {"ids": list(asset_ids)}
+    )
+    return {row["id"] for row in rows}
+
+
+async def use_assets(
+    tx: Transaction, asset_ids: Collection[UUID], *, organization_id: UUID, holder_id: UUID
+) -> set[UUID]:
+    """Those of these that steps of other instances made on the way, kept from now on as long as `holder_id`
+    lives.
+    """
+    rows = await tx.fetch_all(
+        "SELECT id FROM assets WHERE organization_id = %(organization)s AND id = ANY(%(ids)s) "
+        "AND source = 'step' AND instance_id IS DISTINCT FROM %(holder)s FOR KEY SHARE",
+        {"organization": organization_id, "ids": list(asset_ids), "holder": holder_id},
+    )
+    held = {row["id"] for row in rows}
+    if held:
+        await tx.execute(
+            "INSERT INTO asset_uses (asset_id, holder_id, organization_id) "
+            "SELECT unnest(%(ids)s::uuid[]), %(holder)s, %(organization)s ON CONFLICT DO NOTHING",
+            {"organization": organization_id, "ids": list(held), "holder": holder_id},
+        )
+    return held
+
+
+async def weigh_in_between(
+    tx: Transaction, instance_ids: Collection[UUID], organization_id: UUID
+) -> tuple[int, int]:
+    """What these instances made on the way and nobody else uses: files and bytes."""
+    row = await tx.fetch_one(
+        "SELECT count(*) AS files, coalesce(sum(size_bytes), 0)::bigint AS bytes FROM assets a "  # noqa: S608
+        "WHERE organization_id = %(organization)s AND instance_id = ANY(%(ids)s) AND source = 'step' "
+        "AND NOT EXISTS (SELECT FROM asset_uses u WHERE u.asset_id = a.id "
+        f"AND u.holder_id <> ALL(%(ids)s) AND {_HOLDER_LIVES})",
+        {"organization": organization_id, "ids": list(instance_ids)},
+    )
+    return (row["files"], row["bytes"]) if row else (0, 0)
+
+
+async def count_results(tx: Transaction, instance_ids: Collection[UUID]) -> int:
+    """How many files of these instances are results, which only a person deletes."""
+    return int(
+        await tx.fetch_value(
+            "SELECT count(*) FROM assets WHERE instance_id = ANY(%(ids)s) AND source = 'result'",
+            {"ids": list(instance_ids)},
+        )
+    )
+
+
+async def forget_in_between(
+    tx: Transaction, instance_ids: Collection[UUID], organization_id: UUID
+) -> tuple[int, int]:
+    """Delete what these instances made on the way and nobody else uses: files and bytes.
+
+    Held first, asked then: who began to use one before that is seen, who begins after it finds it gone.
+    """
+    rows = await tx.fetch_all(
+        "SELECT id FROM assets WHERE organization_id = %(organization)s AND instance_id = ANY(%(ids)s) "
+        "AND source = 'step' FOR UPDATE",
+        {"organization": organization_id, "ids": list(instance_ids)},
+    )
+    return await _forget_unused(tx, [row["id"] for row in rows], instance_ids)
+
+
+async def forget_forsaken(tx: Transaction, organization_id: UUID, limit: int) -> tuple[int, int, int]:
+    """End the uses of holders that are gone, and delete the files that outlived their instance for those
+    alone. How many uses ended, files and bytes.
+    """
+    rows = await tx.fetch_all(
+        "SELECT asset_id, holder_id FROM asset_uses u WHERE organization_id = %(organization)s "  # noqa: S608
+        f"AND NOT {_HOLDER_LIVES} LIMIT %(limit)s",
+        {"organization": organization_id, "limit": limit},
+    )
+    if not rows:
+        return 0, 0, 0
+    asset_ids = list({row["asset_id"] for row in rows})
+    await tx.fetch_all("SELECT id FROM assets WHERE id = ANY(%(ids)s) FOR UPDATE", {"ids": asset_ids})
+    await tx.execute(
+        "DELETE FROM asset_uses u "
+        "USING unnest(%(assets)s::uuid[], %(holders)s::uuid[]) AS ended(asset, holder) "
+        "WHERE u.asset_id = ended.asset AND u.holder_id = ended.holder",
+        {"assets": [row["asset_id"] for row in rows], "holders": [row["holder_id"] for row in rows]},
+    )
+    orphans = await tx.fetch_all(
+        "SELECT id FROM assets a WHERE id = ANY(%(ids)s) "
+        "AND NOT EXISTS (SELECT FROM instances i WHERE i.id = a.instance_id)",
+        {"ids": asset_ids},
+    )
+    return len(rows), *await _forget_unused(tx, [row["id"] for row in orphans], [])
+
+
+async def _forget_unused(tx: Transaction, held: Collection[UUID], but: Collection[UUID]) -> tuple[int, int]:
+    """Delete those of these held rows that nobody uses, `but` the uses of these."""
+    rows = await tx.fetch_all(
+        "DELETE FROM assets a WHERE id = ANY(%(ids)s) AND source = 'step' "  # noqa: S608  constant parts
+        "AND NOT EXISTS (SELECT FROM asset_uses u WHERE u.asset_id = a.id "
+        f"AND u.holder_id <> ALL(%(but)s::uuid[]) AND {_HOLDER_LIVES}) RETURNING size_bytes",
+        {"ids": list(held), "but": list(but)},
+    )
+    return len(rows), sum(row["size_bytes"] for row in rows)
+
+
 async def list_assets(
     tx: Transaction,
     page: Page,

@@ -3,9 +3,12 @@
 import asyncio
 import errno
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+from app.engine.files import mentioned_in
 from app.flow.messages import NewBlob
 from app.flow.ports import Asset as AssetValue
 from app.flow.ports import port_of_mime
@@ -128,9 +131,23 @@ async def delete(tx: Transaction, asset_id: UUID) -> None:
 
 
 async def values_of(tx: Transaction, asset_ids: Collection[UUID]) -> dict[AssetId, AssetValue]:
-    """Assets as they travel in inputs, those of this organization alone; for the room of instances."""
+    """Assets as they travel in inputs, those of this organization alone; for the rooms that keep values.
+
+    What a step made on the way is held until the commit: whoever gets it here may note its use.
+    """
     found = await model.find_assets(tx, asset_ids, tx.organization_id)
-    return {key: as_value(asset) for key, asset in found.items()}
+    passing = {key for key, asset in found.items() if asset.source == "step"}
+    lost = passing - await model.hold_assets(tx, passing) if passing else set()
+    return {key: as_value(asset) for key, asset in found.items() if key not in lost}
+
+
+async def note_uses(tx: Transaction, value: Any, holder_id: UUID) -> None:
+    """Keep every file made on the way that this value mentions, as long as the schedule, webhook or version
+    that holds it.
+    """
+    mentioned = mentioned_in(value)
+    if mentioned:
+        await model.use_assets(tx, mentioned, organization_id=tx.organization_id, holder_id=holder_id)
 
 
 def as_value(asset: Asset) -> AssetValue:
@@ -183,11 +200,37 @@ class StepFiles:
             ]
 
     async def facts(
-        self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId
+        self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId, user: UUID
     ) -> Mapping[AssetId, AssetValue]:
-        """Those of these assets that the organization has."""
+        """Those of these assets that the organization has; those others made on the way are kept for it."""
         found = await model.find_assets(tx, asset_ids, organization_id)
-        return {key: as_value(asset) for key, asset in found.items()}
+        foreign = {
+            key for key, asset in found.items() if asset.source == "step" and asset.instance_id != user
+        }
+        lost: AbstractSet[UUID] = frozenset()
+        if foreign:
+            lost = foreign - await model.use_assets(
+                tx, foreign, organization_id=organization_id, holder_id=user
+            )
+        return {key: as_value(asset) for key, asset in found.items() if key not in lost}
+
+    async def use(
+        self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId, user: UUID
+    ) -> None:
+        """Keep those that other instances made on the way as long as this one."""
+        await model.use_assets(tx, asset_ids, organization_id=organization_id, holder_id=user)
+
+    async def would_let_go(
+        self, tx: Transaction, instance_ids: Sequence[UUID], *, organization_id: OrganizationId
+    ) -> tuple[int, int]:
+        """What `let_go` would take."""
+        return await model.weigh_in_between(tx, instance_ids, organization_id)
+
+    async def let_go(
+        self, tx: Transaction, instance_ids: Sequence[UUID], *, organization_id: OrganizationId
+    ) -> tuple[int, int]:
+        """Forget what these instances made on the way; the bytes go with a later collection."""
+        return await model.forget_in_between(tx, instance_ids, organization_id)
 
     async def mark_results(
         self, tx: Transaction, asset_ids: Collection[UUID], *, organization_id: OrganizationId

@@ -52,6 +52,7 @@ class InstanceWithValues(Instance, frozen=True, kw_only=True):
     inputs: dict[str, Any]
     outputs: dict[str, Any] | None
     rerun: Wished | None
+    details_gone_at: datetime | None
 
 
 class Reused(msgspec.Struct, frozen=True, kw_only=True):
@@ -233,7 +234,7 @@ async def list_instances(
 async def find_instance(tx: Transaction, instance_id: UUID) -> InstanceWithValues | None:
     """One instance, whole."""
     row = await tx.fetch_one(
-        f"SELECT {_INSTANCE}, i.inputs, i.outputs, i.rerun {_FROM} WHERE i.id = %(id)s",
+        f"SELECT {_INSTANCE}, i.inputs, i.outputs, i.rerun, i.details_gone_at {_FROM} WHERE i.id = %(id)s",
         {"id": instance_id},
     )
     return None if row is None else msgspec.convert(row, InstanceWithValues)

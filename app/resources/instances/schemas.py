@@ -110,7 +110,8 @@ class InstanceSummary(msgspec.Struct, frozen=True, kw_only=True):
 class InstanceView(InstanceSummary, frozen=True, kw_only=True):
     """An instance with what went in and what came out. `event_seq`: the number of its last event.
 
-    `rerun`: what was wished to run again, where it goes on from another one.
+    `rerun`: what was wished to run again, where it goes on from another one. `details_gone_at`: its events
+    and log lines were cleared away then.
     """
 
     version_id: UUID
@@ -119,6 +120,7 @@ class InstanceView(InstanceSummary, frozen=True, kw_only=True):
     rerun: Wished | None
     event_seq: int
     cancelled_by: UUID | None
+    details_gone_at: datetime | None
 
 
 class Instances(msgspec.Struct, frozen=True, kw_only=True):

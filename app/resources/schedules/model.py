@@ -12,6 +12,7 @@ from app.flow.states import InstanceStatus
 from app.flow.timing import Misfire, Timing
 from app.kit.codec import encode_text
 from app.kit.ids import InstanceId, OrganizationId, UserId, WorkflowId, new_id
+from app.resources.assets.service import note_uses
 from app.resources.paging import Page
 from app.store.database import Transaction
 
@@ -183,6 +184,7 @@ async def add_schedule(
             "created_by": created_by,
         },
     )
+    await note_uses(tx, inputs, schedule_id)
     return schedule_id
 
 
@@ -200,6 +202,8 @@ async def save_schedule(tx: Transaction, schedule: Schedule, *, is_edit: bool = 
             "inputs": storable(schedule.inputs),
         },
     )
+    if is_edit:
+        await note_uses(tx, schedule.inputs, schedule.id)
 
 
 async def remove_schedule(tx: Transaction, schedule_id: UUID) -> bool:

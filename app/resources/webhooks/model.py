@@ -13,6 +13,7 @@ from app.kit.codec import encode_text
 from app.kit.errors import Complaint
 from app.kit.ids import AssetId, InstanceId, OrganizationId, UserId, WorkflowId
 from app.kit.sealing import Place
+from app.resources.assets.service import note_uses
 from app.resources.paging import Page
 from app.resources.webhooks.auth import Auth
 from app.store.database import Scope, Transaction
@@ -252,6 +253,7 @@ async def add_webhook(tx: Transaction, webhook: Webhook, token_hash: bytes) -> N
             "token_hash": token_hash,
         },
     )
+    await note_uses(tx, webhook.inputs, webhook.id)
 
 
 async def save_webhook(tx: Transaction, webhook: Webhook) -> None:
@@ -261,6 +263,7 @@ async def save_webhook(tx: Transaction, webhook: Webhook) -> None:
         f"UPDATE webhooks SET {assignments}, updated_at = now() WHERE id = %(id)s",  # noqa: S608  constant names
         _storable(webhook, ("id", *_CHANGEABLE)),
     )
+    await note_uses(tx, webhook.inputs, webhook.id)
 
 
 async def set_token(tx: Transaction, webhook_id: UUID, token_hash: bytes, token_prefix: str) -> bool:

@@ -13,6 +13,7 @@ from psycopg.types.json import Json
 
 from app.flow.signatures import Called
 from app.kit.ids import UserId, VersionId, WorkflowId, new_id
+from app.resources.assets.service import note_uses
 from app.resources.paging import Page
 from app.store.database import Transaction
 
@@ -127,13 +128,14 @@ async def add_version(
     created_by: UUID | None,
 ) -> None:
     """Write the newest version; the caller holds the workflow's row."""
+    version_id = new_id()
     await tx.execute(
         "INSERT INTO workflow_versions "
         "(id, organization_id, workflow_id, number, definition, note, created_by) "
         "VALUES (%(id)s, %(organization_id)s, %(workflow_id)s, %(number)s, %(definition)s, %(note)s, "
         "%(created_by)s)",
         {
-            "id": new_id(),
+            "id": version_id,
             "organization_id": tx.organization_id,
             "workflow_id": workflow_id,
             "number": number,
@@ -142,6 +144,7 @@ async def add_version(
             "created_by": created_by,
         },
     )
+    await note_uses(tx, definition, version_id)
     await tx.execute(
         "UPDATE workflows SET latest_version = %(number)s, updated_at = now() WHERE id = %(id)s",
         {"id": workflow_id, "number": number},

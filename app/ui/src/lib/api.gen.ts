@@ -787,6 +787,115 @@ export interface paths {
         patch: operations["limitOrganization"];
         trace?: never;
     };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long runs, and their events and log lines, are kept */
+        get: operations["getRetention"];
+        /**
+         * Keep what has ended for another time from now on
+         * @description Look at the preview first.
+         */
+        put: operations["chooseRetention"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/bytes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Stored bytes that no file names: what goes now, what goes later, and what holds it up */
+        get: operations["getUnusedBytes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/bytes/collect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Delete now what the daemon would delete within the hour; nothing while a backup holds it */
+        post: operations["collectBytes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/organizations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every organization with its terms and what would go of it now, newest first */
+        get: operations["listRetention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What would go now on these terms, or on those that are kept
+         * @description Nothing is written.
+         */
+        post: operations["previewRetention"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let go now what the daemon would let go within a quarter of an hour */
+        post: operations["runRetention"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schedules": {
         parameters: {
             query?: never;
@@ -1489,6 +1598,11 @@ export interface components {
             password: string;
             token: string;
         };
+        /** Cleared */
+        Cleared: {
+            gone: components["schemas"]["Gone"];
+            is_done: boolean;
+        };
         /**
          * Complaint
          * @description One thing wrong with a document or an input, with the place to look.
@@ -1602,6 +1716,15 @@ export interface components {
             size_bytes: number;
             status: components["schemas"]["Status"];
         };
+        /** Details */
+        Details: {
+            /** @default 0 */
+            events?: number;
+            /** @default 0 */
+            instances?: number;
+            /** @default 0 */
+            log_lines?: number;
+        };
         /** Difference */
         Difference: {
             document: components["schemas"]["Change"][];
@@ -1684,6 +1807,11 @@ export interface components {
             /** @enum {string} */
             status: "healthy" | "degraded" | "unhealthy" | "unknown";
         };
+        /** Freed */
+        Freed: {
+            bytes: number;
+            files: number;
+        };
         /** FullHealth */
         FullHealth: {
             checks: {
@@ -1720,6 +1848,21 @@ export interface components {
         GithubAuth: {
             /** @constant */
             kind: "github";
+        };
+        /** Gone */
+        Gone: {
+            /** @default 0 */
+            events?: number;
+            /** @default 0 */
+            files?: number;
+            /** @default 0 */
+            files_bytes?: number;
+            /** @default 0 */
+            instances?: number;
+            /** @default 0 */
+            log_lines?: number;
+            /** @default 0 */
+            steps?: number;
         };
         /** Gpu */
         Gpu: {
@@ -1891,6 +2034,7 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             created_by: string | null;
+            details_gone_at: string | null;
             ended_at: string | null;
             error: components["schemas"]["InstanceError"] | null;
             event_seq: number;
@@ -2232,6 +2376,19 @@ export interface components {
             /** @description Steps on workers at once */
             max_running_steps: number | null;
         };
+        /** OrganizationRetention */
+        OrganizationRetention: {
+            chosen_at: string | null;
+            /** Format: uuid */
+            id: string;
+            name: string;
+            preview: components["schemas"]["retention_service_Preview"];
+        };
+        /** OrganizationRetentions */
+        OrganizationRetentions: {
+            items: components["schemas"]["OrganizationRetention"][];
+            next_cursor: string | null;
+        };
         /** Organizations */
         Organizations: {
             items: components["schemas"]["Organization"][];
@@ -2263,6 +2420,14 @@ export interface components {
             /** @description The version of its type that it ran on */
             ran_on: number;
             step: string;
+        };
+        /** Outlook */
+        Outlook: {
+            due: components["schemas"]["Unused"];
+            freed_30_days: components["schemas"]["Freed"];
+            grace_s: number;
+            held_by: string[];
+            waiting: components["schemas"]["Unused"];
         };
         /**
          * Overlap
@@ -2373,12 +2538,6 @@ export interface components {
             field: string;
             node?: string | null;
         };
-        /** Preview */
-        Preview: {
-            /** @default 5 */
-            count?: number;
-            timing: components["schemas"]["Cron"] | components["schemas"]["Every"];
-        };
         /**
          * Problem
          * @description What went wrong, why and what to do (RFC 9457).
@@ -2481,6 +2640,20 @@ export interface components {
              */
             publish?: boolean;
         };
+        /** Retention */
+        Retention: {
+            chosen_at: string | null;
+            defaults: components["schemas"]["Terms"];
+            terms: components["schemas"]["Terms"];
+        };
+        /** Preview */
+        retention_service_Preview: {
+            details: components["schemas"]["Details"];
+            results_kept: number;
+            rows_bytes: number;
+            runs: components["schemas"]["Whole"];
+            terms: components["schemas"]["Terms"];
+        };
         /** Retry */
         Retry: {
             /** @description The instance's own version, or the one that is published today, with the steps whose type has a newer version since */
@@ -2548,6 +2721,12 @@ export interface components {
         Schedules: {
             items: components["schemas"]["ScheduleView"][];
             next_cursor: string | null;
+        };
+        /** Preview */
+        schedules_schemas_Preview: {
+            /** @default 5 */
+            count?: number;
+            timing: components["schemas"]["Cron"] | components["schemas"]["Every"];
         };
         /** ScheduleView */
         ScheduleView: {
@@ -2752,6 +2931,13 @@ export interface components {
              */
             tolerance_s?: number;
         };
+        /** Terms */
+        Terms: {
+            /** @description Their events and log lines */
+            details_days: number | null;
+            /** @description Runs with all that belongs to them */
+            instances_days: number | null;
+        };
         /** Times */
         Times: {
             times: string[];
@@ -2768,6 +2954,12 @@ export interface components {
             query?: {
                 [key: string]: string | string[];
             };
+        };
+        /** Unused */
+        Unused: {
+            bytes: number;
+            files: number;
+            since: string | null;
         };
         /** UploadView */
         UploadView: {
@@ -2944,6 +3136,23 @@ export interface components {
          * @enum {string}
          */
         WhichVersion: "same" | "newest";
+        /** Whole */
+        Whole: {
+            /** @default 0 */
+            events?: number;
+            /** @default 0 */
+            files?: number;
+            /** @default 0 */
+            files_bytes?: number;
+            /** @default 0 */
+            held?: number;
+            /** @default 0 */
+            instances?: number;
+            /** @default 0 */
+            log_lines?: number;
+            /** @default 0 */
+            steps?: number;
+        };
         /** Wished */
         Wished: {
             /** @default false */
@@ -4732,6 +4941,222 @@ export interface operations {
             };
         };
     };
+    getRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    chooseRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Terms"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUnusedBytes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outlook"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    collectBytes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Freed"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRetention: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string | null;
+                /** @description How many at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationRetentions"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Terms"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["retention_service_Preview"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cleared"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listSchedules: {
         parameters: {
             query?: {
@@ -4975,7 +5400,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Preview"];
+                "application/json": components["schemas"]["schedules_schemas_Preview"];
             };
         };
         responses: {

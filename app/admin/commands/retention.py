@@ -1,0 +1,164 @@
+"""`studio retention preview|run`: what has ended and may go, on this box, for whoever runs it."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import click
+import msgspec
+
+from app.engine.callbacks import Callbacks
+from app.engine.engine import Engine
+from app.engine.retention import Gone
+from app.flow.wording import count, size
+from app.kit.blobs import BlobFolder
+from app.kit.codec import encode_text
+from app.kit.errors import StudioError
+from app.kit.log import configure
+from app.kit.settings import Settings, SettingsFaults, load_settings
+from app.resources.assets import collection
+from app.resources.assets.service import StepFiles
+from app.resources.retention import model, service
+from app.resources.retention.model import Kept
+from app.resources.retention.service import Preview
+from app.steps.discovery import catalog, step_types
+from app.store.bus import Bus
+from app.store.database import Database, Scope
+from app.store.queue import Bells
+
+
+class Tools(msgspec.Struct, frozen=True):
+    """What both commands work with."""
+
+    settings: Settings
+    database: Database
+    engine: Engine
+    blobs: BlobFolder
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code: 0 done, 1 the database did not answer, 2 the options cannot be used."""
+    code: int = retention.main(arguments, "studio retention", standalone_mode=False) or 0
+    return code
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def retention() -> None:
+    """What has ended and may go: ended runs, their events and log lines, and bytes that nothing names.
+
+    The daemon lets it go by itself; results and uploads stay until a person deletes them.
+    """
+
+
+@retention.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def preview(as_json: bool) -> int:
+    """What would go now, organization by organization. Nothing is written."""
+    return _with_tools(lambda tools: _preview(tools, as_json))
+
+
+@retention.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def run(as_json: bool) -> int:
+    """Let go now what the daemon would let go within the hour."""
+    return _with_tools(lambda tools: _run(tools, as_json))
+
+
+async def _preview(tools: Tools, as_json: bool) -> None:
+    found: list[tuple[Kept, Preview]] = []
+    for one in await _organizations(tools):
+        async with tools.database.transaction(Scope.organization(one.organization_id)) as tx:
+            found.append((one, await service.preview(tx, tools.engine, one.organization_id, one.terms)))
+    async with tools.database.transaction(Scope.system()) as tx:
+        unused = await collection.outlook(tx, tools.blobs, tools.settings.collect_after_s)
+    if as_json:
+        organizations = [{"id": one.organization_id, "name": one.name, "preview": it} for one, it in found]
+        click.echo(encode_text({"organizations": organizations, "bytes": unused}))
+        return
+    for one, it in found:
+        click.echo(f"{one.name}: {_kept(it)}.")
+        click.echo(
+            f"  would go: {count(it.runs.instances, 'run')} with {count(it.runs.steps, 'step')} and "
+            f"{count(it.runs.files, 'file')} made on the way ({size(it.runs.files_bytes)}); "
+            f"{count(it.runs.events + it.details.events, 'event')} and "
+            f"{count(it.runs.log_lines + it.details.log_lines, 'log line')}; "
+            f"about {size(it.rows_bytes)} of the database"
+        )
+        if it.runs.held:
+            click.echo(f"  stay, because later runs go on from them: {count(it.runs.held, 'run')}")
+        if it.results_kept:
+            click.echo(f"  stay, because results are never taken: {count(it.results_kept, 'file')}")
+    click.echo(
+        f"Bytes that nothing names: {size(unused.due.bytes)} go now, {size(unused.waiting.bytes)} when "
+        f"their grace of {unused.grace_s // 3600} hours is over; "
+        f"{size(unused.freed_30_days.bytes)} were freed in 30 days."
+    )
+    if unused.held_by:
+        click.echo(f"Nothing is deleted while this runs: {', '.join(unused.held_by)}.")
+
+
+def _kept(it: Preview) -> str:
+    instances, details = it.terms.instances_days, it.terms.details_days
+    return (
+        f"runs are kept {'for ever' if instances is None else f'{instances} days'}, their events and log "
+        f"lines {'as long' if details is None else f'{details} days'}"
+    )
+
+
+async def _run(tools: Tools, as_json: bool) -> None:
+    gone = Gone()
+    for one in await _organizations(tools):
+        gone += (await service.clear(tools.database, tools.engine, one.organization_id, one.terms)).gone
+    freed = await collection.collect(tools.database, tools.blobs, tools.settings.collect_after_s)
+    if as_json:
+        click.echo(encode_text({"gone": gone, "freed": freed}))
+        return
+    click.echo(
+        f"Gone: {count(gone.instances, 'run')}, {count(gone.steps, 'step')}, {count(gone.events, 'event')}, "
+        f"{count(gone.log_lines, 'log line')} and {count(gone.files, 'file')} made on the way."
+    )
+    click.echo(f"Freed: {count(freed.files, 'blob')}, {size(freed.bytes)}.")
+
+
+async def _organizations(tools: Tools) -> list[Kept]:
+    async with tools.database.transaction(Scope.system()) as tx:
+        return await model.every_organization(tx)
+
+
+def _with_tools(act: Callable[[Tools], Awaitable[None]]) -> int:
+    try:
+        settings = load_settings()
+        # Standard output is for the answer.
+        configure("studio-retention", msgspec.structs.replace(settings.log, level="ERROR"))
+        asyncio.run(_act(settings, act))
+    except (SettingsFaults, StudioError, KeyError) as exc:
+        sys.stderr.write(f"{exc.args[0] if isinstance(exc, KeyError) else exc}\n")
+        return 1
+    return 0
+
+
+async def _act(settings: Settings, act: Callable[[Tools], Awaitable[None]]) -> None:
+    async with _tools(settings) as tools:
+        await act(tools)
+
+
+@asynccontextmanager
+async def _tools(settings: Settings) -> AsyncIterator[Tools]:
+    database = Database.open(settings, "studio-retention", pool_size=2)
+    bus = Bus.open(settings.redis.url)
+    blobs = BlobFolder(settings.blobs_dir, settings.tmp_dir)
+    engine = Engine(
+        database,
+        catalog(),
+        Bells(bus.redis),
+        bus,
+        steps=step_types(),
+        assets=StepFiles(blobs),
+        callbacks=Callbacks.of(settings),
+    )
+    try:
+        yield Tools(settings, database, engine, blobs)
+    finally:
+        await bus.close()
+        await database.close()
