@@ -8,6 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from app.kit.log import configure
+from app.kit.settings import LogSettings
 from tests.e2e.chaos.run import chaos
 
 
@@ -20,6 +22,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="of the plan and the load; by chance when not given")
     parser.add_argument("--keep", action="store_true", help="leave the workspace and the logs behind")
     arguments = parser.parse_args()
+    configure("chaos", LogSettings(level="ERROR"))  # that a database is away is no news here
     seed = random.SystemRandom().randrange(10_000) if arguments.seed is None else arguments.seed
     folder = Path(tempfile.mkdtemp(prefix="studio-chaos-"))
     folder.chmod(0o755)  # Postgres runs as a user of its own, who must be able to reach the workspace

@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 import psutil
@@ -22,9 +22,12 @@ from tests.appliance.box import ROOT, Box, box_environment, free_port
 from tests.e2e.chaos.proxy import Proxy
 from tests.e2e.person import OWNER
 
+T = TypeVar("T")
+
 READY_WITHIN_S: Final = 120.0
 SECRET: Final = "a secret of the chaos, long enough"
 SLOTS: Final = {"STUDIO_CPU_SLOTS": "4", "STUDIO_GPU_SLOTS": "2"}
+OUTSIDE: Final = {"STUDIO_OUTGOING_ALLOW": "127.0.0.1"}  # the world outside the box is on this machine
 
 
 class Victims:
@@ -40,6 +43,7 @@ class Victims:
             WORKER_SHARED_SECRET=SECRET,
             LOG_FORMAT="json",
             **SLOTS,
+            **OUTSIDE,
             **OWNER,
         )
         self.proxy = Proxy(int(self._env["PORT"]), chance)
@@ -164,6 +168,7 @@ class Victims:
             "WORKER_SHARED_SECRET": SECRET,
             "LOG_FORMAT": "json",
             **SLOTS,
+            **OUTSIDE,
         }
         while True:
             self._far = await asyncio.create_subprocess_exec(
@@ -183,6 +188,17 @@ def send(pid: int, sign: signal.Signals) -> None:
     """A signal to a process that may be gone already."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, sign)
+
+
+async def once(find: Callable[[], Awaitable[T]], within_s: float) -> T:
+    """The first true answer, or the last one when none came in time."""
+    found = await find()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            while not found:
+                await asyncio.sleep(0.02)
+                found = await find()
+    return found
 
 
 async def until(ask: Callable[[], Awaitable[Any]], within_s: float) -> bool:

@@ -39,6 +39,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
     ending: Ending
     may_be_cancelled: bool = False  # somebody asked for it, and perhaps never heard the answer
+    heard_at: float = 0.0  # when the promise was heard; seconds since 1970
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,35 +71,6 @@ def judge(history: History, accepted: Accepted | None) -> list[Fault]:
         Fault(rule=name, sentence=sentence, instance=instance.id, workflow=instance.workflow)
         for name, sentence in found
     ]
-
-
-def judge_promises(accepted: Mapping[UUID, str], found: Mapping[UUID, str]) -> list[Fault]:
-    """Whether the box ran what it accepted and nothing else; both name each instance's workflow."""
-    missing = accepted.keys() - found.keys()
-    unasked = found.keys() - accepted.keys()
-    return [
-        *(
-            Fault(rule="promises", sentence="accepted, but not there", instance=one, workflow=accepted[one])
-            for one in sorted(missing)
-        ),
-        *(
-            Fault(rule="promises", sentence="there, but never asked for", instance=one, workflow=found[one])
-            for one in sorted(unasked)
-        ),
-    ]
-
-
-def judge_rounds(history: History, ends: Mapping[UUID, Counter[str]]) -> list[Fault]:
-    """Whether every step that ran other instances took each one's outputs once; `ends`: of those, by step."""
-    found: list[Fault] = []
-    for step in history.steps:
-        if step.id not in ends or step.status != StepStatus.completed or step.items_total is not None:
-            continue
-        rounds = (step.outputs or {}).get("rounds", 1)
-        if ends[step.id][InstanceStatus.completed] != rounds:
-            sentence = f"{name_of(step)} counts {rounds} rounds, of its instances {dict(ends[step.id])} ended"
-            found.append(Fault(rule="rounds", sentence=sentence, instance=history.instance.id))
-    return found
 
 
 def judge_blobs(facts: Mapping[str, str | None]) -> list[Fault]:
@@ -138,6 +110,8 @@ def right_end(history: History, accepted: Accepted) -> Iterator[str]:
     instance, ending = history.instance, accepted.ending
     if instance.status == InstanceStatus.cancelled and accepted.may_be_cancelled:
         return
+    if instance.was_replaced:  # rightly so? `together.kept_turns` knows
+        return
     if is_poisoned(history):
         return
     if instance.status != ending.status:
@@ -165,10 +139,13 @@ def no_gap(history: History) -> Iterator[str]:
 @rule
 def allowed_instance_moves(history: History) -> Iterator[str]:
     """The states told of an instance follow its table; the last is the one it has."""
-    states = [event.data["status"] for event in history.events if event.step_id is None]
+    told = [event.data for event in history.events if event.step_id is None]
+    states = [data["status"] for data in told if "status" in data]  # a resume says how it stands in the next
     if states[:1] != [InstanceStatus.pending]:
         yield f"it began as {states[:1]}"
     for before, after in pairwise(states):
+        if before == after and after not in ENDS:
+            continue  # news of an instance that stays as it is: it is paused while it waits
         if InstanceStatus(after) not in INSTANCE_MOVES[InstanceStatus(before)]:
             yield f"it went from {before} to {after}"
     if states and states[-1] != history.instance.status:
@@ -198,6 +175,40 @@ def allowed_step_moves(history: History) -> Iterator[str]:
             state = after
         if is_settled(STEP_MOVES, state) and state != step.status:
             yield f"{name_of(step)} was told to be {state}, and is {step.status}"
+
+
+@rule
+def still_while_paused(history: History) -> Iterator[str]:
+    """Between a pause and what resumes it no step begins: none leaves `pending`, no worker takes one."""
+    is_paused = False
+    states: defaultdict[UUID | None, str] = defaultdict(lambda: StepStatus.pending)
+    items = {step.id for step in history.steps if step.parent_id is not None}  # their queueing is not told
+    for event in history.events:
+        if event.type in {"instance.paused", "instance.resumed"}:
+            is_paused = event.type == "instance.paused"
+        elif event.step_id is not None:
+            begins = states[event.step_id] == StepStatus.pending and event.step_id not in items
+            after = event.data["status"]
+            if is_paused and (event.type == "step.started" or (begins and after != StepStatus.pending)):
+                yield f"event {event.seq}, {event.type}, tells of a beginning while it was paused"
+            states[event.step_id] = after
+
+
+@rule
+def counted_answers(history: History) -> Iterator[str]:
+    """Every answer that was told is kept; a step that is called or started is called or started once."""
+    told = Counter(event.step_id for event in history.events if event.type == "step.answered")
+    for step in history.steps:
+        if step.reused_from is not None:
+            continue  # it was answered where it ran
+        wait = step.wait or {}
+        kept = len(wait.get("answers") or []) + (wait.get("early") is not None)
+        if told[step.id] != kept:
+            yield f"{name_of(step)} was told to be answered {told[step.id]} times, and has {kept} answers"
+        if kept > 1 and not step.kind.startswith("human."):
+            yield f"{name_of(step)} took {kept} calls; it was to take one"
+        if not kept and step.status == StepStatus.completed and is_awaited(step, history.nodes[step.node_id]):
+            yield f"{name_of(step)} went on, and nobody had let it"
 
 
 # Attempts -----------------------------------------------------------------------------------------------
@@ -242,16 +253,24 @@ def orderly_attempts(history: History) -> Iterator[str]:
 @rule
 def fair_counting(history: History) -> Iterator[str]:
     """Retries of the user count failures alone; losses are counted apart; nobody gives up too early."""
+    # A step that asks again later has shown that it does not end its workers: losses before are forgiven.
+    forgiven = {event.step_id: event.at for event in history.events if event.type == "step.postponed"}
     for step, attempts in attempts_by_step(history):
-        if step.lane == "inline":  # what other instances do for it counts otherwise
-            continue
+        if step.lane == "inline" or step.reused_from is not None:
+            continue  # what other instances do or did for it counts otherwise
         statuses = Counter(one.status for one in attempts)
         if step.attempts_used != statuses[AttemptStatus.failed]:
             yield f"{name_of(step)} counts {step.attempts_used} failures, there were {dict(statuses)}"
-        causes = Counter(one.cause for one in attempts)
+        losses = [
+            before.ended_at
+            for before, after in pairwise(attempts)
+            if after.cause == "lost" and before.ended_at is not None
+        ]
+        counted = sum(step.id not in forgiven or lost_at > forgiven[step.id] for lost_at in losses)
         ended_by_loss = step.status == StepStatus.failed and (step.error or {}).get("class") == "lost"
-        if step.times_lost != causes["lost"] + ended_by_loss:
-            yield f"{name_of(step)} counts {step.times_lost} losses, its attempts came by {dict(causes)}"
+        if step.times_lost != counted + ended_by_loss:
+            causes = [one.cause for one in attempts]
+            yield f"{name_of(step)} counts {step.times_lost} losses, its attempts came by {causes}"
         failed = [one for one in attempts if one.status == AttemptStatus.failed]
         wished = [is_tried_again(history.nodes[step.node_id], one, n) for n, one in enumerate(failed, 1)]
         if not all(wished[:-1]):
@@ -272,6 +291,11 @@ def whole_fan_outs(history: History) -> Iterator[str]:
         total = parent.items_total or 0
         if [item.ordinal for item in items] != list(range(total)):
             yield f"{name_of(parent)} has the items {[item.ordinal for item in items]} of {total}"
+            continue
+        if total == 0:  # its list is not kept; whatever was gathered are lists of nothing
+            for port, gathered in (parent.outputs or {}).items():
+                if not is_hollow(gathered):
+                    yield f"{name_of(parent)} gathered {gathered} at {port}; it has no items"
             continue
         spread = Spread.restored(parent.item or [])
         if [(item.item, item.path) for item in items] != [
@@ -354,6 +378,11 @@ def is_poisoned(history: History) -> bool:
     )
 
 
+def is_awaited(step: Step, node: Json) -> bool:
+    """Whether a step cannot complete unless somebody calls it or starts it by hand."""
+    return step.kind == "webhook.wait" or node.get("mode") == "stop"
+
+
 def is_tried_again(node: Json, failure: Attempt, count: int) -> bool:
     """Whether a node's policies ask for another try after this failure, the `count`th of its step."""
     policies = node.get("retry") or []
@@ -385,6 +414,11 @@ def reduced(value: Any) -> Any:
 def flat(lists: list[Any], depth: int) -> list[Any]:
     """Lists in lists as the one list they came from."""
     return lists if depth == 1 else [one for inner in lists for one in flat(inner, depth - 1)]
+
+
+def is_hollow(value: Any) -> bool:
+    """Whether there are only lists, and nothing in them."""
+    return isinstance(value, list) and all(is_hollow(one) for one in value)
 
 
 def reachable(table: Moves[S], state: S) -> frozenset[S]:

@@ -1,10 +1,12 @@
 """Does to the box what the plan says, and notes when, to whom, and when it was back."""
 
 import asyncio
+import contextlib
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Final
 from uuid import uuid4
 
@@ -18,7 +20,7 @@ from app.store.database import Database, Scope
 from app.store.queue import Bells
 from appliance.postgres import Cluster
 from appliance.redis import Server
-from tests.e2e.chaos.box import READY_WITHIN_S, Victims, pids, send, until
+from tests.e2e.chaos.box import READY_WITHIN_S, Victims, once, pids, send, until
 from tests.e2e.chaos.plan import Act, What
 from tests.e2e.chaos.proxy import FOUL, USUAL
 
@@ -29,6 +31,13 @@ RUNG_ATTEMPTS: Final = 150
 
 BOTH: Final = (Lane.cpu, Lane.gpu)
 
+# Who can be frozen, and what would end that too soon.
+KILLS: Final = {
+    "far": {What.kill_far_worker},
+    "worker-cpu": {What.kill_cpu_worker, What.kill_everything},
+    "worker-gpu": {What.kill_gpu_worker, What.kill_everything},
+}
+
 
 class Blow(msgspec.Struct, kw_only=True):
     """One disturbance as it happened."""
@@ -37,8 +46,15 @@ class Blow(msgspec.Struct, kw_only=True):
     at: float  # seconds since 1970, as the database counts them on the same machine
     lanes: tuple[Lane, ...]  # that it keeps from working
     workers: tuple[int, ...] = ()  # the processes whose steps it ends
+    hits: int = 0  # how many processes, bells, calls it hit; none: it was struck in vain
     back_at: float | None = None  # when what was hit was there again
-    note: str = ""
+    is_awaited: bool = False  # whether it should be
+
+
+def _soon_after(acts: Sequence[Act]) -> frozenset[What]:
+    """What may happen while a worker is frozen now; the acts take time, too, so perhaps less."""
+    passed_s = list(accumulate(act.pause_s for act in acts))
+    return frozenset(act.what for act, at_s in zip(acts, passed_s, strict=True) if at_s <= FROZEN_S[1] + 2)
 
 
 class Disturber:
@@ -48,6 +64,7 @@ class Disturber:
         self._victims = victims
         self._settings = victims.settings
         self._waiting: set[asyncio.Task[None]] = set()
+        self._soon: frozenset[What] = frozenset()  # what follows within the time a worker is frozen
         self.blows: list[Blow] = []
         self._ways: Mapping[What, Callable[[random.Random], Awaitable[None]]] = {
             What.kill_cpu_worker: lambda _: self._kill(What.kill_cpu_worker, "worker-cpu", Lane.cpu),
@@ -69,8 +86,9 @@ class Disturber:
 
     async def follow(self, plan: tuple[Act, ...]) -> None:
         """Do it all, one act after the other; what takes a while goes on beside the next ones."""
-        for act in plan:
+        for place, act in enumerate(plan):
             await asyncio.sleep(act.pause_s)
+            self._soon = _soon_after(plan[place + 1 :])
             await self._ways[act.what](random.Random(act.seed))
             if not self._victims.is_alive:
                 raise RuntimeError(f"the box ended by itself after “{act.what}”")
@@ -81,20 +99,28 @@ class Disturber:
             await asyncio.gather(*self._waiting)
 
     # What is done ----------------------------------------------------------------------------------------
+    #
+    # Whoever is to be hit may just be coming back from the blow before: then the hand waits.
 
     async def _kill(self, what: What, program: str, *lanes: Lane) -> None:
-        at = time.time()
-        pid = await self._victims.kill(program)
+        pid = await once(lambda: self._victims.pid(program), READY_WITHIN_S)
+        blow = self._note(what, *lanes)
         if pid is None:
-            self._note(what, at, note="it was not there")
             return
-        blow = self._note(what, at, *lanes, workers=(pid,) if program.startswith("worker") else ())
+        send(pid, signal.SIGKILL)
+        blow.hits = 1
+        blow.workers = (pid,) if program.startswith("worker") else ()
         self._await_return(blow, lambda: self._is_back(program, pid))
 
     async def _kill_far_worker(self) -> None:
-        at = time.time()
-        pid = self._victims.kill_far_worker()
-        blow = self._note(What.kill_far_worker, at, Lane.cpu, workers=(pid,) if pid else ())
+        async def kill() -> int | None:
+            return self._victims.kill_far_worker()
+
+        pid = await once(kill, READY_WITHIN_S)
+        blow = self._note(What.kill_far_worker, Lane.cpu)
+        if pid is None:
+            return
+        blow.hits, blow.workers = 1, (pid,)
 
         async def is_back() -> bool:
             return self._victims.far_pid not in (None, pid)
@@ -102,31 +128,35 @@ class Disturber:
         self._await_return(blow, is_back)
 
     async def _kill_children(self) -> None:
+        children = await once(lambda: self._victims.children("worker-gpu", "workers.child"), READY_WITHIN_S)
         worker = await self._victims.pid("worker-gpu")
-        children = await self._victims.children("worker-gpu", "workers.child")
-        blow = self._note(What.kill_children, time.time(), Lane.gpu, workers=(worker,) if worker else ())
-        blow.note = f"{len(children)} of them"
+        blow = self._note(What.kill_children, Lane.gpu, workers=(worker,) if worker else ())
+        blow.hits = len(children)
         for child in children:
             send(child.pid, signal.SIGKILL)
 
     async def _flush_redis(self) -> None:
         redis = connect(self._settings.redis.url)
-        blow = self._note(What.flush_redis, time.time(), *BOTH)
+
+        async def flush() -> bool:
+            with contextlib.suppress(RedisError, OSError):
+                return bool(await redis.flushall())
+            return False
+
         try:
-            await redis.flushall()
-        except (RedisError, OSError):
-            blow.note = "it was away"
+            is_empty = await once(flush, READY_WITHIN_S)
         finally:
             await redis.aclose()
+        self._note(What.flush_redis, *BOTH).hits = int(is_empty)
 
     async def _kill_backend(self, chance: random.Random) -> None:
         """Postgres then restarts by itself, as it does after every crash of a backend."""
-        backends = await self._victims.children("postgres", "studio_app")
-        blow = self._note(What.kill_backend, time.time(), *BOTH)
+        backends = await once(lambda: self._victims.children("postgres", "studio_app"), READY_WITHIN_S)
+        blow = self._note(What.kill_backend, *BOTH)
         if not backends:
-            blow.note = "there was none"
             return
         send(chance.choice(backends).pid, signal.SIGKILL)
+        blow.hits = 1
         before = set(pids(backends))
 
         async def is_back() -> bool:
@@ -137,57 +167,81 @@ class Disturber:
 
     async def _kill_everything(self) -> None:
         workers = [await self._victims.pid(program) for program in ("worker-cpu", "worker-gpu")]
-        blow = self._note(
-            What.kill_everything, time.time(), *BOTH, workers=tuple(pid for pid in workers if pid)
-        )
-        await self._victims.kill_everything()
+        blow = self._note(What.kill_everything, *BOTH, workers=tuple(pid for pid in workers if pid))
+        blow.hits = len(await self._victims.kill_everything())
         await self._victims.boot()
         blow.back_at = time.time()
 
     async def _freeze_worker(self, chance: random.Random) -> None:
-        pid = chance.choice([await self._victims.pid("worker-cpu"), self._victims.far_pid])
+        name = chance.choice([one for one, kills in KILLS.items() if not self._soon & kills] or ["far"])
+
+        async def pid_of() -> int | None:
+            return self._victims.far_pid if name == "far" else await self._victims.pid(name)
+
+        pid = await once(pid_of, READY_WITHIN_S)
+        blow = self._note(What.freeze_worker, Lane.gpu if name == "worker-gpu" else Lane.cpu)
         if pid is None:
-            self._note(What.freeze_worker, time.time(), note="it was not there")
             return
-        blow = self._note(What.freeze_worker, time.time(), Lane.cpu, workers=(pid,))
+        blow.workers = (pid,)
+        try:
+            process = psutil.Process(pid)
+        except psutil.NoSuchProcess:
+            return
         send(pid, signal.SIGSTOP)
-        process = psutil.Process(pid)
+
+        async def stands_still() -> bool:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                return bool(process.status() == psutil.STATUS_STOPPED)
+            return False
+
+        await once(stands_still, READY_WITHIN_S)
         ends_at = time.monotonic() + chance.uniform(*FROZEN_S)
 
         async def thawed() -> bool:
-            if time.monotonic() < ends_at and process.is_running():
+            lasts = await stands_still()
+            if lasts and time.monotonic() < ends_at:
                 return False
+            blow.hits = int(lasts)  # else it was killed before its leases had run out
             send(pid, signal.SIGCONT)
             return True
 
         self._await_return(blow, thawed)
 
     async def _ring_wildly(self, chance: random.Random) -> None:
+        known = await once(self._some_attempts, READY_WITHIN_S)
         redis = connect(self._settings.redis.url)
         bells = Bells(redis)
-        self._note(What.ring_wildly, time.time())
-        try:
-            known = await self._some_attempts()
-            rings = [*known, *chance.sample(known, len(known) // 2), *(uuid4() for _ in range(20))]
-            chance.shuffle(rings)
+        rings = [*known, *chance.sample(known, len(known) // 2), *(uuid4() for _ in range(20))]
+        chance.shuffle(rings)
+
+        async def ring() -> int:
+            heard = 0
             for start in range(0, len(rings), 25):
-                await bells.ring(chance.choice(BOTH), rings[start : start + 25])
+                some = rings[start : start + 25]
+                heard += len(some) if await bells.ring(chance.choice(BOTH), some) else 0
+            return heard
+
+        try:
+            heard = await once(ring, READY_WITHIN_S)
         finally:
             await redis.aclose()
+        self._note(What.ring_wildly).hits = heard
 
     async def _repeat_calls(self) -> None:
-        blow = self._note(What.repeat_calls, time.time())
-        blow.note = f"{await self._victims.proxy.repeat(REPEATED_CALLS)} calls"
+        heard = await once(lambda: self._victims.proxy.repeat(REPEATED_CALLS), READY_WITHIN_S)
+        self._note(What.repeat_calls).hits = heard
 
     async def _lose_answers(self) -> None:
-        blow = self._note(What.lose_answers, time.time())
-        self._victims.proxy.mood = FOUL
-        ends_at = time.monotonic() + FOUL_S
+        blow = self._note(What.lose_answers)
+        proxy = self._victims.proxy
+        before, ends_at = proxy.fates.get("answer lost", 0), time.monotonic() + FOUL_S
+        proxy.mood = FOUL
 
         async def is_over() -> bool:
-            if time.monotonic() < ends_at:
+            blow.hits = proxy.fates.get("answer lost", 0) - before
+            if time.monotonic() < ends_at or not blow.hits:
                 return False
-            self._victims.proxy.mood = USUAL
+            proxy.mood = USUAL
             return True
 
         self._await_return(blow, is_over)
@@ -225,17 +279,17 @@ class Disturber:
             await database.close()
         return [row["id"] for row in rows]
 
-    def _note(self, what: What, at: float, *lanes: Lane, **facts: Any) -> Blow:
-        blow = Blow(what=what, at=at, lanes=lanes, **facts)
+    def _note(self, what: What, *lanes: Lane, **facts: Any) -> Blow:
+        blow = Blow(what=what, at=time.time(), lanes=lanes, **facts)
         self.blows.append(blow)
         return blow
 
     def _await_return(self, blow: Blow, is_back: Callable[[], Awaitable[bool]]) -> None:
+        blow.is_awaited = True
+
         async def wait() -> None:
             if await until(is_back, READY_WITHIN_S):
                 blow.back_at = time.time()
-            else:
-                blow.note = "never came back"
 
         task = asyncio.create_task(wait())
         self._waiting.add(task)

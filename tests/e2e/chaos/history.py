@@ -14,14 +14,15 @@ AT_ONCE: Final = 200  # instances in memory at the same time
 
 _INSTANCES: Final = """
 SELECT i.id, w.name AS workflow, i.status, i.outputs, i.error, i.event_seq, i.total_steps, i.open_steps,
-       i.busy_steps, i.created_at, i.ended_at, i.parent_step_id, i.body, v.definition
+       i.busy_steps, i.created_at, i.ended_at, i.parent_step_id, i.body, i.number, i.priority, i.source,
+       i.concurrency_limit, i.on_limit, i.cancelled_by, v.definition
   FROM instances i JOIN workflows w ON w.id = i.workflow_id JOIN workflow_versions v ON v.id = i.version_id
  WHERE i.id > %(after)s ORDER BY i.id LIMIT %(most)s
 """
 _STEPS: Final = """
 SELECT id, instance_id, node_id, path, parent_id, ordinal, kind, lane, status, outputs, item, error,
        items_total, items_made, items_started, items_open, items_failed, attempts_used, times_lost,
-       reused_from, started_at, ended_at
+       reused_from, wait, started_at, ended_at
   FROM steps WHERE instance_id = ANY(%(instances)s) ORDER BY instance_id, path
 """
 _ATTEMPTS: Final = """
@@ -34,6 +35,10 @@ _EVENTS: Final = """
 SELECT instance_id, seq, type, step_id, data, at
   FROM events WHERE instance_id = ANY(%(instances)s) ORDER BY instance_id, seq
 """
+_DELIVERIES: Final = (
+    "SELECT webhook_id, delivery_key, status, instance_id FROM webhook_deliveries ORDER BY id"
+)
+_RUNS: Final = "SELECT schedule_id, due_at, outcome, instance_id FROM schedule_runs ORDER BY id"
 _BLOBS: Final = "SELECT DISTINCT sha256 FROM assets"
 _OPEN: Final = "SELECT count(*) FROM instances WHERE ended_at IS NULL"
 
@@ -54,7 +59,18 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
     parent_step_id: UUID | None = None  # the step it runs for, if it runs for one
     body: str = ""  # the node whose steps it runs, if those are written into one
+    number: int = 1
+    priority: int = 0
+    source: str = "api"  # who asked for it
+    concurrency_limit: int | None = None
+    on_limit: str | None = None
+    cancelled_by: UUID | None = None  # the person who did, if one did
     definition: dict[str, Any] = {}  # of its version, whole
+
+    @property
+    def was_replaced(self) -> bool:
+        """Whether it was cancelled because another instance took its place."""
+        return self.status == "cancelled" and self.on_limit == "replace" and self.cancelled_by is None
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +96,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     attempts_used: int = 0
     times_lost: int = 0
     reused_from: UUID | None = None  # the step whose outputs it was given instead of running
+    wait: dict[str, Any] | None = None  # what it waits or waited for, with the answers
     started_at: datetime | None
     ended_at: datetime | None
 
@@ -111,6 +128,24 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     step_id: UUID | None = None
     data: dict[str, Any] = {}
     at: datetime
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A line in the log of a webhook."""
+
+    webhook_id: UUID
+    delivery_key: str | None
+    status: str
+    instance_id: UUID | None
+
+
+class ScheduleRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A line in the journal of a schedule."""
+
+    schedule_id: UUID
+    due_at: datetime
+    outcome: str
+    instance_id: UUID | None
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +204,18 @@ async def count_open(database: Database) -> int:
     """How many instances have not ended."""
     async with database.transaction(Scope.system()) as tx:
         return int(await tx.fetch_value(_OPEN))
+
+
+async def read_deliveries(database: Database) -> list[Delivery]:
+    """The logs of all webhooks, the oldest line first."""
+    async with database.transaction(Scope.system()) as tx:
+        return msgspec.convert(await tx.fetch_all(_DELIVERIES), list[Delivery])
+
+
+async def read_schedule_runs(database: Database) -> list[ScheduleRun]:
+    """The journals of all schedules, the oldest line first."""
+    async with database.transaction(Scope.system()) as tx:
+        return msgspec.convert(await tx.fetch_all(_RUNS), list[ScheduleRun])
 
 
 async def read_blobs(database: Database) -> set[str]:

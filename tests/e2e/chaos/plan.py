@@ -1,7 +1,8 @@
 """The plan of disturbances: pure, so that a seed says what will be done to the box and in which order.
 
 A plan is made of rounds. Every round does each thing once, in an order of its own, so the shortest plan does
-everything and no program is hit more often than the box's watchdog allows (20 ends in ten minutes).
+everything and no program is hit more often than the box's watchdog allows (20 ends in ten minutes). A worker
+is frozen after the far one was killed: that one is left alone then for long enough to be the frozen one.
 """
 
 import random
@@ -41,13 +42,22 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     seed: int  # of the choices it makes itself
 
 
+def _order(chance: random.Random) -> list[What]:
+    """Everything once, in an order by chance."""
+    order = chance.sample(list(What), len(What))
+    killed, frozen = order.index(What.kill_far_worker), order.index(What.freeze_worker)
+    if frozen < killed:
+        order[frozen], order[killed] = order[killed], order[frozen]
+    return order
+
+
 def make_plan(seed: int, seconds: float) -> tuple[Act, ...]:
     """As many acts as fit into `seconds` of pauses, but at least one whole round."""
     chance = random.Random(seed)
     acts: list[Act] = []
     passed_s = 0.0
     while True:
-        for what in chance.sample(list(What), len(What)):
+        for what in _order(chance):
             act = Act(pause_s=chance.uniform(*PAUSE_S), what=what, seed=chance.getrandbits(32))
             passed_s += act.pause_s
             if passed_s > seconds and len(acts) >= len(What):

@@ -58,7 +58,7 @@ class Proxy:
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def repeat(self, most: int) -> int:
-        """Say what was said before once more, in any order and all at once; how many calls it was.
+        """Say what was said before once more, in any order and all at once; how many calls were heard.
 
         Claims are not said again: whoever hears no answer to a claim asks anew, so the line has none to keep.
         """
@@ -66,9 +66,10 @@ class Proxy:
         self._chance.shuffle(calls)
         chosen = calls[:most]
         answers = await asyncio.gather(*(self._ask(call) for call in chosen), return_exceptions=True)
-        for answer in answers:
-            self._count("said again" if isinstance(answer, bytes) else "said again in vain")
-        return len(chosen)
+        heard = sum(isinstance(answer, bytes) for answer in answers)
+        self._count("said again", heard)
+        self._count("said again in vain", len(answers) - heard)
+        return heard
 
     async def close(self) -> None:
         """Hang up."""
@@ -146,8 +147,9 @@ class Proxy:
         kept = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
         return b"\r\n".join([*kept, b"", b""]) + body
 
-    def _count(self, fate: str) -> None:
-        self.fates[fate] = self.fates.get(fate, 0) + 1
+    def _count(self, fate: str, times: int = 1) -> None:
+        if times:
+            self.fates[fate] = self.fates.get(fate, 0) + times
 
 
 async def _read_call(reader: asyncio.StreamReader) -> Call | None:

@@ -67,21 +67,31 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ends: Counter[str]  # instances by how they ended
     attempts: Counter[str]  # by how they ended
     reused: int  # steps that were given what another had given on the same inputs
+    done: Counter[str]  # what customers did, by what it was
     fates: Counter[str]  # of the calls over the bad line
     troubles: Counter[str]  # what customers met instead of answers
-    complaints: Counter[str]  # what the box's programs logged as warnings and errors
+    complaints: Counter[tuple[str, str]]  # warnings and errors in the log, by program and what they say
     faults: list[Fault]
+
+    @property
+    def struck_in_vain(self) -> list[str]:
+        """What was to be done to the box and never hit anything."""
+        hits = Counter({one.blow.what: 0 for one in self.recoveries})
+        for one in self.recoveries:
+            hits[one.blow.what] += one.blow.hits
+        return sorted(what for what, number in hits.items() if not number)
 
     def __str__(self) -> str:
         return f"""\
 seed {self.seed}, {self.took_s:.0f} s
 instances: {_counts(self.ends)}
 attempts: {_counts(self.attempts)}; {self.reused} steps reused a result
+customers did: {_counts(self.done)}
 calls over the bad line: {_counts(self.fates)}
 customers met: {_counts(self.troubles)}
 
-the box said:
-{_listed(self.complaints)}
+warnings and errors in the log:
+{_by_program(self.complaints)}
 
 {recovery_table(self.recoveries)}
 
@@ -93,14 +103,15 @@ def recovery_table(recoveries: Sequence[Recovery]) -> str:
     by_kind: defaultdict[str, list[Recovery]] = defaultdict(list)
     for one in recoveries:
         by_kind[one.blow.what].append(one)
-    lines = [("blow", "times", "back after", "lane works after that", "steps hit", "run again after")]
+    lines = [("blow", "struck", "hit", "back after", "lane works after that", "steps hit", "run again after")]
     for what, group in sorted(by_kind.items()):
         steps = [seconds for one in group for seconds in one.steps_s]
         lines.append(
             (
                 what,
-                str(len(group)),
-                _seconds(one.back_s for one in group),
+                _times(len(group)),
+                str(sum(one.blow.hits for one in group)),
+                _back(group),
                 _seconds(one.lane_s for one in group),
                 str(len(steps) or ""),
                 _seconds(steps),
@@ -142,5 +153,23 @@ def _counts(counts: Counter[str]) -> str:
     return ", ".join(f"{number} {word}" for word, number in counts.most_common()) or "none"
 
 
-def _listed(counts: Counter[str]) -> str:
-    return "\n".join(f"{number:6}  {words}" for words, number in counts.most_common()) or "nothing"
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
+def _back(group: Sequence[Recovery]) -> str:
+    """How soon what was hit was there again, and how often it was not."""
+    lost = sum(one.blow.is_awaited and one.back_s is None for one in group)
+    return "; ".join(
+        part
+        for part in (_seconds(one.back_s for one in group), f"{lost} not within reason" if lost else "")
+        if part
+    )
+
+
+def _by_program(counts: Counter[tuple[str, str]]) -> str:
+    """A line for each program, what it said most often first."""
+    by_program: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for (program, words), number in counts.items():
+        by_program[program][words] += number
+    return "\n".join(f"{name}: {_counts(said)}" for name, said in sorted(by_program.items())) or "none"

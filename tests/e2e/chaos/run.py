@@ -3,9 +3,10 @@
 import asyncio
 import json
 import random
+import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -13,15 +14,35 @@ from uuid import UUID
 from app.kit.blobs import BlobFolder
 from app.store.database import Database
 from tests.e2e.chaos.box import Victims, until
-from tests.e2e.chaos.checker import Fault, judge, judge_blobs, judge_promises, judge_rounds
+from tests.e2e.chaos.checker import Accepted, Fault, judge, judge_blobs
 from tests.e2e.chaos.disturber import Disturber
-from tests.e2e.chaos.history import Attempt, count_open, read_blobs, read_histories
+from tests.e2e.chaos.history import (
+    Attempt,
+    History,
+    count_open,
+    read_blobs,
+    read_deliveries,
+    read_histories,
+    read_schedule_runs,
+)
 from tests.e2e.chaos.load import Load
 from tests.e2e.chaos.plan import make_plan
 from tests.e2e.chaos.report import Report, recovery
+from tests.e2e.chaos.together import (
+    Turn,
+    fingerprint,
+    judge_deliveries,
+    judge_kept,
+    judge_promises,
+    judge_rounds,
+    judge_schedules,
+    judge_turns,
+    turn_of,
+)
 
 # For the last instances to end, once nothing is disturbed any more: a lease, a sweep, a backlog.
 SETTLE_WITHIN_S: Final = 120.0
+SOMEBODY: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")  # an id in a message
 
 
 async def chaos(folder: Path, *, seed: int, seconds: float, tell: Callable[[str], None] = print) -> Report:
@@ -51,7 +72,7 @@ async def chaos(folder: Path, *, seed: int, seconds: float, tell: Callable[[str]
             await asyncio.wait([working])
         return await _judge(victims, load, disturber, seed=seed, began=began)
     finally:
-        await load.client.close()
+        await load.close()
         await victims.close()
         (folder / "box.log").write_text("\n".join(line for life in victims.lives for line in life.lines))
         (folder / "far.log").write_text("\n".join(victims.lines))
@@ -70,41 +91,73 @@ async def _rest(victims: Victims) -> None:
         await database.close()
 
 
+class Findings:
+    """What is gathered while one history after the other is read."""
+
+    def __init__(self, load: Load, scheduled: Mapping[UUID, Accepted]) -> None:
+        self._accepted = {**scheduled, **load.promised}
+        self.faults: list[Fault] = []
+        self.ends: Counter[str] = Counter()
+        self.attempts: list[Attempt] = []
+        self.reused = 0
+        self.found: dict[UUID, str] = {}  # the workflow of each instance that runs for no step
+        self.sources: dict[UUID, str] = {}  # and who asked for it
+        self.rounds: defaultdict[UUID, Counter[str]] = defaultdict(Counter)  # of what runs for steps, by step
+        self.turns: list[Turn] = []
+        self.outputs: dict[UUID, bytes | None] = {}  # of each step, by fingerprint
+
+    def add(self, history: History) -> None:
+        """Judge one instance by itself, and keep what the rules over many want to know."""
+        instance = history.instance
+        accepted = self._accepted.get(instance.id)
+        self.faults += judge(history, accepted)
+        self.ends[instance.status] += 1
+        self.attempts += history.attempts
+        self.reused += sum(step.reused_from is not None for step in history.steps)
+        self.outputs.update((step.id, fingerprint(step)) for step in history.steps)
+        turn = turn_of(history, accepted)
+        if turn is not None:
+            self.turns.append(turn)
+        if instance.parent_step_id is None:
+            self.found[instance.id] = instance.workflow
+            self.sources[instance.id] = instance.source
+        else:
+            self.rounds[instance.parent_step_id][instance.status] += 1
+
+
 async def _judge(victims: Victims, load: Load, disturber: Disturber, *, seed: int, began: float) -> Report:
     database = Database.open(victims.settings, "chaos", pool_size=1)
-    faults = list(load.faults)
-    found: dict[UUID, str] = {}
-    attempts: list[Attempt] = []
-    reused = 0
-    ends: Counter[str] = Counter()
-    rounds: defaultdict[UUID, Counter[str]] = defaultdict(Counter)  # of what runs for steps, by step
     try:
+        deliveries, runs = await read_deliveries(database), await read_schedule_runs(database)
+        by_schedule = {one.id: one for one in load.schedules}
+        scheduled = {run.instance_id: by_schedule[run.schedule_id] for run in runs if run.instance_id}
+        endings = {instance: Accepted(ending=one.ending) for instance, one in scheduled.items()}
+        findings = Findings(load, endings)
         async for history in read_histories(database):
-            instance = history.instance
-            ends[instance.status] += 1
-            attempts += history.attempts
-            reused += sum(step.reused_from is not None for step in history.steps)
-            faults += judge(history, load.promised.get(instance.id))
-            if instance.parent_step_id is None:
-                found[instance.id] = instance.workflow
-            else:
-                rounds[instance.parent_step_id][instance.status] += 1
+            findings.add(history)
+        faults = [*load.faults, *findings.faults]
         async for history in read_histories(database):
-            faults += judge_rounds(history, rounds)
+            faults += judge_rounds(history, findings.rounds)
+            faults += judge_kept(history, findings.outputs)
         blobs = await read_blobs(database)
     finally:
         await database.close()
-    faults += judge_promises(load.workflows, found)
+    promised = {**load.workflows, **{instance: one.workflow for instance, one in scheduled.items()}}
+    faults += judge_promises(promised, findings.found)
+    faults += judge_turns(findings.turns)
+    faults += judge_deliveries(deliveries, load.delivered, findings.sources)
+    faults += judge_schedules(runs, findings.sources)
     faults += await asyncio.to_thread(_judge_bytes, victims, blobs)
     return Report(
         seed=seed,
         took_s=time.monotonic() - began,
-        recoveries=[recovery(blow, attempts) for blow in disturber.blows],
-        ends=ends,
-        attempts=Counter(one.status for one in attempts),
-        reused=reused,
+        recoveries=[recovery(blow, findings.attempts) for blow in disturber.blows],
+        ends=findings.ends,
+        attempts=Counter(one.status for one in findings.attempts),
+        reused=findings.reused,
+        done=load.done + Counter({"a start by a schedule": len(scheduled)}),
         fates=Counter(victims.proxy.fates),
-        troubles=load.client.troubles,
+        troubles=load.troubles,
         complaints=_complaints([line for life in victims.lives for line in life.lines] + victims.lines),
         faults=faults,
     )
@@ -126,14 +179,15 @@ def _measure(path: Path) -> str | None:
         return None
 
 
-def _complaints(lines: list[str]) -> Counter[str]:
-    """What was logged as a warning or worse, by program and action."""
-    found: Counter[str] = Counter()
+def _complaints(lines: list[str]) -> Counter[tuple[str, str]]:
+    """What was logged as a warning or worse, by program and by what it says, whoever it is about."""
+    found: Counter[tuple[str, str]] = Counter()
     for line in lines:
         try:
             entry = json.loads(line)
         except ValueError:
             continue
         if isinstance(entry, dict) and entry.get("level") in {"WARNING", "ERROR", "CRITICAL"}:
-            found[f"{entry['level']} {entry.get('service')}: {entry.get('action') or entry['message']}"] += 1
+            words = entry.get("action") or f"“{SOMEBODY.sub('…', entry['message'])}”"
+            found[str(entry.get("service")), words] += 1
     return found

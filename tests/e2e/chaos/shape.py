@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from tests.e2e.chaos import shapes
+from tests.e2e.chaos.hands import Tend
 
 Json = dict[str, Any]
 
@@ -30,6 +31,7 @@ class Stock(msgspec.Struct, frozen=True, kw_only=True):
 
     photo: Json  # a file of the box's, as inputs name it
     pictures: dict[int, str]  # the sha256 of that photo, made this many pixels wide
+    outside: str  # where the world outside the box answers
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,11 +40,21 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     definition: Json  # in it {"shape": name} stands for the id of another shape's workflow
     draw: Callable[[random.Random, Stock], Json]
     ending: Callable[[Json, Stock], Ending]
+    tend: Tend | None = None  # what people and programs do for a run, from its inputs; until it has ended
+    at_once: int = 1  # how many a customer starts together
+    priorities: tuple[int, ...] = (0,)  # that it may be started with
+    schedule: Json | None = None  # when it also starts by itself: timing, overlap and misfire
 
     @property
     def name(self) -> str:
         """The name of its workflow."""
         return str(self.definition["name"])
+
+    @property
+    def on_limit(self) -> str | None:
+        """What becomes of a start while as many run as may; None where there is no limit."""
+        limits = self.definition.get("concurrency")
+        return None if limits is None else limits["on_limit"]
 
     def document(self, ids: Mapping[str, str]) -> Json:
         """Its definition with the ids of the workflows it runs. Raises KeyError while one is unknown."""

@@ -21,4 +21,5 @@ async def test_whatever_is_killed_every_instance_ends_once_and_rightly(
     with capsys.disabled():  # how soon work went on is measured here, and nowhere asserted
         sys.stdout.write(f"\n{report}\n")
     assert report.ends["completed"] > 0
+    assert report.struck_in_vain == []
     assert report.faults == [], str(report)

@@ -1,6 +1,5 @@
 """The checker itself: it lets an honest history pass and finds every lie that was put into one."""
 
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +10,7 @@ from msgspec.structs import replace
 
 from app.kit.clock import now
 from tests.e2e.chaos import checker
-from tests.e2e.chaos.checker import Accepted, judge, judge_blobs, judge_promises, judge_rounds
+from tests.e2e.chaos.checker import Accepted, judge, judge_blobs
 from tests.e2e.chaos.history import Attempt, Event, History, Instance, Step
 from tests.e2e.chaos.shape import Ending, work
 
@@ -178,6 +177,29 @@ def told_too(history: History, kind: str, step_id: UUID | None, status: str, *, 
     return with_instance(replace(history, events=numbered), event_seq=len(numbered))
 
 
+def paused_before(history: History, number: int, *, until: int) -> History:
+    """Somebody has paused it in front of one event and resumed it in front of another."""
+    paused = replace(events(("instance.paused", None, "waiting"))[0], data={})
+    resumed = replace(paused, type="instance.resumed")
+    at_place = {number: [paused], until: [resumed]}
+    told = [one for event in history.events for one in (*at_place.get(event.seq, ()), event)]
+    numbered = [replace(event, seq=seq) for seq, event in enumerate(told, start=1)]
+    return with_instance(replace(history, events=numbered), event_seq=len(numbered))
+
+
+def called(history: History, *, times: int, told: int) -> History:
+    """The pause is a step that was called so often, and told to be so often."""
+    wait = {"answers": [{"value": "x"}] * times}
+    history = with_step(history, PAUSE, kind="webhook.wait", wait=wait)
+    for _ in range(told):
+        history = told_too(history, "step.answered", PAUSE, "waiting", before_end=True)
+    # The last of the story tells of the end, and the step ends in front of that.
+    ends = [one for one in history.events if one.type == "step.completed" and one.step_id == PAUSE]
+    others = [one for one in history.events if one not in ends]
+    ordered = [*others[:-1], *ends, others[-1]]
+    return replace(history, events=[replace(one, seq=seq) for seq, one in enumerate(ordered, start=1)])
+
+
 def without_item(history: History) -> History:
     steps = [one for one in history.steps if one.id != ITEMS[1]]
     return replace(history, steps=steps)
@@ -263,6 +285,12 @@ LIES: list[tuple[str, Lie, str]] = [
     ("an open item is counted", lambda h: with_step(h, SPREAD, items_open=1), "true_counters"),
     ("too many at once", lambda h: with_attempt(h, 5, available_at=at(6.5)), "kept_windows"),
     ("begun out of order", lambda h: with_attempt(h, 4, available_at=at(4)), "kept_windows"),
+    ("a worker took a step of it while it was paused", lambda h: paused_before(h, 9, until=10),
+     "still_while_paused"),
+    ("a step opened while it was paused", lambda h: paused_before(h, 11, until=12), "still_while_paused"),
+    ("an answer is not kept", lambda h: called(h, times=1, told=2), "counted_answers"),
+    ("two calls were taken", lambda h: called(h, times=2, told=2), "counted_answers"),
+    ("it went on uncalled", lambda h: called(h, times=0, told=0), "counted_answers"),
     ("woken early", lambda h: with_step(h, PAUSE, ended_at=at(1)), "no_early_waking"),
 ]  # fmt: skip
 
@@ -288,11 +316,28 @@ def test_a_cancel_that_was_asked_for_is_no_fault_and_one_that_was_not_is() -> No
     assert [fault.rule for fault in judge(history, ACCEPTED)] == ["right_end"]
 
 
-def test_what_was_promised_is_there_and_nothing_else() -> None:
-    one, two = uuid4(), uuid4()
-    assert judge_promises({one: "a"}, {one: "a"}) == []
-    assert [fault.instance for fault in judge_promises({one: "a", two: "a"}, {one: "a"})] == [two]
-    assert [fault.instance for fault in judge_promises({one: "a"}, {one: "a", two: "a"})] == [two]
+def test_what_was_lost_before_a_step_asked_to_wait_is_forgiven() -> None:
+    history = told_too(honest(), "step.postponed", FIRST, "queued", before_end=True)
+    assert "fair_counting" in {fault.rule for fault in judge(with_event(history, 21, at=at(3)), None)}
+    forgiven = with_step(with_event(history, 21, at=at(3)), FIRST, times_lost=0)
+    assert "fair_counting" not in {fault.rule for fault in judge(forgiven, None)}
+    asked_before_the_loss = with_event(forgiven, 21, at=at(1))
+    assert "fair_counting" in {fault.rule for fault in judge(asked_before_the_loss, None)}
+
+
+def test_a_pause_in_which_nothing_begins_is_no_fault() -> None:
+    assert judge(paused_before(honest(), 10, until=11), ACCEPTED) == []
+
+
+def test_a_call_that_was_taken_once_is_no_fault() -> None:
+    assert judge(called(honest(), times=1, told=1), ACCEPTED) == []
+
+
+def test_an_instance_whose_place_another_took_is_no_fault() -> None:
+    history = with_instance(honest(), status="cancelled", outputs=None, on_limit="replace")
+    history = with_event(history, 21, type="instance.cancelled", data={"status": "cancelled"})
+    assert judge(history, ACCEPTED) == []
+    assert judge(with_instance(history, cancelled_by=uuid4()), ACCEPTED) != []
 
 
 def test_lists_in_lists_are_read_as_the_items_they_came_from() -> None:
@@ -307,19 +352,28 @@ def test_lists_in_lists_are_read_as_the_items_they_came_from() -> None:
     assert judge(with_step(history, ITEMS[2], path=[1, 1]), ACCEPTED) != []
 
 
+def test_a_list_of_empty_lists_has_nothing_to_gather() -> None:
+    spread: dict[str, Any] = {"item": None, "items_total": 0, "items_made": 0, "items_started": 0}
+    history = with_step(honest(), SPREAD, outputs={"value": [[], []]}, **spread)
+    events = [one for one in history.events if one.step_id not in ITEMS]
+    history = replace(
+        history,
+        steps=[one for one in history.steps if one.id not in ITEMS],
+        attempts=[one for one in history.attempts if one.step_id not in ITEMS],
+        events=[replace(one, seq=seq) for seq, one in enumerate(events, start=1)],
+    )
+    history = with_instance(history, event_seq=len(events))
+    assert judge(history, None) == []
+    lie = with_step(history, SPREAD, outputs={"value": [[], ["x"]]})
+    assert {fault.rule for fault in judge(lie, None)} == {"whole_fan_outs"}
+
+
 def test_an_instance_of_steps_written_into_a_node_is_held_to_those() -> None:
     body = {"nodes": [work("again", "core.repeat", with_={"body": {"nodes": NODES}})]}
     history = with_instance(honest(), definition=body, body="again", parent_step_id=uuid4())
     assert judge(history, None) == []
     late = with_step(history, PAUSE, ended_at=at(1))
     assert [fault.rule for fault in judge(late, None)] == ["no_early_waking"]
-
-
-def test_a_step_that_runs_others_took_each_round_once() -> None:
-    history = with_step(honest(), PAUSE, outputs={"rounds": 2})
-    ends = {PAUSE: Counter(completed=2, failed=1)}
-    assert judge_rounds(history, ends) == []
-    assert len(judge_rounds(history, {PAUSE: Counter(completed=3)})) == 1
 
 
 def test_bytes_are_what_their_name_says() -> None:

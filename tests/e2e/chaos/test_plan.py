@@ -25,6 +25,13 @@ def test_a_longer_plan_begins_as_the_shorter_one(seed: int) -> None:
 
 
 @given(seeds)
+def test_the_far_worker_is_free_to_be_frozen_in_every_round(seed: int) -> None:
+    plan = make_plan(seed, 0)
+    order = [act.what for act in plan]
+    assert order.index(What.kill_far_worker) < order.index(What.freeze_worker)
+
+
+@given(seeds)
 def test_no_program_is_killed_more_often_than_the_watchdog_allows(seed: int) -> None:
     at_s, kills_s = 0.0, dict[What, list[float]]()
     for act in make_plan(seed, 3 * WINDOW_S):

@@ -59,7 +59,7 @@ def test_a_blow_that_hit_nobody_says_so() -> None:
 
 
 def test_a_report_says_what_was_done_and_what_is_wrong() -> None:
-    blow = Blow(what=What.kill_cpu_worker, at=100, lanes=(Lane.cpu,), workers=(7,), back_at=101)
+    blow = Blow(what=What.kill_cpu_worker, at=100, lanes=(Lane.cpu,), workers=(7,), hits=1, back_at=101)
     report = Report(
         seed=5,
         took_s=60,
@@ -67,13 +67,36 @@ def test_a_report_says_what_was_done_and_what_is_wrong() -> None:
         ends=Counter(completed=2),
         attempts=Counter(completed=2, lost=1),
         reused=0,
+        done=Counter({"a start": 2}),
         fates=Counter(),
         troubles=Counter(),
-        complaints=Counter({"WARNING studio-api: said": 3}),
+        complaints=Counter({("studio-api", "said"): 3, ("studio-api", "“Away”"): 1}),
         faults=[Fault(rule="no_gap", sentence="a gap", workflow="chain")],
     )
     text = str(report)
     assert "seed 5" in text
     assert "2 completed, 1 lost" in text
-    assert "kill the cpu worker  1      1.0 s       2.0 s                  1          12.0 s" in text
+    assert "kill the cpu worker  once    1    1.0 s       2.0 s                  1          12.0 s" in text
+    assert "studio-api: 3 said, 1 “Away”" in text
+    assert report.struck_in_vain == []
     assert "no_gap: a gap (chain" in text
+
+
+def test_a_blow_in_vain_is_named_and_one_that_nothing_came_back_from() -> None:
+    vain = Blow(what=What.kill_children, at=100, lanes=(Lane.gpu,))
+    gone = Blow(what=What.kill_redis, at=100, lanes=(Lane.cpu,), hits=1, is_awaited=True)
+    report = Report(
+        seed=5,
+        took_s=60,
+        recoveries=[recovery(vain, []), recovery(gone, [])],
+        ends=Counter(),
+        attempts=Counter(),
+        reused=0,
+        done=Counter(),
+        fates=Counter(),
+        troubles=Counter(),
+        complaints=Counter(),
+        faults=[],
+    )
+    assert report.struck_in_vain == ["kill the model processes"]
+    assert "kill Redis                once    1    1 not within reason" in str(report)

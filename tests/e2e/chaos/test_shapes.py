@@ -10,7 +10,7 @@ from app.steps.discovery import catalog
 from tests.e2e.chaos.shape import Shape, Stock, find_shapes
 
 SHAPES = [pytest.param(shape, id=shape.name) for shape in find_shapes()]
-STOCK = Stock(photo={"asset": "photo"}, pictures={80: "a", 160: "b", 240: "c"})
+STOCK = Stock(photo={"asset": "photo"}, pictures={80: "a", 160: "b", 240: "c"}, outside="http://127.0.0.1:9")
 IDS = {shape.name: str(uuid4()) for shape in find_shapes()}
 
 

@@ -30,4 +30,5 @@ SHAPE = Shape(
     },
     draw=_draw,
     ending=_ending,
+    schedule={"timing": {"kind": "every", "seconds": 10}, "overlap": "queue", "misfire": "once"},
 )

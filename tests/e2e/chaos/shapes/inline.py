@@ -28,4 +28,5 @@ SHAPE = Shape(
     },
     draw=_draw,
     ending=_ending,
+    schedule={"timing": {"kind": "every", "seconds": 10}, "overlap": "allow", "misfire": "once"},
 )
