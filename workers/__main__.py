@@ -6,6 +6,7 @@ import sys
 import uvloop
 
 from app.flow.messages import Lane
+from app.kit.garbage import spare_what_stands
 from app.kit.log import configure, get_logger
 from app.kit.redaction import keep_secret
 from app.kit.settings import WORKER_KEYS, SettingsFaults, load_settings
@@ -28,6 +29,7 @@ def main(argv: list[str]) -> int:
         return EXIT_UNUSABLE
     keep_secret(*settings.secrets)
     configure(f"studio-worker-{lane}", settings.log)
+    spare_what_stands()
     try:
         uvloop.run(serve(lane, settings))
     except Unusable as exc:

@@ -16,6 +16,7 @@ from app.daemon.election import Lost, Office
 from app.engine.callbacks import Callbacks
 from app.engine.engine import Engine
 from app.kit.blobs import BlobFolder
+from app.kit.garbage import spare_what_stands
 from app.kit.log import configure, get_logger
 from app.kit.redaction import keep_secret
 from app.kit.settings import Settings, SettingsFaults, load_settings
@@ -35,7 +36,7 @@ LONGEST_PAUSE_S = 5.0
 
 async def serve(settings: Settings) -> None:
     """Be the daemon whenever this process is elected, until cancelled."""
-    database = Database.open(settings, "studio-daemon", pool_size=4)
+    database = Database.open(settings, "studio-daemon", pool_size=8)
     bus = Bus.open(settings.redis.url)
     blobs = BlobFolder(settings.blobs_dir, settings.tmp_dir)
     tally = Tally()
@@ -50,8 +51,10 @@ async def serve(settings: Settings) -> None:
         tally=tally,
     )
     parts = Parts(settings=settings, database=database, engine=engine, blobs=blobs, bus=bus, tally=tally)
+    clockwork = Clockwork(parts, all_jobs())
+    spare_what_stands()
     try:
-        await _hold_office(settings, Clockwork(parts, all_jobs()))
+        await _hold_office(settings, clockwork)
     finally:
         await bus.close()
         await database.close()

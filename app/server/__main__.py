@@ -7,6 +7,7 @@ from types import FrameType
 
 import uvicorn
 
+from app.kit.garbage import spare_what_stands
 from app.kit.log import configure, get_logger
 from app.kit.redaction import keep_secret
 from app.kit.settings import SettingsFaults, load_settings
@@ -63,6 +64,7 @@ def main() -> int:
         )
     )
     server.closing = app.litestar.state.closing
+    spare_what_stands()
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it tells each phase of its start
     log.info("serving", action="serving", address=settings.local_url)
     server.run()

@@ -237,7 +237,8 @@ class Database:
         self._engine: AsyncEngine = create_async_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1),
             pool_size=pool_size,
-            max_overflow=pool_size,
+            # Connections beyond the pool would be closed after use: a process and all its plans each time.
+            max_overflow=0,
             pool_timeout=pool_timeout_s,
             isolation_level="AUTOCOMMIT",
             pool_pre_ping=False,  # a round trip each; a broken connection is replaced once instead
@@ -252,7 +253,7 @@ class Database:
         )
 
     @classmethod
-    def open(cls, settings: Settings, application: str, *, pool_size: int = 10) -> "Database":
+    def open(cls, settings: Settings, application: str, *, pool_size: int = 20) -> "Database":
         """The box's database as the application role; connects at the first transaction."""
         database = settings.database
         role = None if database.embedded else "studio_app"

@@ -72,7 +72,7 @@ class Yard:
 
     def __init__(self, settings: Settings) -> None:
         self._runner = asyncio.Runner()
-        self.database = Database.open(settings, "machine", pool_size=2)
+        self.database = Database.open(settings, "machine", pool_size=4)
         self.bus = Bus.open(settings.redis.url)
 
     def do(self, what: Coroutine[Any, Any, T]) -> T:

@@ -127,7 +127,7 @@ async def test_a_connection_that_breaks_before_the_commit_is_told_as_a_database_
 async def test_a_full_pool_is_told_at_once_and_never_replaced(settings: Settings) -> None:
     role = None if settings.database.embedded else "studio_app"
     small = Database(
-        settings.database.app_url, role=role, pool_size=1, application="small pool", pool_timeout_s=0.05
+        settings.database.app_url, role=role, pool_size=2, application="small pool", pool_timeout_s=0.05
     )
     ask = "SELECT pg_backend_pid()"
     try:
@@ -135,7 +135,7 @@ async def test_a_full_pool_is_told_at_once_and_never_replaced(settings: Settings
             held = {await one.fetch_value(ask), await two.fetch_value(ask)}
             with pytest.raises(DatabaseUnavailable):
                 async with small.transaction(Scope.nobody()):
-                    pytest.fail("a third connection of a pool of one and one to spare")
+                    pytest.fail("a third connection of a pool of two")
         async with small.transaction(Scope.nobody()) as tx:
             assert await tx.fetch_value(ask) in held
     finally:

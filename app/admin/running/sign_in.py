@@ -80,7 +80,7 @@ class ByKeys:
             http.post("/api/v1/auth/logout")
 
     async def _open(self) -> "_Opened":
-        database = Database.open(self._settings, "studio-run", pool_size=1)
+        database = Database.open(self._settings, "studio-run", pool_size=2)
         try:
             async with database.transaction(Scope.system()) as tx:
                 user = await accounts.find_super_admin(tx)

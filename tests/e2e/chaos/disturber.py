@@ -267,7 +267,7 @@ class Disturber:
 
     async def _some_attempts(self) -> list[Any]:
         """Attempts of every state, the newest first; none while the database is away."""
-        database = Database.open(self._settings, "chaos", pool_size=1)
+        database = Database.open(self._settings, "chaos", pool_size=2)
         try:
             async with database.transaction(Scope.system()) as tx:
                 rows = await tx.fetch_all(

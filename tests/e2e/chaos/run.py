@@ -80,7 +80,7 @@ async def chaos(folder: Path, *, seed: int, seconds: float, tell: Callable[[str]
 
 async def _rest(victims: Victims) -> None:
     """Wait until nothing runs any more: what ran for an instance that was cancelled ends a moment later."""
-    database = Database.open(victims.settings, "chaos", pool_size=1)
+    database = Database.open(victims.settings, "chaos", pool_size=2)
 
     async def is_over() -> bool:
         return await count_open(database) == 0
@@ -126,7 +126,7 @@ class Findings:
 
 
 async def _judge(victims: Victims, load: Load, disturber: Disturber, *, seed: int, began: float) -> Report:
-    database = Database.open(victims.settings, "chaos", pool_size=1)
+    database = Database.open(victims.settings, "chaos", pool_size=2)
     try:
         deliveries, runs = await read_deliveries(database), await read_schedule_runs(database)
         by_schedule = {one.id: one for one in load.schedules}
