@@ -56,6 +56,7 @@ async def serve(settings: Settings) -> None:
     try:
         await _hold_office(settings, clockwork)
     finally:
+        await database.end_aftermath()
         await bus.close()
         await database.close()
 

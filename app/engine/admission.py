@@ -10,6 +10,7 @@ An admission follows the end of an instance after its commit. One that was lost 
 for by the daemon, which looks at every workflow with somebody waiting.
 """
 
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -147,20 +148,27 @@ async def may_begin(board: Board, limits: Concurrency | None) -> bool:
 
 
 async def admit(parts: Parts, workflow_id: UUID) -> int:
-    """Let instances of a workflow begin that wait for their turn, as many as may; how many."""
-    admitted = 0
-    while True:
-        async with parts.database.transaction(Scope.system()) as tx:
-            await tx.fetch_one(_LOCK_COUNTER, {"workflow": workflow_id})
-            turn = await _Turn.now(tx, workflow_id)
-            if turn.next is not None:
-                await _begin(parts, tx, turn.next)
-        if turn.next is None and not turn.victims:
-            return admitted
-        for victim in turn.victims:
-            async with parts.database.transaction(Scope.system()) as tx:
-                await cancel.cancel_open(parts, tx, InstanceId(victim), by=None)
-        admitted += turn.next is not None
+    """Let the instance of a workflow begin whose turn it is, and others after it; how many begin now."""
+    async with parts.database.transaction(Scope.system()) as tx:
+        await tx.fetch_one(_LOCK_COUNTER, {"workflow": workflow_id})
+        turn = await _Turn.now(tx, workflow_id)
+        if turn.next is not None:
+            await _begin(parts, tx, turn.next)
+            tx.lead_to(partial(admit, parts, workflow_id))
+        elif turn.victims:
+            tx.lead_to(partial(_make_room, parts, workflow_id, turn.victims))
+    return int(turn.next is not None)
+
+
+async def _make_room(parts: Parts, workflow_id: UUID, victims: list[UUID]) -> None:
+    """End these, one after another, and look again."""
+    first, *others = victims
+    async with parts.database.transaction(Scope.system()) as tx:
+        await cancel.cancel_open(parts, tx, InstanceId(first), by=None)
+        if others:
+            tx.lead_to(partial(_make_room, parts, workflow_id, others))
+        else:
+            tx.lead_to(partial(admit, parts, workflow_id))
 
 
 async def admit_all(parts: Parts, *, most: int) -> int:

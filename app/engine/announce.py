@@ -101,13 +101,13 @@ def _is_for_people(event: Event) -> bool:
 def _lead_on(parts: Parts, tx: Transaction, board: Board) -> None:
     """Let the moves of other instances follow that this one leads to."""
     for step_id in board.calls:
-        tx.after_commit(partial(parts.sequels.begin_child, parts, step_id))
+        tx.lead_to(partial(parts.sequels.begin_child, parts, step_id))
     if board.has_to_tell:
-        tx.after_commit(partial(parts.sequels.tell_parent, parts, board.instance.id))
+        tx.lead_to(partial(parts.sequels.tell_parent, parts, board.instance.id))
     if board.instance.is_held or (board.has_ended and board.instance.concurrency_limit is not None):
-        tx.after_commit(partial(parts.sequels.admit, parts, board.instance.workflow_id))
+        tx.lead_to(partial(parts.sequels.admit, parts, board.instance.workflow_id))
     if board.leaves_children:
-        tx.after_commit(partial(parts.sequels.end_children, parts, board.instance.id))
+        tx.lead_to(partial(parts.sequels.end_children, parts, board.instance.id))
 
 
 def _ring(parts: Parts, tx: Transaction, board: Board, handed_over: Lane | None) -> None:

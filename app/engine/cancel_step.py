@@ -63,7 +63,7 @@ async def cancel_step(
         board.close_items(step)
     begun = await tx.fetch_all(_CHILDREN, {"instance": instance_id, "step": step_id})
     if begun:
-        tx.after_commit(partial(children.end, parts, [row["id"] for row in begun]))
+        tx.lead_to(partial(children.end, parts, [row["id"] for row in begun]))
     error = StepError(error_class=ErrorClass.refused, message=f"Cancelled by {name}.")
     await Walk(parts, board).cancel(step, error, by=by)
     await board.save()

@@ -97,7 +97,7 @@ async def due(parts: Parts, board: Board, step: StepRow) -> None:
     if running is None:
         await calling.begin()
         return
-    board.tx.after_commit(partial(end, parts, [running]))
+    board.tx.lead_to(partial(end, parts, [running]))
     await calling.try_again_or_fail(
         StepError(
             error_class=ErrorClass.timeout,
@@ -138,10 +138,13 @@ async def end_orphans(parts: Parts, *, most: int) -> int:
 
 
 async def end(parts: Parts, children: list[UUID]) -> int:
-    """Cancel these, each by itself; how many they are."""
-    for child in children:
+    """Cancel these, one after another, each by itself; how many they are."""
+    if children:
+        first, *others = children
         async with parts.database.transaction(Scope.system()) as tx:
-            await cancel.cancel_open(parts, tx, InstanceId(child), by=None)
+            await cancel.cancel_open(parts, tx, InstanceId(first), by=None)
+            if others:
+                tx.lead_to(partial(end, parts, others))
     return len(children)
 
 

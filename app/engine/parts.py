@@ -22,7 +22,8 @@ Steps = Mapping[str, type[Declaration[Any, Any]]]  # every step type of this box
 class Sequels(msgspec.Struct, frozen=True, kw_only=True):
     """Moves of other instances that a move leads to, each a transaction of its own after the commit.
 
-    A sequel may be lost with its process: the daemon finds what it would have done.
+    The caller waits for the first few; the rest goes on in the background of its process (`lead_to`). One may
+    be lost with that process: the daemon finds what it would have done.
     """
 
     begin_child: Callable[["Parts", UUID], Awaitable[Any]]  # of the step that calls it

@@ -89,6 +89,7 @@ async def _lifespan(api: Litestar) -> AsyncIterator[None]:
         yield
     finally:
         counting.cancel()
+        await api.state.database.end_aftermath()
         await api.state.bus.close()
         await api.state.database.close()
 

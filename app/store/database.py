@@ -8,10 +8,8 @@ The scope is set for the transaction only (`set_config(…, true)`), so a pooled
 organization's view into another's request. Without a scope no organization's row is visible.
 """
 
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -29,6 +27,7 @@ from app.kit.codec import decode_any, encode_text
 from app.kit.errors import Unavailable
 from app.kit.log import get_logger
 from app.kit.settings import Settings
+from app.store.aftermath import Action, After, Aftermath
 
 log = get_logger(__name__)
 T = TypeVar("T")
@@ -103,7 +102,7 @@ class Transaction:
         self._connection = connection
         self._raw = raw
         self._session: AsyncSession | None = None
-        self._after: list[Callable[[], Awaitable[Any]]] = []
+        self.after: list[After] = []  # the commit
         self.scope = scope
 
     @property
@@ -163,9 +162,16 @@ class Transaction:
             yield
             await self.flush()
 
-    def after_commit(self, action: Callable[[], Awaitable[Any]]) -> None:
+    def after_commit(self, action: Action) -> None:
         """Do this once the transaction is durable: ring bells, publish events. Dropped on rollback."""
-        self._after.append(action)
+        self.after.append(After(action, is_move=False))
+
+    def lead_to(self, move: Action) -> None:
+        """Let this transaction of its own follow; where many do, in the background. Dropped on rollback.
+
+        It may be lost with its process, so somebody has to find what was not done.
+        """
+        self.after.append(After(move, is_move=True))
 
     async def flush(self) -> None:
         """Send the session's pending changes, so that raw statements see them."""
@@ -176,46 +182,6 @@ class Transaction:
         """Let go of the session; the Database calls this, nobody else."""
         if self._session is not None:
             await self._session.close()
-
-    async def run_after_commit(self) -> None:
-        """Do what waited for the commit; the Database calls this, nobody else.
-
-        An action may open a transaction of its own, with actions of its own: those follow behind the ones
-        already waiting, not inside. A thousand rounds that each lead to the next are a thousand turns of this
-        loop; inside one another they ran out of stack after some two hundred.
-        """
-        if not self._after:
-            return
-        outer = _waiting.get()
-        if outer is not None and outer.is_worked_off:
-            outer.actions.extend(self._after)
-            return
-        queue = _AfterCommits(deque(self._after))
-        token = _waiting.set(queue)
-        try:
-            while queue.actions:
-                try:
-                    await queue.actions.popleft()()
-                except Exception as exc:  # noqa: BLE001
-                    # The facts are committed; sweeps and replays repair what this missed.
-                    log.error("after-commit action failed", action="after_commit_failed", error=repr(exc))
-        finally:
-            queue.is_worked_off = False
-            _waiting.reset(token)
-
-
-class _AfterCommits:
-    """What is to be done after commits, in order."""
-
-    def __init__(self, actions: deque[Callable[[], Awaitable[Any]]]) -> None:
-        self.actions = actions
-        self.is_worked_off = (
-            True  # False: too late to add; a task that an action left behind may still see it
-        )
-
-
-# Of this task, while it does what waited for a commit.
-_waiting: ContextVar[_AfterCommits | None] = ContextVar("_waiting", default=None)
 
 
 class Database:
@@ -234,6 +200,7 @@ class Database:
         if role is not None:
             # The operator's own database: the login may be the owner, the work is done as this role.
             options += f" -c role={role}"
+        self._aftermath = Aftermath()
         self._engine: AsyncEngine = create_async_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1),
             pool_size=pool_size,
@@ -281,7 +248,7 @@ class Database:
         finally:
             await tx.close()
             await connection.close()
-        await tx.run_after_commit()
+        await self._aftermath.follow(tx.after)
 
     async def _begin(self, scope: Scope) -> tuple[SqlConnection, psycopg.AsyncConnection[Any]]:
         """A connection with its scope set. A pooled connection that a database restart broke is replaced."""
@@ -330,6 +297,15 @@ class Database:
         except (*_CONNECTION_FAULTS, SQLAlchemyError) as exc:
             log.debug("broken connection could not be closed", action="db_invalidate", error=repr(exc))
 
+    async def settled(self) -> None:
+        """Wait until everything is done that followed the commits so far."""
+        await self._aftermath.settled()
+
+    async def end_aftermath(self) -> None:
+        """Finish the moves in the background that have begun, before what they need is closed."""
+        await self._aftermath.end()
+
     async def close(self) -> None:
         """Give every connection back."""
+        await self.end_aftermath()
         await self._engine.dispose()

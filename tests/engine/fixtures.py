@@ -32,6 +32,7 @@ async def world(database: Database, bus: Bus) -> World:
 
 async def make_world(database: Database, bus: Bus, *more: AnyStepType) -> World:
     """The same, on a box that has some step types more."""
+    await database.settled()
     async with database.transaction(Scope.system()) as tx:
         await tx.execute("DELETE FROM instances")
         await tx.execute("DELETE FROM step_results")

@@ -206,6 +206,7 @@ async def test_a_workflow_that_runs_itself_ends_at_a_depth(world: World) -> None
     sub = node("sub", "core.workflow", with_={"workflow": str(own)})
     await world.publish_next(own, 2, document(sub))
     parent = await world.start(sub)
+    await world.database.settled()
     failed = await world.instance(parent)
     assert (failed["status"], failed["error"]["class"]) == ("failed", "refused")
     assert "more than 10 levels deep" in failed["error"]["message"]
@@ -233,6 +234,32 @@ async def test_inputs_that_do_not_fit_fail_the_step_with_the_complaint(world: Wo
     row = await world.instance(parent)
     assert (row["status"], row["error"]["class"]) == ("failed", "bad_input")
     assert row["error"]["message"] == "“n” must be a number, not “x”."
+
+
+async def test_a_start_does_not_wait_for_a_thousand_rounds_to_end(world: World) -> None:
+    body = {"nodes": [node("a", "core.set", with_={"value": 1})]}
+    parent = await world.start(node("rounds", "core.repeat", with_={"body": body, "max_rounds": 40}))
+    begun = len(await family(world, parent))
+    assert await world.status(parent) == "waiting"
+    assert begun < 40, "the caller waited for every round"
+    await world.database.settled()
+    assert await world.status(parent) == "completed"
+    assert len(await family(world, parent)) == 40
+    await world.events(parent)
+
+
+async def test_a_fan_out_of_calls_goes_on_behind_its_start(world: World) -> None:
+    parent = await world.start(
+        node("sub", "core.workflow", each="{{ inputs.list }}", with_={
+            "workflow": await workflow(world, DOUBLE), "inputs": {"n": "{{ item }}"}
+        }),
+        given={"list": list(range(30))}, inputs={"list": {"type": "number[]"}},
+        outputs={"n": "{{ steps.sub.outputs.n }}"},
+    )  # fmt: skip
+    assert await world.status(parent) != "completed"
+    await world.database.settled()
+    row = await world.instance(parent)
+    assert (row["status"], row["outputs"]) == ("completed", {"n": [2 * n for n in range(30)]})
 
 
 async def lose(*_: object) -> None:

@@ -252,6 +252,7 @@ async def test_one_that_takes_over_ends_all_who_ran_or_waited_before_it(world: W
         own["workflow_id"], 2, document(node("work"), concurrency={"limit": 2, "on_limit": "replace"})
     )
     newest = (await world.start_version(newer)).id
+    await world.database.settled()
     assert await statuses(world, *older) == ["cancelled", "pending", "cancelled", "cancelled", "cancelled"]
     assert (await world.instance(newest))["is_held"] is False
     assert await world.drain() == 2
