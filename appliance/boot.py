@@ -21,17 +21,20 @@ from app.kit.ring import Ring
 from app.kit.settings import LogSettings, Settings, SettingsFaults, load_settings
 from app.kit.version import studio_version
 from app.kit.voice import Voice, emit
-from appliance import external, keys, passport, schema, storage
+from app.kit.volume import VOLUME_FILE, Mode, Volume, write
+from appliance import external, keys, passport, probing, schema, sentinel, storage
 from appliance.chorus import Chorus
 from appliance.crew import Crew
 from appliance.files import FolderLock
 from appliance.handover import Claim
+from appliance.keeper import Keeper
 from appliance.limits import raise_open_files
 from appliance.postgres import Cluster
 from appliance.programs import BY_NAME, PROGRAMS, is_wanted
 from appliance.progress import Progress, State
 from appliance.redis import Server
 from appliance.refusal import Refusal
+from appliance.reserve import Reserve
 
 log = get_logger(__name__)
 
@@ -53,6 +56,10 @@ class Boot:
         self._crew = Crew(settings, chorus)
         self._locks: list[FolderLock] = []
         self._cluster: Cluster | None = None  # the embedded one, once it is open
+        self._mode = Mode.local  # until the volume has been looked at
+        self._passport: passport.Passport | None = None
+        self._has_volume = False  # Postgres or Redis is here, so no other box may be
+        self._keeper: Keeper | None = None
         self._may_interrupt = True
 
     def run(self) -> int:
@@ -128,13 +135,19 @@ class Boot:
 
     def _open_volume(self) -> str:
         settings = self._settings
+        sentinel.expect(settings)
         storage.make_workspace(settings)
+        if os.statvfs(settings.workspace).f_bavail == 0:
+            Reserve(settings).give_back()  # a full disk must not keep people from making room
         # A box whose database and Redis are elsewhere keeps nothing here that two could not share.
-        if any(is_wanted(BY_NAME[name], settings) for name in ("postgres", "redis")):
+        self._has_volume = any(is_wanted(BY_NAME[name], settings) for name in ("postgres", "redis"))
+        if self._has_volume:
             self._lock(FolderLock(settings.workspace))
-        found = storage.probe(settings)
-        storage.judge(found, settings)
+        found = probing.probe(settings)
         self._passport = passport.read(settings)
+        sentinel.compare(settings, self._passport)
+        self._mode = probing.choose(found, settings, self._passport.storage if self._passport else None)
+        probing.judge(found, settings, self._mode)
         storage.make_folders(settings)
         storage.make_run_dir(settings)
         self._lock(FolderLock(settings.run_dir))
@@ -142,7 +155,9 @@ class Boot:
         self._crew.await_former()
         (settings.run_dir / "reason").unlink(missing_ok=True)
         self._progress.publish(settings)
-        return found.sentence()
+        promise = probing.promise_of(self._mode, settings)
+        write(settings.run_dir / VOLUME_FILE, Volume(mode=self._mode, promise=promise, probe=found))
+        return f"{found.sentence()}; {self._mode}: {promise}"
 
     def _keep_lines(self) -> None:
         """Let the voice keep what it says on the volume, unless another box on it does."""
@@ -171,9 +186,12 @@ class Boot:
         self._settings = keys.ensure(self._settings)
         keep_secret(*self._settings.secrets)
         self._crew.settings = self._settings
-        _, warning = passport.stamp(self._settings, self._passport)
+        self._passport, warning = passport.stamp(self._settings, self._passport, self._mode)
         if warning:
             log.warning(warning, action="newer_volume")
+        sentinel.remember(self._settings, self._passport)
+        self._keeper = Keeper(self._settings, self._passport.box_id, holds_reserve=self._has_volume)
+        self._keeper.start()
         return f"made {', '.join(missing)}" if missing else "all there"
 
     def _open_database(self) -> str:
@@ -189,6 +207,8 @@ class Boot:
         self._crew.start("postgres")
         self._crew.wait_until(cluster.ready, "Postgres")
         cluster.ensure_roles()
+        if self._passport is not None:
+            self._passport = passport.note_cluster(settings, self._passport, cluster.major)
         return f"Postgres {cluster.major}, {'new cluster' if is_new else 'there'}"
 
     def _open_redis(self) -> str:
@@ -238,6 +258,8 @@ class Boot:
 
     def _end(self) -> None:
         self._progress.become("stopping")
+        if self._keeper is not None:
+            self._keeper.stop()
         self._crew.stop()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:

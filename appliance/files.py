@@ -1,5 +1,6 @@
 """Files that two processes, or a power cut, must not spoil: the lock, the atomic write, the durable name."""
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -32,8 +33,9 @@ class FolderLock:
             # A file system without flock; the probe has warned. Postgres's pid file still guards the data.
             os.close(descriptor)
             return
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode())
+        with contextlib.suppress(OSError):  # on a full disk the lock holds without its holder's name
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode())
         self._descriptor = descriptor
 
     def release(self) -> None:

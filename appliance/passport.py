@@ -9,6 +9,7 @@ import msgspec
 from app.kit.crypto import key_id
 from app.kit.settings import Settings
 from app.kit.version import studio_version, version_key
+from app.kit.volume import Mode
 from appliance.files import write_atomically
 from appliance.refusal import Refusal
 
@@ -24,6 +25,8 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True):
     version: str  # the Studio that used the volume last
     created_at: str
     encryption_key_id: str | None = None  # tells a wrong ENCRYPTION_KEY before anything is sealed with it
+    storage: str | None = None  # where Postgres lives (app.kit.volume.Mode)
+    postgres_major: int | None = None  # its cluster was made here: from now on it has to be here
 
 
 def path_of(settings: Settings) -> Path:
@@ -50,7 +53,9 @@ def read(settings: Settings) -> Passport | None:
     return passport
 
 
-def stamp(settings: Settings, found: Passport | None) -> tuple[Passport, str | None]:
+def stamp(
+    settings: Settings, found: Passport | None, storage: str | None = None
+) -> tuple[Passport, str | None]:
     """Write today's version into the passport, making it on a new volume; call it once the keys are there.
 
     Gives the passport and, when an older Studio takes over a newer one's volume, a warning. Raises Refusal
@@ -69,7 +74,26 @@ def stamp(settings: Settings, found: Passport | None) -> tuple[Passport, str | N
     warning = None
     if version_key(found.version) > version_key(studio_version()):
         warning = f"the volume was last used by Studio {found.version}, newer than this {studio_version()}"
-    today = msgspec.structs.replace(found, version=studio_version(), layout=LAYOUT, encryption_key_id=key)
+    today = msgspec.structs.replace(
+        found,
+        version=studio_version(),
+        layout=LAYOUT,
+        encryption_key_id=key,
+        # A part of the box that runs no Postgres does not decide where Postgres lives.
+        storage=found.storage if storage in (None, Mode.external) and found.storage else storage,
+    )
     if today != found or not path_of(settings).exists():
-        write_atomically(path_of(settings), msgspec.json.format(msgspec.json.encode(today)) + b"\n")
+        _write(settings, today)
     return today, warning
+
+
+def note_cluster(settings: Settings, found: Passport, major: int) -> Passport:
+    """Write down that the database is here, once it is."""
+    today = msgspec.structs.replace(found, postgres_major=major)
+    if today != found:
+        _write(settings, today)
+    return today
+
+
+def _write(settings: Settings, passport: Passport) -> None:
+    write_atomically(path_of(settings), msgspec.json.format(msgspec.json.encode(passport)) + b"\n")

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from app.kit.settings import Settings, SettingsFaults, load_settings
 from app.kit.version import studio_version
+from app.kit.volume import ROOM_FILE, VOLUME_FILE, Room, Volume, read
 from appliance import passport, progress
 from appliance.postgres import Cluster
 from appliance.programs import PROGRAMS, is_wanted
@@ -54,6 +55,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     phases: list[progress.Phase]
     programs: list[ProgramLine]
+    volume: Volume | None = None
+    room: Room | None = None
 
 
 def show_status(as_json: bool) -> int:
@@ -96,6 +99,8 @@ def gather(settings: Settings) -> Status:
         version=report.version,
         phases=report.phases,
         programs=programs,
+        volume=read(settings.run_dir / VOLUME_FILE, Volume),
+        room=read(settings.run_dir / ROOM_FILE, Room) if alive else None,
     )
 
 
@@ -136,6 +141,9 @@ def _print(found: Status) -> None:
     console.print(head + Text(f" at {found.address}" if found.address else ""))
     if found.sentence:
         console.print(found.sentence)
+    if found.volume and found.room:
+        console.print(f"Storage is {found.volume.mode}: {found.volume.promise}", highlight=False)
+        console.print(_room_line(found.room), highlight=False)
     if found.phases:
         table = Table("phase", "state", "seconds", "", box=None, pad_edge=False)
         for phase in found.phases:
@@ -146,6 +154,12 @@ def _print(found: Status) -> None:
         for line in found.programs:
             table.add_row(line.name, _colored(line.state), line.detail)
         console.print(table)
+
+
+def _room_line(room: Room) -> str:
+    free, total = f"{room.free_bytes / 1e9:,.1f}", f"{room.total_bytes / 1e9:,.1f} GB"
+    whose = " of the quota" if room.quota_bytes is not None else ""
+    return f"{free} of {total}{whose} are free. {room.sentence} {room.remedy}".rstrip()
 
 
 def _colored(state: str) -> Text:

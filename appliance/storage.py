@@ -1,46 +1,17 @@
-"""The volume: Studio's own folders on it, and what its file system can do."""
+"""The volume: Studio's own folders on it."""
 
 import contextlib
-import fcntl
-import mmap
+import errno
 import os
 import stat
-import time
 from pathlib import Path
 
-import msgspec
-
-from app.kit.settings import KEY_NAMES, Settings
+from app.kit.settings import Settings
 from appliance.refusal import Refusal
 from appliance.users import Account, give, myself, postgres_account, service_account, worker_account
 
-
-class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """What the volume's file system was seen to do, each tried on a file of our own."""
-
-    file_system: str
-    keeps_modes: bool  # a file made 0600 is 0600 afterwards
-    keeps_owners: bool  # chown works; always true where nothing needs to be given away
-    locks: bool  # a second flock on a locked file is refused
-    renames: bool  # rename replaces an existing file
-    maps: bool  # a file can be mapped into memory
-    fsync_s: float | None  # None: fsync failed
-
-    def sentence(self) -> str:
-        """What was found, for the log."""
-        able = {
-            "private files": self.keeps_modes,
-            "owners": self.keeps_owners,
-            "locks": self.locks,
-            "rename": self.renames,
-            "mmap": self.maps,
-            "fsync": self.fsync_s is not None,
-        }
-        missing = [name for name, works in able.items() if not works]
-        speed = "" if self.fsync_s is None else f", fsync in {self.fsync_s * 1000:.1f} ms"
-        return f"{self.file_system}: " + (
-            f"no {', '.join(missing)}" if missing else f"everything works{speed}"
-        )
+# What a chown is refused with: by the file system, or because it knows no such user (an id-mapped mount).
+REFUSES_OWNERS = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.EOVERFLOW, errno.ENOTSUP, errno.ENOSYS)
 
 
 def prepare(settings: Settings) -> None:
@@ -60,6 +31,12 @@ def make_workspace(settings: Settings) -> None:
             f"The workspace {workspace} cannot be made ({exc.strerror}). "
             "Set WORKSPACE_PATH to a folder this user may write."
         ) from exc
+    if os.statvfs(workspace).f_flag & os.ST_RDONLY:
+        raise Refusal(
+            f"The volume at {workspace} is mounted read-only, so nothing could be kept. Mount it writable; "
+            "a disk that met an error becomes read-only by itself, and the kernel's log says so.",
+            exit_code=75,
+        )
     if not os.access(workspace, os.W_OK | os.X_OK):
         raise Refusal(
             f"The workspace {workspace} cannot be written by this user. "
@@ -91,8 +68,14 @@ def make_folder(folder: Path, owner: Account, mode: int) -> None:
     folder.mkdir(exist_ok=True)
     try:
         give(folder, owner, mode)
-    except PermissionError:
-        return  # the probe has said already that this volume refuses owners or modes
+    except OSError as exc:
+        if exc.errno not in REFUSES_OWNERS:
+            raise
+        # The probe has said already that this volume refuses owners or modes. Who cannot own the folder still
+        # has to write here, and there is nobody else in the box.
+        if owner.uid != os.geteuid():
+            with contextlib.suppress(OSError):
+                folder.chmod(mode | 0o007)
 
 
 def _share(blobs: Path) -> None:
@@ -115,6 +98,11 @@ def _let_through(workspace: Path, service: Account) -> None:
         )
 
 
+def embeds_postgres(settings: Settings) -> bool:
+    """Whether this box runs its own Postgres."""
+    return settings.database.embedded and "postgres" in settings.roles
+
+
 def make_run_dir(settings: Settings) -> None:
     """The folder of sockets and run-time state: a fresh, short path that only its users can write."""
     run_dir, service = settings.run_dir, service_account(settings)
@@ -128,7 +116,9 @@ def make_run_dir(settings: Settings) -> None:
             raise Refusal(f"{run_dir} belongs to somebody else. Set STUDIO_RUN_DIR to a folder of this user.")
         run_dir.chmod(mode)
         make_folder(
-            settings.database.socket_dir, postgres_account(settings) if _embeds(settings) else service, 0o755
+            settings.database.socket_dir,
+            postgres_account(settings) if embeds_postgres(settings) else service,
+            0o755,
         )
         make_folder(settings.redis.socket.parent, service, 0o750)
     except OSError as exc:
@@ -142,131 +132,3 @@ def make_run_dir(settings: Settings) -> None:
             f"The path of the run-time folder is too long for a Unix socket ({longest} of 107 bytes). "
             "Set STUDIO_RUN_DIR to a shorter folder."
         )
-
-
-def _embeds(settings: Settings) -> bool:
-    return settings.database.embedded and "postgres" in settings.roles
-
-
-def probe(settings: Settings) -> Probe:
-    """Try on the volume what Studio needs of it. A few milliseconds; leaves nothing behind."""
-    workspace = settings.workspace
-    stranger = postgres_account(settings) if _embeds(settings) else service_account(settings)
-    sample, second = (workspace / f".studio-probe-{os.getpid()}-{part}" for part in ("a", "b"))
-    try:
-        with os.fdopen(os.open(sample, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "r+b") as file:
-            file.write(b"studio\n" * 512)
-            file.flush()
-            fsync_s = _fsync(file.fileno())
-            sample.chmod(0o600)
-            keeps_modes = stat.S_IMODE(sample.stat().st_mode) == 0o600
-            keeps_owners = _keeps_owner(sample, stranger)
-            locks = _locks(sample)
-            maps = _maps(file.fileno())
-        second.write_bytes(b"")
-        renames = _renames(sample, second)
-    except OSError as exc:
-        raise Refusal(
-            f"The workspace {workspace} cannot be written ({exc.strerror}). "
-            "Check that the volume is mounted writable and has free space."
-        ) from exc
-    finally:
-        sample.unlink(missing_ok=True)
-        second.unlink(missing_ok=True)
-    return Probe(
-        file_system=file_system_of(workspace),
-        keeps_modes=keeps_modes,
-        keeps_owners=keeps_owners,
-        locks=locks,
-        renames=renames,
-        maps=maps,
-        fsync_s=fsync_s,
-    )
-
-
-def judge(found: Probe, settings: Settings) -> None:
-    """Refuse a volume Studio would lose or leak things on. Raises Refusal with every reason and remedy."""
-    reasons: list[str] = []
-    if found.fsync_s is None or not found.renames:
-        reasons.append(
-            f"The volume at {settings.workspace} ({found.file_system}) cannot write safely "
-            "(fsync or rename fails). Mount another one."
-        )
-    if _embeds(settings) and not (found.keeps_modes and found.keeps_owners):
-        reasons.append(
-            f"Postgres cannot live on the volume at {settings.workspace} ({found.file_system}), because it "
-            "does not keep a folder private to its owner; RunPod's network volumes are like this. "
-            "Use a volume on a local disk, or set DATABASE_URL to a Postgres elsewhere."
-        )
-    missing = [name.upper() for name in KEY_NAMES if getattr(settings.keys, name) is None]
-    if missing and not found.keeps_modes:
-        reasons.append(
-            f"The volume at {settings.workspace} cannot keep a file private, so Studio makes no keys on it. "
-            f"Set {', '.join(missing)} in the environment (each one for example from `openssl rand -hex 32`)."
-        )
-    if reasons:
-        raise Refusal(" ".join(reasons))
-
-
-def file_system_of(path: Path) -> str:
-    """The type of the file system that holds `path` (ext4, overlay, fuse.mfs …)."""
-    best, kind = "", "unknown"
-    resolved = f"{path.resolve()}/"
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
-        left, _, right = line.partition(" - ")
-        mount = left.split()[4].replace("\\040", " ").rstrip("/") + "/"
-        if resolved.startswith(mount) and len(mount) >= len(best):
-            best, kind = mount, right.split()[0]
-    return kind
-
-
-def _fsync(descriptor: int) -> float | None:
-    started = time.monotonic()
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        return None
-    return time.monotonic() - started
-
-
-def _keeps_owner(sample: Path, stranger: Account) -> bool:
-    if stranger.uid == os.geteuid():
-        return True
-    try:
-        os.chown(sample, stranger.uid, stranger.gid)
-        kept = sample.stat().st_uid == stranger.uid
-        os.chown(sample, os.geteuid(), os.getegid())
-    except OSError:
-        return False
-    return kept
-
-
-def _locks(sample: Path) -> bool:
-    first, second = os.open(sample, os.O_RDWR), os.open(sample, os.O_RDWR)
-    try:
-        fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(first)
-        os.close(second)
-    return False
-
-
-def _maps(descriptor: int) -> bool:
-    try:
-        mmap.mmap(descriptor, 512).close()
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _renames(source: Path, target: Path) -> bool:
-    try:
-        source.rename(target)
-    except OSError:
-        return False
-    return not source.exists() and target.exists()

@@ -1,6 +1,7 @@
 """One attempt from its job to its outcome: inputs checked, step run, faults given a class and a sentence."""
 
 import asyncio
+import errno
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from app.kit.blobs import BlobFolder
 from app.kit.codec import to_plain
 from app.kit.log import get_logger
 from app.kit.outgoing import Outgoing
+from app.kit.volume import RoomState, VolumeAway, VolumeFull, Watch
 from app.steps.base import Declaration, StepFailed, StepType, TryLater
 from workers.children import ChildHost
 from workers.context import WorkerContext
@@ -26,6 +28,7 @@ from workers.reporter import Reporter
 
 log = get_logger(__name__)
 
+NO_ROOM_PAUSE_S: Final = 30.0
 MAX_OUTPUT_BYTES: Final = 32 * 1024 * 1024  # outputs live in the database; what is larger is a file
 
 
@@ -36,6 +39,7 @@ class Workshop(msgspec.Struct, frozen=True, kw_only=True):
     steps: Mapping[str, type[Declaration[Any, Any]]]
     scratch: Path  # private folders, one an attempt
     blobs: BlobFolder | None
+    watch: Watch = Watch()  # of the box's volume, where this worker shares it
     outgoing: Outgoing
     threads: ThreadPoolExecutor
 
@@ -52,7 +56,7 @@ async def _perform(job: Job, shop: Workshop, child: ChildHost | None) -> Outcome
     started = time.monotonic()
     folder = shop.scratch / str(job.attempt_id)
     reporter = Reporter(job, shop.gateway.report)
-    files = Files(folder, shop.gateway, shop.blobs)
+    files = Files(folder, shop.gateway, shop.blobs, shop.watch)
     context = WorkerContext(
         job,
         folder,
@@ -97,7 +101,12 @@ async def _run(job: Job, shop: Workshop, context: WorkerContext, files: Files) -
         return _completed(outputs, files)
     except TryLater as exc:
         return Postponed(delay_s=exc.delay_s, reason=exc.reason)
+    except (VolumeFull, VolumeAway) as exc:
+        return _no_room(exc.detail)
     except StepFailed as exc:
+        if shop.watch.room().state is RoomState.shut:
+            # Programs that run into the end of the disk say so in a hundred ways.
+            return _no_room(shop.watch.room().sentence)
         error = StepError(
             error_class=exc.error_class,
             message=exc.message,
@@ -116,11 +125,16 @@ async def _run(job: Job, shop: Workshop, context: WorkerContext, files: Files) -
             "Try a smaller size or fewer items.",
         )
     except OSError as exc:
-        if exc.errno == 28:
-            return _failed(ErrorClass.refused, "The disk is full.", "Free some space and try again.")
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _no_room("The disk of the worker is full.")
         return _bug(job, exc)
     except Exception as exc:  # noqa: BLE001  the one place where a step's fault becomes an outcome
         return _bug(job, exc)
+
+
+def _no_room(why: str) -> Postponed:
+    """What a step made could not be kept. It runs again when there is room, and no retry is used up."""
+    return Postponed(delay_s=NO_ROOM_PAUSE_S, reason=f"{why} The step is tried again when there is room.")
 
 
 def _step_type(job: Job, shop: Workshop) -> type[StepType[Any, Any]]:

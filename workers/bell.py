@@ -195,6 +195,8 @@ class Bell(Worker):
                 *[prefix + one for one in job_ids for prefix in (job_key_prefix, in_progress_key_prefix)]
             )
             await pipe.execute()
+        for one in job_ids:  # the same attempt may be rung for again, and is to be heard then
+            self._first_seen.pop(one, None)
 
     async def _begin(self, job_id: str, score: int) -> None:
         """Answer, and let arq do its book-keeping meanwhile: a ring's id says all that is in it."""
@@ -211,6 +213,7 @@ class Bell(Worker):
         answer.cancel()  # one that still waits for its slot; work that has begun goes on behind its shield
         if self._answers.get(job_id) is answer:
             del self._answers[job_id]
+            self._first_seen.pop(job_id, None)
 
     async def _answered(self, job_id: str) -> None:
         try:

@@ -16,6 +16,7 @@ from app.flow.ports import Asset
 from app.kit.blobs import Blob, BlobFolder
 from app.kit.errors import Invalid
 from app.kit.ids import new_id
+from app.kit.volume import Watch
 from app.steps.base import StepFailed
 from app.steps.tools.sniff import UNKNOWN, Facts, look
 from workers.gateway import Gateway
@@ -29,10 +30,13 @@ VAGUE: Final = (UNKNOWN, "text/plain")
 class Files:
     """Files of one attempt; `made` is what it will hand over when it finishes."""
 
-    def __init__(self, folder: Path, gateway: Gateway, blobs: BlobFolder | None) -> None:
+    def __init__(
+        self, folder: Path, gateway: Gateway, blobs: BlobFolder | None, watch: Watch | None = None
+    ) -> None:
         self._folder = folder
         self._gateway = gateway
         self._blobs = blobs  # None: this worker does not share the box's volume
+        self._watch = watch or Watch()  # of the box's volume, where this worker shares it
         self._fetching: dict[str, asyncio.Task[Path]] = {}
         self.made: list[NewBlob] = []
 
@@ -48,12 +52,13 @@ class Files:
         return await asyncio.shield(self._fetching[asset.sha256])
 
     async def keep(self, path: Path, kind: type[A], name: str, mime: str | None) -> A:
-        """Store a file the step made under its hash; `path` is gone afterwards."""
+        """Store a file the step made under its hash; `path` is gone then. Raises VolumeFull, VolumeAway."""
         if not path.is_relative_to(self._folder):
             raise StepFailed(ErrorClass.bug, "A step may only keep files of its own folder.")
         name = _plain_name(name)
         facts = await asyncio.to_thread(_facts, path, name, mime)
         if self._blobs is not None:
+            self._watch.refuse_results()
             blob = await asyncio.to_thread(_adopt, self._blobs, path)
         else:
             blob = await asyncio.to_thread(_measure, path)

@@ -21,6 +21,7 @@ from app.kit.machine import process_table
 from app.kit.outgoing import Outgoing
 from app.kit.settings import Settings
 from app.kit.version import studio_version
+from app.kit.volume import Watch
 from app.steps.discovery import step_types
 from workers.attempt import Workshop, perform
 from workers.bell import Bell
@@ -155,8 +156,9 @@ class Worker:
         """A new identity: what ran under an old one is lost."""
         identity = self._gateway.identity
         self._work.stop_all(Ending.lost)
-        blobs = None
+        blobs, watch = None, Watch()
         if identity.shared_blobs:
+            watch = Watch(self._settings.run_dir)
             blobs = BlobFolder(self._settings.blobs_dir, self._settings.tmp_dir)
         if self._scratch is None:
             self._scratch = Scratch(self._settings.tmp_dir / "workers")
@@ -165,6 +167,7 @@ class Worker:
             steps=step_types(),
             scratch=self._scratch.folder,
             blobs=blobs,
+            watch=watch,
             outgoing=self._outgoing,
             threads=self._threads,
         )

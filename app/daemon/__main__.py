@@ -21,6 +21,7 @@ from app.kit.log import configure, get_logger
 from app.kit.redaction import keep_secret
 from app.kit.settings import Settings, SettingsFaults, load_settings
 from app.kit.tally import Tally
+from app.kit.volume import Watch
 from app.resources.assets.service import StepFiles
 from app.resources.periodic import Parts, all_jobs
 from app.steps.discovery import catalog, step_types
@@ -40,6 +41,7 @@ async def serve(settings: Settings) -> None:
     bus = Bus.open(settings.redis.url)
     blobs = BlobFolder(settings.blobs_dir, settings.tmp_dir)
     tally = Tally()
+    watch = Watch(settings.run_dir)
     engine = Engine(
         database,
         catalog(),
@@ -49,8 +51,17 @@ async def serve(settings: Settings) -> None:
         assets=StepFiles(blobs),
         callbacks=Callbacks.of(settings),
         tally=tally,
+        watch=watch,
     )
-    parts = Parts(settings=settings, database=database, engine=engine, blobs=blobs, bus=bus, tally=tally)
+    parts = Parts(
+        settings=settings,
+        database=database,
+        engine=engine,
+        blobs=blobs,
+        bus=bus,
+        tally=tally,
+        watch=watch,
+    )
     clockwork = Clockwork(parts, all_jobs())
     spare_what_stands()
     try:

@@ -32,6 +32,7 @@ class Clockwork:
         self._jobs = jobs
         self._timer_set = asyncio.Event()
         self._must_ring_all = False  # bells were lost, and no sweep has rung them again yet
+        self._was_open = True  # the volume took new things at the last sweep
 
     async def turn(self, office: Office) -> None:
         """Work while this process is the daemon. Raises what ended the office, in a group."""
@@ -63,7 +64,7 @@ class Clockwork:
 
     async def _sweep(self) -> float:
         """One sweep; how long the next one may wait."""
-        self._must_ring_all |= await self._bells_are_lost()
+        self._must_ring_all |= await self._bells_are_lost() or self._has_opened()
         began = time.monotonic()
         swept = await self._parts.engine.sweep(bells_are_lost=self._must_ring_all)
         self._must_ring_all = False
@@ -81,6 +82,11 @@ class Clockwork:
         for kind in ("lost", "overrun", "woken", "told", "rung"):
             if done := getattr(swept, kind):
                 tally.count(meters.SWEEP_REPAIRS, kind, by=done)
+
+    def _has_opened(self) -> bool:
+        """Whether the volume takes new things again: while it did not, every bell went unanswered."""
+        was_open, self._was_open = self._was_open, self._parts.watch.is_open
+        return self._was_open and not was_open
 
     async def _bells_are_lost(self) -> bool:
         """Whether Redis has come back empty since the last sweep."""

@@ -54,6 +54,7 @@ from app.flow.states import InstanceStatus, StepStatus
 from app.flow.waits import Answer, WaitKind
 from app.kit.ids import AttemptId, InstanceId, OrganizationId, StepId, UserId, VersionId, WorkerId
 from app.kit.tally import Tally
+from app.kit.volume import Watch
 from app.steps.base import Declaration
 from app.steps.discovery import step_types
 from app.store.bus import Bus
@@ -75,10 +76,12 @@ class Engine:
         callbacks: Callbacks,
         steps: Mapping[str, type[Declaration[Any, Any]]] | None = None,
         tally: Tally | None = None,
+        watch: Watch | None = None,
     ) -> None:
         """`steps`: the step types behind the catalog; those of `app.steps` when not given.
 
-        `tally`: where it counts what happens; nobody sees it when not given.
+        `tally`: where it counts what happens; nobody sees it when not given. `watch`: whether the volume
+        takes more; it always does when not given.
         """
         self._parts = Parts(
             database=database,
@@ -90,6 +93,7 @@ class Engine:
             rota=rota.Rota(),
             tally=Tally() if tally is None else tally,
             callbacks=callbacks,
+            watch=watch or Watch(),
             sequels=Sequels(
                 begin_child=children.begin_child,
                 tell_parent=children.tell_parent,
@@ -112,8 +116,10 @@ class Engine:
         Plans its first steps and evaluates every inline step that is ready; when all are, the instance
         has ended by the time this returns. Bells ring after the caller's commit. Raises VersionNotFound,
         Invalid, and WorkflowBusy where the workflow's limit refuses a start; with an origin also
-        InstanceNotFound, InstanceStillRuns, RunsForAStep, NothingToRetry.
+        InstanceNotFound, InstanceStillRuns, RunsForAStep, NothingToRetry. Raises VolumeFull or VolumeAway
+        while the box takes nothing new.
         """
+        self._parts.watch.refuse_new()
         return await start.start(self._parts, tx, request)
 
     async def preview(self, tx: Transaction, version_id: VersionId, inputs: dict[str, Any]) -> list[Prospect]:
@@ -284,8 +290,9 @@ class Engine:
         return await admission.admit_all(self._parts, most=sweep.AT_ONCE)
 
     async def explain_waits(self, served: Collection[Lane]) -> int:
-        """Mark instances whose queued steps no worker serves as waiting, with the reason; how many.
+        """Mark instances whose queued steps nobody takes as waiting, with the reason; how many.
 
-        `served`: the lanes some living worker takes. The next claim sets them running again.
+        `served`: the lanes some living worker takes; none is while the volume takes nothing new. The next
+        claim sets them running again.
         """
         return await sweep.explain_waits(self._parts, served)

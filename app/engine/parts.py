@@ -11,6 +11,7 @@ from app.engine.callbacks import Callbacks
 from app.engine.programs import Programs
 from app.engine.rota import Rota
 from app.kit.tally import Tally
+from app.kit.volume import Watch
 from app.steps.base import Declaration
 from app.store.bus import Bus
 from app.store.database import Database
@@ -45,3 +46,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     sequels: Sequels
     rota: Rota
     tally: Tally
+    watch: Watch  # whether the volume takes more

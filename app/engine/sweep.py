@@ -238,21 +238,24 @@ async def _ring(parts: Parts, tx: Transaction, *, again_s: float) -> int:
 
 async def explain_waits(parts: Parts, served: Collection[Lane]) -> int:
     """Mark instances that wait for a lane no worker serves, and say so; how many."""
-    unserved = [lane for lane in Lane if lane is not Lane.inline and lane not in served]
+    room = parts.watch.room()
+    lanes = [lane for lane in Lane if lane is not Lane.inline]
+    unserved = [lane for lane in lanes if lane not in served] if parts.watch.is_open else lanes
     if not unserved:
         return 0
     async with parts.database.transaction(Scope.system()) as tx:
         stalled = await tx.fetch_all(_STALLED, {"lanes": unserved, "most": AT_ONCE})
-    return await _each([row["step_id"] for row in stalled], partial(_explain, parts))
+    return await _each([row["step_id"] for row in stalled], partial(_explain, parts, room.sentence))
 
 
-async def _explain(parts: Parts, step_id: StepId) -> bool:
+async def _explain(parts: Parts, no_room: str, step_id: StepId) -> bool:
     async with parts.database.transaction(Scope.system()) as tx:
         found = await hold_step(parts, tx, step_id)
         if found is None or found[0].has_ended or found[1].status is not StepStatus.queued:
             return False
         board, step = found
-        board.stall(step, f"No worker for the {step.lane} lane is here; the step starts when one comes.")
+        nobody = f"No worker for the {step.lane} lane is here; the step starts when one comes."
+        board.stall(step, f"{no_room} The step starts when there is room." if no_room else nobody)
         await _save(parts, tx, board)
     return True
 

@@ -37,7 +37,11 @@ def is_hash(name: str) -> bool:
 
 
 class BlobFolder:
-    """The content-addressed folder of a volume. Safe for several processes at once."""
+    """The content-addressed folder of a volume. Safe for several processes at once.
+
+    Neither folder is ever made here: where one is missing its volume is, and what was written into a folder
+    of that name instead would be lost when the volume comes back.
+    """
 
     def __init__(self, root: Path, scratch: Path) -> None:
         self.root = root
@@ -55,7 +59,6 @@ class BlobFolder:
 
     def new_scratch(self) -> Path:
         """A path for a temporary file; `adopt` moves it in, or the caller removes it."""
-        self.scratch.mkdir(parents=True, exist_ok=True)
         return self.scratch / f"blob-{new_id()}"
 
     async def write(self, chunks: AsyncIterable[bytes], max_bytes: int) -> Blob:
@@ -136,7 +139,6 @@ class BlobFolder:
         return self.scratch / f"{_ASIDE}{sha256}"
 
     def _device(self) -> int:
-        self.root.mkdir(parents=True, exist_ok=True)
         return self.root.stat().st_dev
 
     def _place(self, scratch: Path, blob: Blob) -> Blob:
@@ -151,7 +153,7 @@ class BlobFolder:
             else:
                 return blob
         os.utime(scratch)  # an upload in pieces may have rested for a day before it was finished
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(exist_ok=True)
         scratch.chmod(0o440)
         scratch.replace(target)
         folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)

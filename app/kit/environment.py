@@ -1,5 +1,6 @@
 """Reading environment variables one by one while collecting every fault instead of stopping at the first."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -8,6 +9,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 T = TypeVar("T", bound=str)
+
+# As people write sizes: GB and GiB differ by 7 %, and both are meant as they are written.
+UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4} | {
+    f"{letter}{ending}": base**power
+    for power, letter in enumerate("kmgt", start=1)
+    for ending, base in (("b", 1000), ("ib", 1024))
+}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
@@ -115,6 +124,21 @@ class Reader:
             self.fault(name, f"“{value}” is out of bounds", f"Use a number {bounds}.")
             return None
         return number
+
+    def size(self, name: str, low: int) -> int | None:
+        """A number of bytes, `500 GiB`, `1.5tb` or plain; None when unset."""
+        value = self.text(name)
+        if value is None:
+            return None
+        found = _SIZE.fullmatch(value.lower())
+        if found is None or found[2] not in UNITS:
+            self.fault(name, f"“{value}” is no size", "Write it as 500 GB, 1.5 TiB or a number of bytes.")
+            return None
+        size = int(float(found[1]) * UNITS[found[2]])
+        if size < low:
+            self.fault(name, f"“{value}” is too small", f"Use at least {low} bytes.")
+            return None
+        return size
 
     def url(self, name: str, schemes: Sequence[str]) -> str | None:
         """An address with one of the schemes."""

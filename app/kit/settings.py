@@ -133,6 +133,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_keep_bytes: int  # of every program's lines on the volume; 0 keeps none
     metrics_token: str | None  # opens /metrics to whoever is not on this machine
     model_idle_s: float  # an unused torch child is ended after this, and its memory is back
+    storage_mode: Literal["auto", "local", "hydrate"]  # where Postgres lives; auto: as the volume allows
+    storage_local: Path  # on this machine's own disk: Postgres in hydrate mode, and which volume was here
+    storage_quota_bytes: int | None  # how much the volume may hold where the file system says something else
+    storage_reserve_bytes: int | None  # below this nothing new is taken in; None: by the size of the volume
+    storage_stall: Literal["strict", "available"]  # hydrate mode, when the volume no longer confirms a write
+    runpod_volume: str | None  # the network volume's id, which RunPod sets
     remarks: tuple[Fault, ...] = ()  # what works but should be known; the boot says it
 
     @property
@@ -200,6 +206,14 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
     tunnel_token = reader.secret("CLOUDFLARE_TUNNEL_TOKEN")
     runpod_pod = reader.text("RUNPOD_POD_ID")
     run_dir = Path(reader.text("STUDIO_RUN_DIR") or _default_run_dir(workspace))
+    storage_quota_bytes = reader.size("STORAGE_QUOTA", low=1024**2)
+    runpod_volume = reader.text("RUNPOD_VOLUME_ID")
+    if runpod_volume and storage_quota_bytes is None:
+        reader.remark(
+            "STORAGE_QUOTA",
+            "is not set, and this network volume reports the room of RunPod's whole cluster as its own",
+            "Set it to the size the volume was made with, such as 100 GB, so that Studio stops in time.",
+        )
     held = _read_keys(reader, workspace / "keys", production, keys)
     roles = _read_roles(reader)
     admin_email, admin_password = reader.text("ADMIN_EMAIL"), reader.secret("ADMIN_PASSWORD")
@@ -258,6 +272,12 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
         run_password=reader.secret("STUDIO_PASSWORD"),
         log_keep_bytes=reader.integer("STUDIO_LOG_KEEP_BYTES", 64 * 1024**2, low=0),
         metrics_token=_read_metrics_token(reader),
+        storage_mode=reader.choice("STORAGE_MODE", ("auto", "local", "hydrate"), "auto"),
+        storage_local=Path(reader.text("STORAGE_LOCAL_DIR") or _default_local(workspace)).absolute(),
+        storage_quota_bytes=storage_quota_bytes,
+        storage_reserve_bytes=reader.size("STORAGE_RESERVE", low=0),
+        storage_stall=reader.choice("STORAGE_STALL", ("strict", "available"), "strict"),
+        runpod_volume=runpod_volume,
         model_idle_s=float(reader.integer("STUDIO_MODEL_IDLE_S", 600, low=0)),
     )
     _remark_what_has_no_effect(reader)
@@ -269,11 +289,22 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
 
 def _default_run_dir(workspace: Path) -> str:
     """`/run/studio` for root, else a short folder of this user's own, distinct for each workspace."""
-    tag = hashlib.sha256(str(workspace).encode()).hexdigest()[:10]
     if os.geteuid() == 0:
-        return f"/run/studio-{tag}"
+        return f"/run/studio-{_tag(workspace)}"
     base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    return f"{base}/studio-{os.geteuid()}-{tag}"
+    return f"{base}/studio-{os.geteuid()}-{_tag(workspace)}"
+
+
+def _default_local(workspace: Path) -> str:
+    """Where programs of this machine keep their state, distinct for each workspace."""
+    if os.geteuid() == 0:
+        return f"/var/lib/studio-{_tag(workspace)}"
+    base = os.environ.get("XDG_STATE_HOME") or f"{os.environ.get('HOME', '')}/.local/state"
+    return f"{base}/studio-{_tag(workspace)}"
+
+
+def _tag(workspace: Path) -> str:
+    return hashlib.sha256(str(workspace).encode()).hexdigest()[:10]
 
 
 def _read_keys(reader: Reader, folder: Path, production: bool, wanted: Sequence[str]) -> Keys:

@@ -11,6 +11,7 @@ from app.engine.engine import Engine
 from app.kit.blobs import BlobFolder
 from app.kit.settings import Settings
 from app.kit.tally import Tally
+from app.kit.volume import Watch
 from app.resources.discovery import room_modules
 from app.store.bus import Bus
 from app.store.database import Database
@@ -25,6 +26,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     blobs: BlobFolder
     bus: Bus
     tally: Tally = msgspec.field(default_factory=Tally)
+    watch: Watch = Watch()  # whether the volume takes more
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

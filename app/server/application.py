@@ -14,6 +14,7 @@ from app.engine.engine import Engine
 from app.kit.blobs import BlobFolder
 from app.kit.settings import Settings
 from app.kit.tally import Tally
+from app.kit.volume import Watch
 from app.resources.assets.service import StepFiles
 from app.resources.discovery import route_handlers
 from app.resources.injection import dependencies
@@ -58,6 +59,7 @@ def _parts(settings: Settings) -> dict[str, object]:
     bells = Bells(bus.redis)
     blobs = BlobFolder(settings.blobs_dir, settings.tmp_dir)
     tally = Tally()
+    watch = Watch(settings.run_dir)
     engine = Engine(
         database,
         catalog(),
@@ -66,6 +68,7 @@ def _parts(settings: Settings) -> dict[str, object]:
         assets=StepFiles(blobs),
         callbacks=Callbacks.of(settings),
         tally=tally,
+        watch=watch,
     )
     return {
         "settings": settings,
@@ -75,6 +78,7 @@ def _parts(settings: Settings) -> dict[str, object]:
         "blobs": blobs,
         "engine": engine,
         "tally": tally,
+        "watch": watch,
         "catalog": offered(hidden=settings.debug_steps),
         "vault": Vault(settings.keys),
         # Set when the server begins to stop: answers that never end by themselves end then.

@@ -15,6 +15,7 @@ from app.flow.mismatch import explain
 from app.kit.codec import to_plain
 from app.kit.errors import Complaint, Conflict, Invalid, Malformed, StudioError, Unavailable
 from app.kit.log import get_logger
+from app.kit.volume import VolumeFull
 from app.resources.problem import MEDIA_TYPE, Problem
 from app.server.discretion import for_the_log
 from app.store.database import DatabaseUnavailable
@@ -98,7 +99,8 @@ def answer(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
         case RecursionError():
             problem = _of_studio_error(NestedTooDeeply())
         case psycopg.OperationalError() | psycopg.InterfaceError():
-            problem = _of_studio_error(DatabaseUnavailable())
+            is_full = isinstance(exc, psycopg.errors.DiskFull)
+            problem = _of_studio_error(VolumeFull() if is_full else DatabaseUnavailable())
         case RedisError():
             problem = _of_studio_error(RedisUnavailable())
         case _:

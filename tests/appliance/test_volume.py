@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from app.kit.settings import Settings, load_settings
-from appliance import keys, passport, storage
+from app.kit.volume import Mode, Probe
+from appliance import keys, passport, probing, storage
 from appliance.files import FolderLock
 from appliance.limits import cpu_count
 from appliance.refusal import Refusal
-from appliance.storage import Probe
 
 GOOD = Probe(
     file_system="ext4",
@@ -40,29 +40,29 @@ def test_an_ordinary_folder_can_do_everything_and_is_left_as_it_was(tmp_path: Pa
     storage.make_workspace(settings)
     (settings.workspace / "mine.txt").write_text("a person's file")
 
-    found = storage.probe(settings)
+    found = probing.probe(settings)
 
     assert found.sentence().endswith("ms")
     assert (found.keeps_modes, found.locks, found.renames, found.maps) == (True, True, True, True)
-    storage.judge(found, settings)
+    probing.judge(found, settings, Mode.local)
     assert [path.name for path in settings.workspace.iterdir()] == ["mine.txt"]
 
 
 def test_a_volume_without_private_files_wants_keys_and_database_from_outside(tmp_path: Path) -> None:
     with pytest.raises(Refusal) as refused:
-        storage.judge(LOOSE, settings_in(tmp_path))
+        probing.judge(LOOSE, settings_in(tmp_path), Mode.local)
     assert "set DATABASE_URL" in refused.value.sentence
     assert (
         "Set JWT_SECRET_KEY, WORKER_SHARED_SECRET, POSTGRES_PASSWORD, ENCRYPTION_KEY"
         in refused.value.sentence
     )
 
-    storage.judge(LOOSE, settings_in(tmp_path, DATABASE_URL="postgresql://u:p@h/d", **KEYS))
+    probing.judge(LOOSE, settings_in(tmp_path, DATABASE_URL="postgresql://u:p@h/d", **KEYS), Mode.external)
 
 
 def test_a_volume_that_cannot_flush_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="cannot write safely"):
-        storage.judge(msgspec.structs.replace(GOOD, fsync_s=None), settings_in(tmp_path))
+        probing.judge(msgspec.structs.replace(GOOD, fsync_s=None), settings_in(tmp_path), Mode.local)
 
 
 def test_a_locked_folder_names_its_holder_until_it_lets_go(tmp_path: Path) -> None:

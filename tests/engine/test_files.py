@@ -116,6 +116,8 @@ async def test_a_finish_that_lacks_the_bytes_of_one_file_leaves_no_file(
     world: World, bus: Bus, tmp_path: Path
 ) -> None:
     blobs = BlobFolder(tmp_path / "blobs", tmp_path / "tmp")
+    for place in (blobs.root, blobs.scratch):
+        place.mkdir()
     made = tmp_path / "made.txt"
     made.write_bytes(new_id().bytes)
     there = blobs.adopt(made)

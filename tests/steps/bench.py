@@ -19,6 +19,7 @@ from app.kit.blobs import BlobFolder
 from app.kit.codec import to_plain
 from app.kit.ids import new_id
 from app.kit.outgoing import Outgoing
+from app.kit.volume import Watch
 from app.steps.base import StepType
 from app.steps.tools.sniff import look
 from workers.attempt import Workshop, perform
@@ -34,13 +35,22 @@ O = TypeVar("O", bound=msgspec.Struct)  # noqa: E741
 class Bench:
     """Runs step types as a worker would, without API and database."""
 
-    def __init__(self, folder: Path, child: ChildHost | None = None, allow: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        child: ChildHost | None = None,
+        allow: tuple[str, ...] = (),
+        watch: Watch | None = None,
+    ) -> None:
         self.folder = folder
         self.blobs = BlobFolder(folder / "blobs", folder / "tmp")
+        for place in (self.blobs.root, self.blobs.scratch):
+            place.mkdir(parents=True, exist_ok=True)
         self.reports: list[Report] = []
         self.fractions: list[float] = []  # what the steps said of their progress, as they said it
         self.outgoing = Outgoing(allow)
         self._child = child
+        self._watch = watch or Watch()
         self._threads = ThreadPoolExecutor(2)
         self._samples: dict[str, Asset] = {}
 
@@ -61,6 +71,7 @@ class Bench:
             steps={step_type.kind: step_type},
             scratch=self.scratch,
             blobs=self.blobs,
+            watch=self._watch,
             outgoing=self.outgoing,
             threads=self._threads,
         )

@@ -119,6 +119,23 @@ async def test_overtaken_rings_are_dropped_without_an_answer(settings: Settings)
         assert len(ear.heard) <= 4
 
 
+async def test_a_ring_for_the_same_attempt_is_heard_again(settings: Settings) -> None:
+    """Its first ring found the lane closed; when it opens the sweep rings for it once more."""
+    ear = Ear()
+    async with ringing(settings.redis.url) as (bells, redis), listening(settings.redis.url, ear):
+        attempt = new_id()
+        await bells.ring("cpu", [attempt])
+        await eventually(lambda: ear.heard == [attempt])
+
+        async def is_answered() -> bool:
+            return not await redis.exists(f"arq:job:{attempt}")
+
+        await eventually(is_answered)
+        ear.empty_since = time.monotonic()
+        await bells.ring("cpu", [attempt])
+        await eventually(lambda: ear.heard == [attempt, attempt])
+
+
 async def test_a_cancel_is_heard(settings: Settings) -> None:
     ear = Ear()
     async with ringing(settings.redis.url) as (_, redis), listening(settings.redis.url, ear):

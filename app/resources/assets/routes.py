@@ -10,6 +10,7 @@ from litestar.params import HeaderParameter, QueryParameter
 
 from app.kit.blobs import BlobFolder
 from app.kit.settings import Settings
+from app.kit.volume import Watch
 from app.resources.accounts.guards import requires
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
@@ -83,9 +84,11 @@ class AssetController(Controller):
         database: Database,
         settings: Settings,
         blobs: BlobFolder,
+        watch: Watch,
         idempotency_key: IdempotencyKey = None,
     ) -> AssetView:
         """Upload one file as multipart/form-data, field “file”. Streamed to disk, sniffed, stored once."""
+        watch.refuse_new()
         part = FilePart(request.headers.get("content-type", ""), body_of(request))
         await part.open()
         blob, facts = await service.receive(blobs, settings, part.chunks(), part.name)
@@ -145,13 +148,16 @@ class UploadController(Controller):
     @post("/", operation_id="startUpload", guards=[requires(Role.operator)])
     async def start(
         self,
+        *,
         principal: Principal,
         database: Database,
         settings: Settings,
+        watch: Watch,
         data: NewUpload,
         idempotency_key: IdempotencyKey = None,
     ) -> UploadView:
         """Announce a file; then PATCH its pieces in order and finish."""
+        watch.refuse_new()
         async with database.transaction(principal.scope) as tx:
 
             async def announce() -> UploadView:
@@ -181,10 +187,12 @@ class UploadController(Controller):
         principal: Principal,
         database: Database,
         blobs: BlobFolder,
+        watch: Watch,
         upload_id: UUID,
         offset: Offset,
     ) -> UploadView:
         """The next piece as the raw body, beginning at `Upload-Offset`."""
+        watch.refuse_new()
         upload = await uploads.receive_piece(
             database, principal.scope, blobs, upload_id, offset=offset, body=body_of(request)
         )

@@ -13,10 +13,11 @@ from app.flow.messages import NewBlob
 from app.flow.ports import Asset as AssetValue
 from app.flow.ports import port_of_mime
 from app.kit.blobs import Blob, BlobFolder, BlobTooLarge
-from app.kit.errors import Gone, Invalid, NotFound, StudioError, TooLarge
+from app.kit.errors import Gone, Invalid, NotFound, TooLarge
 from app.kit.ids import AssetId, OrganizationId
 from app.kit.log import get_logger
 from app.kit.settings import Settings
+from app.kit.volume import VolumeAway, VolumeFull
 from app.resources.assets import model
 from app.resources.assets.model import Asset
 from app.resources.assets.multipart import clean_name
@@ -38,12 +39,6 @@ class FileTooLarge(TooLarge):
     """This file is larger than this box accepts."""
 
 
-class VolumeFull(StudioError):
-    """The volume is full; delete what is no longer needed or make it larger."""
-
-    status = 507
-
-
 class BytesMissing(Gone):
     """The bytes of this asset are no longer on the volume."""
 
@@ -57,8 +52,10 @@ def too_large(settings: Settings) -> FileTooLarge:
 
 
 def full_or(exc: OSError) -> Exception:
-    """A full disk as a sentence; any other fault as it is."""
-    return VolumeFull() if exc.errno in (errno.ENOSPC, errno.EDQUOT) else exc
+    """A full or absent volume as a sentence; any other fault as it is."""
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return VolumeFull(remedy="Delete what is no longer needed, or have the volume made larger.")
+    return VolumeAway() if exc.errno in (errno.EROFS, errno.ENOENT, errno.ESTALE, errno.EIO) else exc
 
 
 def in_words(size_bytes: int) -> str:

@@ -15,7 +15,9 @@ import msgspec
 from redis.exceptions import RedisError
 
 from app.flow.messages import Gpu, Lane
+from app.kit.settings import Settings
 from app.kit.version import studio_version
+from app.kit.volume import ROOM_FILE, VOLUME_FILE, Mode, Room, RoomState, Volume, read
 from app.resources.infrastructure import noted
 from app.resources.infrastructure.looking import Box
 from app.resources.infrastructure.noted import Noted
@@ -87,12 +89,28 @@ class MissingWorker(msgspec.Struct, frozen=True, kw_only=True):
     last_seen_at: datetime
 
 
+class VolumeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the last boot saw the volume do, and what it chose because of it."""
+
+    mode: Mode
+    promise: str
+    file_system: str
+    missing: list[str]  # what the file system cannot do, in words
+    fsync_s: float | None
+
+
 class StorageFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The volume, what may be used of it, and what takes how much."""
 
+    volume: VolumeFacts | None = None  # None: no boot has looked at it
+    state: RoomState = RoomState.open
+    sentence: str = ""  # why nothing new is taken in; empty while it is
+    remedy: str = ""
     free_bytes: int
     used_bytes: int
     total_bytes: int
+    quota_bytes: int | None = None
+    reserve_bytes: int = 0
     blobs: int
     blobs_bytes: int
     kinds: dict[str, int]  # bytes by kind; the folders as the daemon measured them last
@@ -265,7 +283,7 @@ async def survey(box: Box) -> Noted[Survey] | None:
 
 async def storage_facts(box: Box) -> StorageFacts:
     """Free and used space now, and what takes how much of it."""
-    usage = await asyncio.to_thread(shutil.disk_usage, box.settings.workspace)
+    found, room = await asyncio.to_thread(_volume, box.settings)
     last, database = await box.see(survey), await box.see(database_facts)
     kinds = {"database": database.size_bytes}
     if database.wal_bytes is not None:
@@ -273,10 +291,15 @@ async def storage_facts(box: Box) -> StorageFacts:
     if last is not None:
         kinds |= {"files": last.value.blobs_bytes, **last.value.folders}
     return StorageFacts(
-        free_bytes=usage.free,
-        used_bytes=usage.used,
-        # Not the whole disk: what the file system keeps for root is free for nobody here.
-        total_bytes=usage.used + usage.free,
+        volume=None if found is None else _volume_facts(found),
+        state=room.state,
+        sentence=room.sentence,
+        remedy=room.remedy,
+        free_bytes=room.free_bytes,
+        used_bytes=room.used_bytes,
+        total_bytes=room.total_bytes,
+        quota_bytes=room.quota_bytes,
+        reserve_bytes=room.reserve_bytes,
         blobs=last.value.blobs if last else 0,
         blobs_bytes=last.value.blobs_bytes if last else 0,
         kinds=kinds,
@@ -296,4 +319,25 @@ async def versions(box: Box) -> Versions:
         postgres=(await box.see(database_facts)).version.split(" ", 1)[0],
         redis=redis,
         workers={row.name: row.version for row in await box.see(worker_rows)},
+    )
+
+
+def _volume(settings: Settings) -> tuple[Volume | None, Room]:
+    """What the boot wrote of the volume; without a boot what the file system says."""
+    room = read(settings.run_dir / ROOM_FILE, Room)
+    if room is None:
+        usage = shutil.disk_usage(settings.workspace)
+        # Not the whole disk: what the file system keeps for root is free for nobody here.
+        total = usage.used + usage.free
+        room = Room(free_bytes=usage.free, used_bytes=usage.used, total_bytes=total)
+    return read(settings.run_dir / VOLUME_FILE, Volume), room
+
+
+def _volume_facts(found: Volume) -> VolumeFacts:
+    return VolumeFacts(
+        mode=found.mode,
+        promise=found.promise,
+        file_system=found.probe.file_system,
+        missing=found.probe.missing(),
+        fsync_s=found.probe.fsync_s,
     )

@@ -14,7 +14,12 @@ KEEP_RUNS: Final = 500  # of one schedule's journal
 
 
 async def fire_due(parts: Parts) -> int:
-    """Start what schedules ask for by now; how many had a time that came."""
+    """Start what schedules ask for by now; how many had a time that came.
+
+    While the box takes nothing new the times stay due; later they go by each schedule's rule for missed ones.
+    """
+    if not parts.watch.is_open:
+        return 0
     async with parts.database.transaction(Scope.system()) as tx:
         due = await model.list_due(tx, AT_ONCE)
     fired = 0

@@ -13,6 +13,7 @@ from app.flow.messages import Beat, Claim, Finish, Finished, Heartbeat, Job, Reg
 from app.kit.blobs import BlobFolder
 from app.kit.errors import Forbidden, Malformed, NotFound
 from app.kit.settings import Settings
+from app.kit.volume import Watch
 from app.resources.accounts.guards import WorkerPrincipal, requires, worker, worker_secret
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
@@ -127,9 +128,11 @@ class BlobController(Controller):
         database: Database,
         blobs: BlobFolder,
         settings: Settings,
+        watch: Watch,
     ) -> Response[None]:
         """One part of a file: 201 when it is complete and right, 308 when more is awaited."""
         _path(blobs, sha256)
+        watch.refuse_results()  # the worker keeps its file and asks again
         await _refuse_idle(database, worker)
         uploads = WorkerUploads(blobs, settings.upload_max_bytes)
         part = read_part(request.headers.get("content-range"))

@@ -80,7 +80,6 @@ class WorkerUploads:
         if part.size_bytes > self._max_bytes:
             raise TooLarge(f"A file may have {self._max_bytes:,} bytes at most.")
         path = self._path(worker_id, sha256)
-        path.parent.mkdir(parents=True, exist_ok=True)
         position = part.start
         with path.open("ab") as file:
             # A part whose sender gave up may still be arriving; two that interleave would spoil the file.

@@ -93,6 +93,7 @@ async def test_an_upload_goes_on_beyond_4_gib(person: Person, database: Database
 def elsewhere(tmp_path: Path) -> BlobFolder:
     """A blob folder of its own."""
     folder = BlobFolder(tmp_path / "blobs", tmp_path / "tmp")
+    folder.root.mkdir()
     folder.scratch.mkdir()
     return folder
 

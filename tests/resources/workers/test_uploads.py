@@ -20,6 +20,8 @@ NAME = hashlib.sha256(CONTENT).hexdigest()
 
 async def test_two_parts_of_one_file_never_interleave(tmp_path: Path) -> None:
     blobs = BlobFolder(tmp_path / "blobs", tmp_path / "tmp")
+    for place in (blobs.root, blobs.scratch):
+        place.mkdir()
     uploads, worker = WorkerUploads(blobs, 1000), new_id()
     has_begun, may_end = asyncio.Event(), asyncio.Event()
     whole = Part(0, len(CONTENT), len(CONTENT))

@@ -3,6 +3,7 @@
 from typing import Final
 
 from app.flow.wording import size
+from app.kit.volume import RoomState
 from app.resources.infrastructure import facts
 from app.resources.infrastructure.looking import Box, Check, Finding, degraded, healthy, unhealthy
 
@@ -16,6 +17,8 @@ async def look(box: Box) -> Finding:
     found = await box.see(facts.storage_facts)
     detail = f"{size(found.free_bytes)} of {size(found.total_bytes)} free."
     about = {"free_bytes": found.free_bytes, "total_bytes": found.total_bytes}
+    if found.state is not RoomState.open:
+        return unhealthy(f"{detail} {found.sentence}", found.remedy, **about)
     largest = max(found.kinds, key=lambda kind: found.kinds[kind])
     remedy = f"Make room (the most, {size(found.kinds[largest])}, is {largest}), or enlarge the volume."
     if found.free_bytes < LAST_BYTES:
