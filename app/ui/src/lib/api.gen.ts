@@ -2219,6 +2219,12 @@ export interface components {
          * @enum {string}
          */
         Misfire: "skip" | "once" | "all";
+        /**
+         * Mode
+         * @description Where Postgres lives.
+         * @enum {string}
+         */
+        Mode: "local" | "hydrate" | "external";
         /** NeededSecret */
         NeededSecret: {
             field: string;
@@ -2676,6 +2682,13 @@ export interface components {
         RoleChange: {
             role: components["schemas"]["Role"];
         };
+        /**
+         * RoomState
+         * @description Whether the volume takes more.
+         * @default open
+         * @enum {string}
+         */
+        RoomState: "open" | "closed" | "shut";
         /** RunPlan */
         RunPlan: {
             inputs: {
@@ -2918,8 +2931,17 @@ export interface components {
                 [key: string]: number;
             };
             measured_at: string | null;
+            quota_bytes?: number | null;
+            /** @default  */
+            remedy?: string;
+            /** @default 0 */
+            reserve_bytes?: number;
+            /** @default  */
+            sentence?: string;
+            state?: components["schemas"]["RoomState"];
             total_bytes: number;
             used_bytes: number;
+            volume?: components["schemas"]["VolumeFacts"] | null;
         };
         /** StripeAuth */
         StripeAuth: {
@@ -3014,6 +3036,14 @@ export interface components {
             note: string;
             number: number;
             publication: components["schemas"]["PublicationView"] | null;
+        };
+        /** VolumeFacts */
+        VolumeFacts: {
+            file_system: string;
+            fsync_s: number | null;
+            missing: string[];
+            mode: components["schemas"]["Mode"];
+            promise: string;
         };
         /**
          * WaitKind

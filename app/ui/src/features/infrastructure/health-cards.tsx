@@ -63,11 +63,22 @@ export function StorageCard({ health }: { health: FullHealth }) {
       <CardHeading>{t("system.storage")}</CardHeading>
       <div className="space-y-3 p-4">
         <Meter value={storage.used_bytes} of={storage.total_bytes} label={t("system.volume")} />
+        {storage.sentence ? (
+          <p role="alert" className="text-[13px] text-failed">
+            {storage.sentence} {storage.remedy}
+          </p>
+        ) : null}
+        {storage.volume ? <p className="text-[13px] text-soft">{storage.volume.promise}</p> : null}
         <dl className="space-y-1.5 text-[13px]">
           <Fact
             name={t("system.free")}
             value={t("system.free_of", { free: bytes(storage.free_bytes), total: bytes(storage.total_bytes) })}
           />
+          {storage.quota_bytes == null ? null : <Fact name={t("system.quota")} value={bytes(storage.quota_bytes)} />}
+          {storage.volume ? <Fact name={t("system.file_system")} value={storage.volume.file_system} /> : null}
+          {storage.volume?.missing.length ? (
+            <Fact name={t("system.file_system_lacks")} value={storage.volume.missing.join(", ")} />
+          ) : null}
           {Object.entries(storage.kinds)
             .filter(([, size]) => size > 0)
             .toSorted(([, one], [, other]) => other - one)
