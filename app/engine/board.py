@@ -27,7 +27,7 @@ from app.engine.rows import (
     StepRow,
 )
 from app.engine.shelf import Shelf
-from app.flow.messages import StepError
+from app.flow.messages import Lane, StepError
 from app.flow.program import Program, ProgramNode
 from app.flow.sizes import weight_of
 from app.flow.states import (
@@ -51,6 +51,7 @@ CALL_AGAIN_S: Final = 2.0  # a round that should have begun at once and has not 
 VALUES: Final = ("inputs", "outputs", "item")
 
 _BUSY = (StepStatus.queued, StepStatus.running)
+_INLINE = str(Lane.inline)  # steps hold it as text
 
 
 class Board(Shelf):
@@ -121,7 +122,7 @@ class Board(Shelf):
 
     def reopen(self, step: StepRow) -> None:
         """Count a fan-out of a new instance that was written as it is to run on."""
-        self._recount(open_by=1, busy_by=1)
+        self._recount(open_by=1, busy_by=_is_busy(step))
         self.tell("step.reopened", step)
 
     def note(self, step: StepRow, **changes: Any) -> StepRow:
@@ -161,7 +162,7 @@ class Board(Shelf):
                 self.instance = replace(self.instance, started_at=self.now)
         changed = self.note(step, status=status, **changes)
         if step.parent_id is None:
-            self._recount(open_by=-1 if settled else 0, busy_by=(status in _BUSY) - (step.status in _BUSY))
+            self._recount(open_by=-1 if settled else 0, busy_by=_is_busy(changed) - _is_busy(step))
             if settled:
                 self.known.remember(changed)
         if not silent:
@@ -347,7 +348,9 @@ class Board(Shelf):
         for step in self:
             if step.status is StepStatus.waiting and step.reason:
                 return step.reason
-        found = await self.tx.fetch_value(statements.WAITING_REASON, {"instance": self.instance.id})
+        # In the database the step that this move ends waits still.
+        place = {"instance": self.instance.id, "settled": [step.id for step in self]}
+        found = await self.tx.fetch_value(statements.WAITING_REASON, place)
         return found or "A step waits."
 
     def _tell(self, event: str, step_id: StepId | None, data: dict[str, Any]) -> None:
@@ -370,6 +373,11 @@ class Board(Shelf):
                 open_steps=self.instance.open_steps + open_by,
                 busy_steps=self.instance.busy_steps + busy_by,
             )
+
+
+def _is_busy(step: StepRow) -> bool:
+    """Whether a worker has it or is to have it. What an inline fan-out leaves open after a move waits."""
+    return step.status in _BUSY and step.lane != _INLINE
 
 
 def paused_reason(name: str) -> str:

@@ -174,11 +174,11 @@ SELECT ordinal, path, error FROM steps
    AND status IN ('failed', 'cancelled') AND error IS NOT NULL
 """
 
-# Asked when no step is busy, so that no fan-out is under way: its ten thousand items need not be looked at.
+# A probe, also where a fan-out of ten thousand waits.
 WAITING_REASON = """
 SELECT reason FROM steps
- WHERE instance_id = %(instance)s AND parent_id IS NULL AND status = 'waiting'
- ORDER BY due_at NULLS LAST LIMIT 1
+ WHERE instance_id = %(instance)s AND status = 'waiting' AND id <> ALL(%(settled)s::uuid[])
+ ORDER BY due_at LIMIT 1
 """
 
 # Everything a move changed, at once. Without its indentation: psycopg remembers how to read a statement of

@@ -35,7 +35,7 @@ SHAPE = document(
 COUNTERS = """
 SELECT i.id, i.status, i.open_steps, i.busy_steps,
        count(*) FILTER (WHERE s.status IN ('pending', 'queued', 'running', 'waiting')) AS open_is,
-       count(*) FILTER (WHERE s.status IN ('queued', 'running')) AS busy_is
+       count(*) FILTER (WHERE s.status IN ('queued', 'running') AND s.lane <> 'inline') AS busy_is
   FROM instances i JOIN steps s ON s.instance_id = i.id AND s.parent_id IS NULL
  GROUP BY i.id
 """

@@ -17,7 +17,7 @@ from app.steps.base import InlineStepType, StepFailed, Wait
 from app.store.bus import Bus
 from app.store.database import Database, Scope
 from tests.engine.fixtures import make_world, new_organization
-from tests.engine.world import World, node
+from tests.engine.world import World, document, node
 
 
 class AskInputs(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +202,43 @@ async def test_every_item_of_a_fan_out_is_asked_for_itself(asking: World) -> Non
         await answer_step(asking, instance, StepId(item["id"]), value)
     assert (await asking.instance(instance))["outputs"] == {"said": [["first"], ["second"]]}
     await asking.events(instance)
+
+
+async def test_an_instance_with_nothing_but_a_fan_out_of_waits_waits_and_says_for_what(asking: World) -> None:
+    world = asking
+    other = await world.publish(document(node("work")))
+    (own,) = await world.rows("SELECT workflow_id FROM workflow_versions WHERE id = %(id)s", id=other)
+    for kind, with_, reason in (
+        ("test.ask", None, "Somebody is asked."),
+        ("core.workflow", {"workflow": str(own["workflow_id"])}, "“Test” runs."),
+        ("core.delay", {"seconds": "{{ item * 100.0 }}"}, "Waiting"),
+    ):
+        given = {} if with_ is None else {"with_": with_}
+        instance = await world.start(node("fan", kind, each=[1.0, 2.0, 3.0], **given))
+        row = await world.instance(instance)
+        assert (row["status"], row["busy_steps"], row["open_steps"]) == ("waiting", 0, 1), kind
+        assert row["reason"].startswith(reason), kind
+        assert (await world.steps(instance))["fan"]["status"] == "running"
+        assert (await world.story(instance)).count("instance.waiting") == 1
+        await world.cancel(instance)
+
+
+async def test_the_reason_is_that_of_an_item_which_still_waits(asking: World) -> None:
+    world = asking
+    instance = await world.start(
+        node("fan", "core.delay", each=[1.0, 2.0], with_={"seconds": "{{ item * 100.0 }}"})
+    )
+    first, second = await world.items(instance, "fan")
+    await world.execute("UPDATE steps SET due_at = now() WHERE id = %(id)s", id=first["id"])
+    assert (await world.engine.sweep()).woken == 1
+    row = await world.instance(instance)
+    assert (row["status"], row["reason"]) == ("waiting", second["reason"])
+    assert first["reason"] != second["reason"]
+    await world.execute("UPDATE steps SET due_at = now() WHERE id = %(id)s", id=second["id"])
+    assert (await world.engine.sweep()).woken == 1
+    row = await world.instance(instance)
+    assert (row["status"], row["busy_steps"], row["open_steps"]) == ("completed", 0, 0)
+    await world.events(instance)
 
 
 async def test_an_instance_stops_before_a_step_until_it_is_started(world: World) -> None:
