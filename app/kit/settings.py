@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
+from app.kit import passwords
 from app.kit.crypto import derive
 from app.kit.environment import Fault, Reader
 from app.kit.places import is_origin, read_place
@@ -224,8 +225,8 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
         )
     if admin_email and "@" not in admin_email:
         reader.fault("ADMIN_EMAIL", f"“{admin_email}” is no mail address", "Write it as name@example.org.")
-    if admin_password is not None and len(admin_password) < 8:
-        reader.fault("ADMIN_PASSWORD", "is shorter than 8 characters", "Choose a longer one.")
+    if admin_password is not None:
+        _judge_password(reader, admin_password, admin_email or "", production)
     settings = Settings(
         env="production" if production else "development",
         debug=debug,
@@ -305,6 +306,13 @@ def _default_local(workspace: Path) -> str:
 
 def _tag(workspace: Path) -> str:
     return hashlib.sha256(str(workspace).encode()).hexdigest()[:10]
+
+
+def _judge_password(reader: Reader, password: str, email: str, production: bool) -> None:
+    reason = passwords.weakness(password, (email,))
+    if reason is not None:
+        tell = reader.fault if production else reader.remark
+        tell("ADMIN_PASSWORD", reason, f"{passwords.REMEDY} A box that is claimed already can do without it.")
 
 
 def _read_keys(reader: Reader, folder: Path, production: bool, wanted: Sequence[str]) -> Keys:

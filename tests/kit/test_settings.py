@@ -48,6 +48,14 @@ def test_a_weak_secret_is_told_where_it_is_not_refused() -> None:
     assert "abc" not in told.sentence()
 
 
+@pytest.mark.parametrize("password", ["short", "password1", "ada@example.org"])
+def test_production_refuses_an_owner_whose_password_is_easy_to_guess(password: str) -> None:
+    owner = {"ADMIN_EMAIL": "ada@example.org", "ADMIN_PASSWORD": password}
+    assert "password manager" in faults_of(ENV="production", **owner)["ADMIN_PASSWORD"]
+    (told,) = load_settings(owner).remarks
+    assert told.name == "ADMIN_PASSWORD" and password not in told.sentence()
+
+
 def test_production_refuses_every_origin() -> None:
     assert "CORS_ORIGINS" in faults_of(ENV="production", CORS_ORIGINS="*")
     assert [told.name for told in load_settings({"CORS_ORIGINS": "*"}).remarks] == ["CORS_ORIGINS"]

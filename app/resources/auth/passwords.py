@@ -8,9 +8,7 @@ from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from app.kit.errors import Complaint, Invalid
-
-MIN_LETTERS = 8
-MAX_LETTERS = 256  # longer ones only cost time
+from app.kit.passwords import MAX_LETTERS, REMEDY, weakness
 
 _hasher = PasswordHash((Argon2Hasher(),))
 # One hash takes 64 MiB and both cores for some 50 ms; more at once would starve everything else.
@@ -29,17 +27,15 @@ class Verdict(msgspec.Struct, frozen=True):
     new_hash: str | None = None
 
 
-def refuse_unfit(password: str, field: str = "password") -> None:
-    """Raises PasswordUnfit. Length is what counts, not kinds of letters (NIST SP 800-63B §3.1.1.2)."""
-    if not MIN_LETTERS <= len(password) <= MAX_LETTERS:
-        raise PasswordUnfit(
-            f"A password has {MIN_LETTERS} to {MAX_LETTERS} letters.",
-            complaints=[
-                Complaint(
-                    field=field, message=f"write {MIN_LETTERS} to {MAX_LETTERS} letters, signs or blanks"
-                )
-            ],
-        )
+async def refuse_unfit(password: str, *known: str, field: str = "password") -> None:
+    """Raises PasswordUnfit. `known`: what others know of the person, as the email address and the name.
+
+    Only for a new password: one that is kept stays good, whatever is asked of new ones later.
+    """
+    reason = await asyncio.to_thread(weakness, password, known)
+    if reason is not None:
+        complaint = Complaint(field=field, message=f"It {reason}. {REMEDY}")
+        raise PasswordUnfit(f"The password {reason}.", remedy=REMEDY, complaints=[complaint])
 
 
 async def hash_password(password: str) -> str:

@@ -161,7 +161,7 @@ async def change_password(
 
     Raises WrongCredentials, SlowDown, PasswordUnfit.
     """
-    refuse_unfit(change.new, field="new")
+    await refuse_unfit(change.new, principal.email, principal.name, field="new")
     account, address = (ACCOUNT, principal.email), (ADDRESS, address_of(connection))
     await count_attempt(database, settings, account, address)
     async with database.transaction(Scope.nobody()) as tx:

@@ -31,7 +31,7 @@ class MemberController(Controller):
         """Add a person. Someone new to the box gets the password given here and may change it."""
         password_hash = None
         if data.password is not None:
-            refuse_unfit(data.password)
+            await refuse_unfit(data.password, data.email, data.name)
             password_hash = await hash_password(data.password)
         async with database.transaction(principal.scope) as tx:
             return MemberView.of(await service.add(tx, principal, data, password_hash))

@@ -70,7 +70,8 @@ async def claim(
     `token` is None only when whoever set ADMIN_EMAIL claims. Raises AlreadyClaimed, WrongSetupToken,
     PasswordUnfit.
     """
-    refuse_unfit(founder.password)
+    if token is not None:  # the settings have judged ADMIN_PASSWORD, each environment in its own way
+        await refuse_unfit(founder.password, founder.email, founder.name, founder.organization)
     async with database.transaction(Scope.nobody()) as tx:
         _refuse(await model.read_box(tx), settings, token)
     # Before the transaction: hashing and drawing take their time.

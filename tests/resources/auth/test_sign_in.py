@@ -248,6 +248,10 @@ async def test_a_new_password_needs_the_old_one_and_ends_the_other_sign_ins(
     problem(await here.post("/api/v1/auth/password", json=change), 403)
     short = problem(await here.post("/api/v1/auth/password", json={"current": PASSWORD, "new": "short"}), 422)
     assert short["complaints"][0]["field"] == "new"
+    own = problem(
+        await here.post("/api/v1/auth/password", json={"current": PASSWORD, "new": person.email}), 422
+    )
+    assert own["detail"] == "The password must not be your email address or your name."
     change["current"] = PASSWORD
     assert (await here.post("/api/v1/auth/password", json=change)).status_code == 204
     assert (await here.get("/api/v1/auth/me")).status_code == 200

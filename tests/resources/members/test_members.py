@@ -9,6 +9,8 @@ async def test_an_admin_adds_a_new_person_who_can_sign_in(people: People) -> Non
     new = {"email": "New@Example.org".replace("New", f"n{admin.user_id.hex}"), "role": "viewer"}
     found = problem(await admin.client.post("/api/v1/members", json=new), 422)
     assert found["complaints"][0]["field"] == "password"
+    found = problem(await admin.client.post("/api/v1/members", json={**new, "password": "password1"}), 422)
+    assert "password manager" in found["complaints"][0]["message"]
     answer = await admin.client.post("/api/v1/members", json={**new, "password": PASSWORD})
     assert answer.status_code == 201
     assert answer.json()["email"] == new["email"].lower()

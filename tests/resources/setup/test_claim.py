@@ -121,7 +121,12 @@ async def test_guessing_the_token_is_slowed_down(fresh: Settings, visitors: Peop
 
 
 @pytest.mark.parametrize(
-    ("wrong", "field"), [({"password": "short"}, "password"), ({"email": "nobody"}, "email")]
+    ("wrong", "field"),
+    [
+        ({"password": "short"}, "password"),
+        ({"password": "analytical"}, "password"),
+        ({"email": "nobody"}, "email"),
+    ],
 )
 async def test_a_bad_value_leaves_the_box_unclaimed(
     fresh: Settings, visitors: People, wrong: dict[str, str], field: str
