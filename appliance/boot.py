@@ -18,7 +18,7 @@ import msgspec
 from app.kit.log import configure, get_logger
 from app.kit.redaction import keep_secret
 from app.kit.ring import Ring
-from app.kit.settings import LogSettings, Settings, SettingsFaults, load_settings
+from app.kit.settings import STANDARD_OUTPUT, LogSettings, Settings, SettingsFaults, load_settings
 from app.kit.version import studio_version
 from app.kit.voice import Voice, emit
 from app.kit.volume import VOLUME_FILE, Mode, Volume, write
@@ -301,10 +301,13 @@ def main(database_patience_s: float = external.PATIENCE_S) -> int:
         settings = load_settings()
     except SettingsFaults as exc:
         is_json = os.environ.get("LOG_FORMAT", "").strip().lower() == "json"
-        configure("studio-boot", LogSettings(format="json" if is_json else "pretty"))
+        colors = os.isatty(STANDARD_OUTPUT)
+        configure("studio-boot", LogSettings(format="json" if is_json else "pretty", colors=colors))
         for fault in exc.faults:
             log.error(fault.sentence(), action="setting_fault", setting=fault.name)
-        log.error("Studio does not start: %d settings need attention", len(exc.faults), action="box_ended")
+        count = len(exc.faults)
+        needs = "one setting needs" if count == 1 else f"{count} settings need"
+        log.error("Studio does not start: %s attention", needs, action="box_ended")
         return 78
     keep_secret(*settings.secrets)
     chorus = Chorus(settings.log)

@@ -21,6 +21,7 @@ from app.kit.environment import Fault, Reader
 from app.kit.places import is_origin, read_place
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  one port serves people and machines, as the map says
+STANDARD_OUTPUT = 1  # every line goes there
 ROLES = ("api", "daemon", "worker-cpu", "worker-gpu", "postgres", "redis")
 KEY_NAMES = ("jwt_secret_key", "worker_shared_secret", "postgres_password", "encryption_key")
 WORKER_KEYS = ("worker_shared_secret",)
@@ -89,7 +90,7 @@ class LogSettings(msgspec.Struct, frozen=True):
     level: str = "INFO"
     format: Literal["pretty", "json"] = "pretty"
     prefix: str | None = None
-    colors: bool = True
+    colors: bool = False  # codes that a terminal draws, and that a file would keep
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -252,7 +253,7 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
             level=reader.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", upper=True),
             format=reader.choice("LOG_FORMAT", ("pretty", "json"), "pretty"),
             prefix=reader.text("LOG_PREFIX"),
-            colors=reader.boolean("LOG_COLORS", True),
+            colors=reader.boolean("LOG_COLORS", os.isatty(STANDARD_OUTPUT)),
         ),
         roles=roles,
         api_url=(reader.url("STUDIO_API_URL", ("http", "https")) or f"http://127.0.0.1:{port}").rstrip("/"),

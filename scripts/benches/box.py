@@ -55,7 +55,6 @@ class Box:
             "PORT": str(self.port),
             "ADMIN_EMAIL": EMAIL,
             "ADMIN_PASSWORD": PASSWORD,
-            "LOG_COLORS": "false",
         }
         began = time.perf_counter()
         with self.log_path.open("ab") as log:

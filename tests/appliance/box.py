@@ -33,7 +33,6 @@ def box_environment(folder: Path, **settings: str) -> dict[str, str]:
         "STUDIO_ROLES": "postgres,redis",
         "WORKER_SHARED_SECRET": "a-secret-of-the-tests",
         "PORT": str(free_port()),
-        "LOG_COLORS": "false",
         **settings,
     }
 

@@ -66,6 +66,7 @@ def test_a_box_starts_says_so_refuses_a_second_and_stops_clean(tmp_path: Path) -
         assert again.end() == 0
         assert "Database system is shut down" in again.text
         assert "WARNING" not in again.text
+        assert "\x1b" not in again.text, "only a terminal is given colours"
 
 
 def test_a_stop_in_the_middle_of_the_first_boot_is_clean_and_the_next_boot_finishes(tmp_path: Path) -> None:
@@ -219,6 +220,7 @@ def test_every_setting_fault_is_told_at_once(tmp_path: Path) -> None:
     assert "PORT “80a” is no whole number" in box.text
     assert "LOG_LEVEL “LOUD”" in box.text
     assert "Did you mean STUDIO_ROLES?" in box.text
+    assert "3 settings need attention" in box.text
     assert not (tmp_path / "ws").exists()
 
 

@@ -23,7 +23,7 @@ from appliance.chorus import Chorus
 from appliance.users import myself
 folder = Path(sys.argv[1])
 keep_secret("a-secret-of-the-box")
-chorus = Chorus(LogSettings(colors=False, prefix="one"))
+chorus = Chorus(LogSettings(prefix="one"))
 chorus.start("studio-boot")
 def write(name):
     voice = Voice(name, LogSettings(format="json"))
