@@ -131,7 +131,7 @@ async def may_begin(board: Board, limits: Concurrency | None) -> bool:
         return True
     if limits.on_limit is OnLimit.skip:
         raise WorkflowBusy(
-            f"{running} of {limits.limit} instances of this workflow are under way; "
+            f"As many instances of this workflow as may run at once ({limits.limit:,}) are under way; "
             "this one was not started.",
             remedy="Start it again when one has ended, or let starts wait (concurrency.on_limit: queue).",
         )

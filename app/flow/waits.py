@@ -56,7 +56,7 @@ class Who(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who may answer a question, each person once. Without a role and people: every member."""
 
     role: Role | None = None  # members with at least this role
-    people: tuple[str, ...] = ()  # and these, whatever their role: mail addresses or user ids
+    people: tuple[str, ...] = ()  # and these, whatever their role: email addresses or user ids
     not_requester: bool = False  # never whoever started the instance
 
     def admit(self, given: Answer, before: Sequence[Answer]) -> None:

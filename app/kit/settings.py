@@ -225,7 +225,7 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
             missing, "is not set while its partner is", "Set both ADMIN_EMAIL and ADMIN_PASSWORD, or neither."
         )
     if admin_email and "@" not in admin_email:
-        reader.fault("ADMIN_EMAIL", f"“{admin_email}” is no mail address", "Write it as name@example.org.")
+        reader.fault("ADMIN_EMAIL", f"“{admin_email}” is no email address", "Write it as name@example.org.")
     if admin_password is not None:
         _judge_password(reader, admin_password, admin_email or "", production)
     settings = Settings(
@@ -451,7 +451,7 @@ def _remark_what_has_no_effect(reader: Reader) -> None:
             reader.remark(
                 name,
                 "is set, but this version has no sign-in with Google or GitHub",
-                "People sign in with mail address and password; remove it, or leave it for a later version.",
+                "People sign in with email address and password; remove it, or leave it for a later version.",
             )
 
 

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from app.flow.messages import ErrorClass
+from app.flow.wording import count
 from app.steps.base import Again, Call, CallStepType, Example, StepFailed
 from app.steps.core_workflow import WHICH_VERSION, VersionNumber, WorkflowId
 
@@ -124,7 +125,7 @@ class CoreRepeat(CallStepType[CoreRepeatInputs, CoreRepeatOutputs]):
         if is_done is False and inputs.at_limit == "fail":
             raise StepFailed(
                 ErrorClass.refused,
-                f"After {round_number} rounds the condition (until) still did not hold.",
+                f"After {count(round_number, 'round')} the condition (until) still did not hold.",
                 remedy="Raise max_rounds, or let it go on at the bound (at_limit).",
             )
         return {**outputs, "rounds": round_number}

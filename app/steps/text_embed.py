@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from app.flow.messages import Lane
+from app.flow.wording import count
 from app.steps.base import Context, Example, StepType
 
 BATCH: Final = (
@@ -82,6 +83,6 @@ class TextEmbed(StepType[TextEmbedInputs, TextEmbedOutputs]):
             vectors += answer["vectors"]
             model = answer["model"]
             await ctx.progress(
-                len(vectors) / len(inputs.texts), f"{len(vectors)} of {len(inputs.texts)} texts"
+                len(vectors) / len(inputs.texts), f"{len(vectors)} of {count(len(inputs.texts), 'text')}"
             )
         return TextEmbedOutputs(vectors=vectors, dimensions=len(vectors[0]), model=model)

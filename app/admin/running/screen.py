@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from app.flow.wording import count
+
 MARKS: Final = {
     "completed": ("✓", "green"),
     "failed": ("✗", "red"),
@@ -169,7 +171,7 @@ def _items(items: Json) -> str:
     if not items:
         return ""
     failed = f", {items['failed']} failed" if items.get("failed") else ""
-    return f"{items.get('done', 0)} of {items.get('total', 0)} items{failed}"
+    return f"{items.get('done', 0)} of {count(items.get('total', 0), 'item')}{failed}"
 
 
 def _between(start: str, end: str) -> str:

@@ -1,4 +1,4 @@
-"""Mail addresses: how they are written in calls, kept and compared."""
+"""Email addresses: how they are written in calls, kept and compared."""
 
 import unicodedata
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 Email = Annotated[
-    str, Meta(min_length=3, max_length=254, pattern=r"^\s*[^@\s]+@[^@\s]+\s*$", description="Mail address")
+    str, Meta(min_length=3, max_length=254, pattern=r"^\s*[^@\s]+@[^@\s]+\s*$", description="Email address")
 ]
 
 

@@ -4,6 +4,7 @@ import re
 
 import msgspec
 
+from app.flow.wording import count
 from app.kit.errors import StudioError
 
 _SPEC = re.compile(r"bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*")  # digits beyond any file's end
@@ -28,7 +29,7 @@ class RangeUnsatisfiable(StudioError):
 
     def __init__(self, size_bytes: int) -> None:
         super().__init__(
-            f"This range of bytes begins after the end of the file, which has {size_bytes:,} bytes.",
+            f"This range of bytes begins after the end of the file, which has {count(size_bytes, 'byte')}.",
             remedy="Ask for a part that begins earlier, or for the whole file without a Range header.",
             headers={"Content-Range": f"bytes */{size_bytes}"},
         )

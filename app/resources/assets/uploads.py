@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
+from app.flow.wording import count
 from app.kit.blobs import Blob, BlobFolder
 from app.kit.errors import Conflict, NotFound, StudioError, TooLarge
 from app.kit.settings import Settings
@@ -91,7 +92,9 @@ async def receive_piece(
         try:
             async for piece in gathered(body):
                 if written + len(piece) > min(CHUNK_MAX_BYTES, missing):
-                    raise PieceTooLarge(f"{missing} bytes are missing here, and a piece has at most 90 MB.")
+                    raise PieceTooLarge(
+                        f"{count(missing, 'byte')} missing here, and a piece has at most 90 MB."
+                    )
                 await asyncio.to_thread(_write_all, file, piece)
                 written += len(piece)
         except OSError as exc:
@@ -125,7 +128,7 @@ async def finish(
         upload = await _what_is_here(database, scope, file, upload_id)
         if upload.received_bytes != upload.size_bytes:
             raise UploadIncomplete(
-                f"{upload.size_bytes - upload.received_bytes} bytes are still missing.",
+                f"{count(upload.size_bytes - upload.received_bytes, 'byte')} still missing.",
                 received_bytes=upload.received_bytes,
             )
         # A file that is refused stays an upload, so that a repeat hears the same; it goes after a day.

@@ -58,7 +58,7 @@ class AuthController(Controller):
     async def login(
         self, request: AnyRequest, data: Login, database: Database, settings: Settings
     ) -> Response[SignedIn]:
-        """Sign in with mail address and password; slowed down after a few failures."""
+        """Sign in with email address and password; slowed down after a few failures."""
         tokens = await service.log_in(database, settings, request, data.email, data.password)
         return signed_in(request, tokens, 200)
 

@@ -30,7 +30,7 @@ log = get_logger(__name__)
 
 
 class WrongCredentials(Unauthorized):
-    """The mail address or the password is wrong."""
+    """The email address or the password is wrong."""
 
 
 class WrongPassword(Forbidden):

@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 
 import msgspec
 
+from app.flow.wording import count
 from app.kit.crypto import derive, keyed_hash
 from app.kit.errors import TooManyRequests
 from app.kit.settings import Settings
@@ -94,7 +95,7 @@ async def count_attempt(database: Database, settings: Settings, *subjects: tuple
     if wait_s > 0:
         seconds = int(wait_s) + 1
         raise SlowDown(
-            f"Too many failed attempts; try again in {seconds} seconds.",
+            f"Too many failed attempts; try again in {count(seconds, 'second')}.",
             headers={"Retry-After": str(seconds)},
         )
 

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from msgspec import Meta
 
+from app.flow.wording import count
 from app.kit.crypto import new_token, same
 from app.kit.errors import Complaint, Invalid, Unauthorized
 from app.kit.sealing import Secret
@@ -351,7 +352,7 @@ def _judge_time(timestamp: str, tolerance_s: int, now: float) -> None:
         raise Unproven("The timestamp of the signature is no number of seconds.")
     if abs(now - int(timestamp)) > tolerance_s:
         raise Unproven(
-            f"The timestamp of the signature is more than {tolerance_s} seconds off.",
+            f"The timestamp of the signature is more than {count(tolerance_s, 'second')} off.",
             remedy="Send anew instead of repeating an old delivery, and check the clocks of both machines.",
         )
 

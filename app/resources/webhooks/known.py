@@ -14,6 +14,7 @@ import msgspec
 from litestar.datastructures import State
 
 from app.flow.mapping import InputMapping, compile_mapping
+from app.flow.wording import count
 from app.kit.crypto import derive, keyed_hash
 from app.kit.errors import NotFound, StudioError, TooManyRequests
 from app.kit.sealing import RESTORE, Secret, SecretsLocked
@@ -131,7 +132,8 @@ class KnownWebhooks:
         if bucket.room < 1:
             wait_s = math.ceil((1 - bucket.room) / per_s)
             raise CalledTooOften(
-                f"This webhook takes {webhook.max_per_minute:,} calls a minute; try again in {wait_s} s.",
+                f"This webhook takes {count(webhook.max_per_minute, 'call')} a minute; "
+                f"try again in {wait_s} s.",
                 headers={"Retry-After": str(wait_s)},
             )
         bucket.room -= 1

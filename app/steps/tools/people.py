@@ -42,7 +42,7 @@ People = Annotated[
     list[Annotated[str, Meta(min_length=1, max_length=320)]],
     Meta(
         title="People",
-        description="Mail addresses of members who may answer, whatever their role.",
+        description="Email addresses of members who may answer, whatever their role.",
         max_length=100,
         extra_json_schema={"widget": "tags"},
     ),

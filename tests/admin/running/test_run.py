@@ -214,7 +214,7 @@ def test_a_person_signs_in_from_elsewhere_and_leaves_no_sign_in_behind(
     assert studio(env, "run", str(path)).returncode == 0  # by the keys of the box
     assert len(ada.get("/api/v1/auth/sessions")["items"]) == before
     refused = studio({**elsewhere, "STUDIO_PASSWORD": "a wrong one"}, *arguments)
-    assert (refused.returncode, refused.stderr) == (1, "The mail address or the password is wrong.\n")
+    assert (refused.returncode, refused.stderr) == (1, "The email address or the password is wrong.\n")
     nobody = studio(elsewhere, "run", str(path), "--url", url)
     assert nobody.returncode == 2
     assert "Say who you are" in nobody.stderr

@@ -111,6 +111,10 @@ export type PlainKeyOf<Own extends Texts> = {
 export type PlainKey = PlainKeyOf<Shared>;
 
 type CountedKey<Key> = Key extends `${infer Stem}_one` ? Stem : never;
+/** What a counted text needs besides the count. */
+type Beside<Text extends string> = [Exclude<Names<Text>, "count">] extends [never]
+  ? []
+  : [Record<Exclude<Names<Text>, "count">, string | number>];
 const plural = new Intl.PluralRules("en");
 
 function fill(text: string, values: Record<string, string | number>): string {
@@ -124,9 +128,12 @@ export function catalogue<const Own extends Texts>(own: Own & Partial<Record<key
   return {
     t: <Key extends keyof (Shared & Own) & string>(key: Key, ...[values]: Arguments<(Shared & Own)[Key]>): string =>
       values === undefined ? text(key) : fill(text(key), values),
-    /** The text for this many things. */
-    tn: (stem: CountedKey<keyof (Shared & Own)>, count: number): string =>
-      fill(text(`${stem}_${plural.select(count) === "one" ? "one" : "other"}`), { count }),
+    /** The text for this many things, which it calls `count`. */
+    tn: <Stem extends CountedKey<keyof (Shared & Own)>>(
+      stem: Stem,
+      count: number,
+      ...[values]: Beside<(Shared & Own)[`${Stem}_other`]>
+    ): string => fill(text(`${stem}_${plural.select(count) === "one" ? "one" : "other"}`), { ...values, count }),
   };
 }
 

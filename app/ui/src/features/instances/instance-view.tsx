@@ -41,7 +41,7 @@ function Overall({ steps }: { steps: readonly Step[] }) {
   return (
     <div className="px-4 pt-3 pb-3.5">
       <div className="mb-2 flex justify-between text-[13px] text-soft">
-        <span role="status">{t("instance.steps_done", { done, total: steps.length })}</span>
+        <span role="status">{tn("instance.steps_done", steps.length, { done })}</span>
       </div>
       <Progress
         fraction={steps.length === 0 ? null : (done + within) / steps.length}

@@ -15,7 +15,7 @@ import type { Approval, Step, Wait } from "@/lib/types";
 import { questionsQuery, stepQuery, useAnswer, useStartStep } from "./api";
 import { ApproveQuestion } from "./approve-question";
 import { InputForm } from "./input-form";
-import { t } from "./messages";
+import { t, tn } from "./messages";
 
 const wordsOf = (value: unknown): string => (typeof value === "string" ? value : "");
 const placeOf = (path: readonly number[]): string => path.map((index) => index + 1).join(".");
@@ -73,7 +73,7 @@ function Said({ wait }: { wait: Wait }) {
   const names = wait.answers.map((one) => one.name).join(", ");
   return (
     <p className="text-[13px] text-soft">
-      {t("question.answers", { count: wait.answers.length, approvals })}
+      {tn("question.answers", wait.answers.length, { approvals })}
       {names === "" ? null : `: ${names}`}
     </p>
   );

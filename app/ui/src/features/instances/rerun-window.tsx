@@ -13,7 +13,7 @@ import type { Instance, Rerun } from "@/lib/types";
 import { workflowQuery } from "@/lib/workflow";
 
 import { rerunPlanQuery, useRerun, type OnVersion } from "./control";
-import { t } from "./messages";
+import { t, tn } from "./messages";
 
 /** The version that runs today, where it is another than this run's; null also for a deleted workflow. */
 export function useNewerVersion(instance: Instance): number | null {
@@ -36,7 +36,7 @@ function Plan({ instance, wish, names }: { instance: Instance; wish: Rerun; name
     const part = parts.get(step);
     return part === undefined
       ? named(step)
-      : t("again.parts", { step: named(step), run: part.items_run, total: part.items_total });
+      : tn("again.parts", part.items_total, { step: named(step), run: part.items_run });
   });
   const outdated = plan.data.outdated.map(({ step, ran_on, now }) =>
     t("again.outdated_step", { step: named(step), before: ran_on, now }),

@@ -14,7 +14,7 @@ import { percent } from "@/lib/format";
 import type { Instance, Step } from "@/lib/types";
 
 import { previewKey } from "./api";
-import { t } from "./messages";
+import { t, tn } from "./messages";
 import { StepActions } from "./step-actions";
 import { againBecause, StepAttempts } from "./step-attempts";
 import { StepChildren } from "./step-children";
@@ -46,7 +46,8 @@ function summaryOf(step: Step): string {
   if (step.status === "failed" && step.error !== null) return step.error.message;
   if (step.items !== null) {
     const { total, done, failed } = step.items;
-    const items = failed > 0 ? t("step.items_failed", { done, total, failed }) : t("step.items", { done, total });
+    const through = tn("step.items", total, { done });
+    const items = failed > 0 ? t("step.items_failed", { items: through, failed }) : through;
     return step.items_kept === null ? items : `${items}, ${t("step.items_kept", { kept: step.items_kept })}`;
   }
   if (step.status === "queued" && step.queue_position !== null)

@@ -8,7 +8,7 @@ import { dateTime } from "@/lib/format";
 import { asProblem } from "@/lib/problem";
 
 import { previewQuery } from "./api";
-import { t, type PlainKey } from "./messages";
+import { t, tn, type PlainKey } from "./messages";
 import { toTiming, UNITS, WEEK, zoneHere, zonesWith, type Plan, type Unit } from "./timing";
 
 const KINDS = ["days", "interval", "cron"] as const;
@@ -84,7 +84,7 @@ function Interval({ plan, onChange }: FieldProps) {
           >
             {UNITS.map((unit) => (
               <option key={unit} value={unit}>
-                {t(`timing.${unit}`)}
+                {tn(`timing.${unit}`, Number(plan.amount))}
               </option>
             ))}
           </Select>
