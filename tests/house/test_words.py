@@ -1,4 +1,4 @@
-"""What people read: plurals that are right and one word for one thing, in every source that speaks to them."""
+"""What people read: plurals that are right and one word for one thing, in every source that speaks."""
 
 import re
 from pathlib import Path

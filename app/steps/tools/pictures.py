@@ -156,10 +156,12 @@ def _reading(path: Path, name: str) -> Iterator["ImageFile"]:
             remedy="Use a JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP file.",
         ) from None
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error) as exc:
-        # Pillow's decoders report broken data with all of these.
+        # Pillow's decoders report broken data with all of these; what the system reports carries a number.
+        if isinstance(exc, OSError) and exc.errno is not None:
+            raise
         raise StepFailed(
             ErrorClass.bad_input,
-            f"“{name}” is a damaged picture: {_first_line(exc)}.",
+            f"“{name}” is a damaged picture; a part of it is missing or cannot be read.",
             remedy="Open the picture in an image program, save it again and upload that copy.",
         ) from exc
 
@@ -245,9 +247,3 @@ def _too_large(name: str, size: tuple[int, int] | None = None) -> StepFailed:
         f"“{name}”{claimed} is larger than the {MAX_PIXELS // 1_000_000} megapixels a step may decode.",
         remedy="Scale the picture down before uploading it.",
     )
-
-
-def _first_line(exc: BaseException) -> str:
-    """Pillow's own words without file paths, which are ours and not the reader's."""
-    text = (str(exc).splitlines() or [""])[0].split(" '/")[0].strip(" .:")
-    return text[:120] or type(exc).__name__

@@ -59,6 +59,9 @@ BY_ENDING: Final = {".m4a": "audio/mp4", ".m4v": "video/mp4", ".3gp": "video/3gp
 MARKUP: Final = (b"<!doctype", b"<html", b"<svg", b"<?xml", b"<script", b"<body", b"<head")
 
 
+_SAVE_AGAIN: Final = "Open it in an image program, save it again and upload that copy."
+
+
 class PictureDamaged(Invalid):
     """This file begins like a picture but cannot be read as one; it may be damaged."""
 
@@ -151,13 +154,15 @@ def _picture(path: Path, mime: str, name: str) -> Facts:
         raise _too_large(name) from None
     except UnidentifiedImageError:
         if _is_readable_kind(mime):
-            raise PictureDamaged(f"“{name}” begins like a picture but cannot be read as one.") from None
+            raise PictureDamaged(
+                f"“{name}” begins like a picture but cannot be read as one.", remedy=_SAVE_AGAIN
+            ) from None
         return Facts(mime=mime, kind="image")  # a kind of picture (HEIC, RAW) that only other tools read
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as exc:
         # Pillow's parsers report broken data with all of these.
         raise PictureDamaged(
             f"“{name}” is a damaged picture.",
-            remedy="Open it in an image program, save it again and upload that copy.",
+            remedy=_SAVE_AGAIN,
         ) from exc
     return Facts(
         mime="image/jpeg" if found == "image/mpo" else found, kind="image", width=width, height=height

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { ago, bytes, duration, percent, playtime } from "@/lib/format";
+import { ago, bytes, duration, measure, percent, playtime } from "@/lib/format";
 
 test("sizes keep two meaningful digits", () => {
   expect([0, 999, 1536, 20e6, 5e9].map(bytes)).toEqual(["0 B", "999 B", "1.5 KB", "20 MB", "5.0 GB"]);
@@ -16,6 +16,17 @@ test("durations get coarser as they grow", () => {
     "3 min 05 s",
     "2 h 10 min",
   ]);
+});
+
+test("an amount is told in the unit of its port", () => {
+  const told = [
+    measure(1280, "px"),
+    measure(12.5, "s"),
+    measure(1536, "bytes"),
+    measure(90, "°"),
+    measure(1234567, "bit/s"),
+  ];
+  expect(told).toEqual(["1280 px", "12 s", "1.5 KB", "90°", "1,234,567 bit/s"]);
 });
 
 test("playing time reads like a player", () => {

@@ -25,6 +25,16 @@ export function duration(seconds: number): string {
   return `${String(Math.floor(minutes / 60))} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
 
+const figures = new Intl.NumberFormat("en", { maximumFractionDigits: 3 });
+
+/** An amount with the unit that a step type declares: `1280 px`, `3 min 05 s`, `1.5 KB`. */
+export function measure(amount: number, unit: string): string {
+  if (unit === "s") return duration(amount);
+  if (unit === "bytes") return bytes(amount);
+  const plain = Number.isInteger(amount) && Math.abs(amount) < 100_000 ? String(amount) : figures.format(amount);
+  return unit === "°" ? `${plain}°` : `${plain} ${unit}`;
+}
+
 /** Seconds → `m:ss` or `h:mm:ss`, as a player shows them: a second counts when it is over. */
 export function playtime(seconds: number): string {
   const whole = Math.floor(seconds);

@@ -3,19 +3,9 @@ import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from 
 
 import { api, take } from "@/lib/api";
 import { newKey } from "@/lib/random";
-import type { Instance, InstanceStatus, LogLine, Step, StepStatus } from "@/lib/types";
+import type { Instance, LogLine, Step } from "@/lib/types";
 
-export const ENDED: ReadonlySet<InstanceStatus> = new Set(["completed", "failed", "cancelled"]);
-
-const SETTLED: ReadonlySet<StepStatus> = new Set(["completed", "failed", "skipped", "cancelled"]);
-const MISSED_MS = 500;
-
-/**
- * When to look again at steps of an instance that has ended: they were asked for a moment before its end, and
- * no event comes any more.
- */
-export const untilSettled = (hasEnded: boolean, steps: readonly Step[] | undefined): number | false =>
-  hasEnded && steps?.some((step) => !SETTLED.has(step.status)) === true ? MISSED_MS : false;
+import { ENDED } from "./ends";
 
 export const LIST: readonly string[] = ["instances", "list"];
 /** What goes on from an instance that has ended; its id follows. */

@@ -5,6 +5,7 @@ import { ProblemNote } from "@/components/problem-note";
 import { Button } from "@/components/ui/button";
 import type { AssetFieldProps } from "@/lib/asset-entry";
 import type { InputSpec } from "@/lib/definition";
+import { useFirstComplaint } from "@/lib/first-complaint";
 import { changed, type FieldChange } from "@/lib/input-fields";
 import { asProblem } from "@/lib/problem";
 import { fieldOf, initialValue, toInputs, type FieldValues } from "@/lib/run-values";
@@ -22,7 +23,7 @@ type InputFormProps = {
   /** How the last sending stands; what it was refused for is shown at the fields. */
   sending: Sending;
   renderAssets: (props: AssetFieldProps) => ReactNode;
-  onSend: (inputs: Record<string, unknown>, onError: () => void) => void;
+  onSend: (inputs: Record<string, unknown>) => void;
   /** Stands there when nothing is asked for. */
   empty: string;
   /** Between the fields and the button: how it is to be sent. */
@@ -46,7 +47,9 @@ export function InputForm({
     Object.fromEntries(specs.map((spec) => [spec.name, initialValue(spec, given[spec.name] ?? spec.default)])),
   );
   const [missing, setMissing] = useState<Record<string, string[]>>({});
+  const [tries, setTries] = useState(0);
   const outcome = toInputs(specs, values);
+  useFirstComplaint(form, sending.error, tries);
 
   const refused = sending.error ? asProblem(sending.error).complaints : [];
   const names = new Set(specs.map((spec) => spec.name));
@@ -60,20 +63,12 @@ export function InputForm({
     if (sending.error) sending.reset();
   }
 
-  function showFirstComplaint(): void {
-    // After the paint that marks the fields.
-    requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
-  }
-
   function submit(event: SyntheticEvent): void {
     event.preventDefault();
     if (sending.isPending || outcome.waiting > 0) return;
     setMissing(outcome.complaints);
-    if (Object.keys(outcome.complaints).length > 0) {
-      showFirstComplaint();
-      return;
-    }
-    onSend(outcome.inputs, showFirstComplaint);
+    if (Object.keys(outcome.complaints).length > 0) setTries((before) => before + 1);
+    else onSend(outcome.inputs);
   }
 
   return (

@@ -11,7 +11,8 @@ import { useMay } from "@/lib/me";
 import { asProblem } from "@/lib/problem";
 import type { Instance, Step } from "@/lib/types";
 
-import { ENDED, useCancel } from "./api";
+import { useCancel } from "./api";
+import { ENDED } from "./ends";
 import { usePause, useResume, useRetry, type OnVersion } from "./control";
 import { t } from "./messages";
 import { useNewerVersion } from "./rerun-window";

@@ -8,6 +8,7 @@ import { Page } from "@/components/page";
 import { FailureNote } from "@/components/problem-note";
 import { StatusPill, statusWord } from "@/components/status";
 import { Ago, Elapsed } from "@/components/time";
+import { Button } from "@/components/ui/button";
 import { Card, CardHeading } from "@/components/ui/card";
 import { Progress } from "@/components/ui/progress";
 import { Skeleton } from "@/components/ui/skeleton";
@@ -15,7 +16,8 @@ import { useStepTitles } from "@/lib/catalog";
 import { bodyOf, readGraph, readInputs } from "@/lib/definition";
 import type { Step } from "@/lib/types";
 
-import { definitionQuery, ENDED, instanceQuery, stepsQuery, untilSettled } from "./api";
+import { definitionQuery, instanceQuery, stepsQuery } from "./api";
+import { ENDED, SETTLED, untilSettled } from "./ends";
 import { InstanceActions } from "./instance-actions";
 import { useLiveInstance, useLiveState } from "./live";
 import { t, tn } from "./messages";
@@ -27,7 +29,9 @@ import { ValueList } from "./value-view";
 const WorkflowGraph = lazy(() => import("@/components/graph/workflow-graph"));
 
 const POLL_MS = 2_000;
-const SETTLED = new Set(["completed", "skipped", "failed", "cancelled"]);
+
+const showStep = (node: string): void =>
+  document.getElementById(`step-${node}`)?.scrollIntoView({ block: "center", behavior: "smooth" });
 
 /** How far the whole is, by its steps; said aloud when a step settles, not at every percent. */
 function Overall({ steps }: { steps: readonly Step[] }) {
@@ -79,6 +83,8 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
   const names = new Map(graph.nodes.map((node) => [node.id, node.name ?? node.id]));
   const shown = steps.filter((step) => step.parent_id === null);
   const statuses = new Map(shown.map((step) => [step.node_id, step.status]));
+  // With one step there is nothing to look for.
+  const failedAt = shown.length > 1 ? (instance.error?.step ?? null) : null;
   const outputs = Object.entries(instance.outputs ?? {}).filter(([, value]) => value !== null);
 
   return (
@@ -142,7 +148,13 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
         <div className="min-w-0 space-y-5">
           {hasEnded ? null : <Questions instanceId={instanceId} steps={shown} names={names} wanted={hash} />}
           {instance.error === null ? null : (
-            <FailureNote heading={instance.error.message} remedy={instance.error.remedy} tag={instance.error.class} />
+            <FailureNote heading={instance.error.message} remedy={instance.error.remedy} tag={instance.error.class}>
+              {failedAt === null ? null : (
+                <Button size="sm" variant="quiet" className="mt-1.5 -ml-2" onClick={() => showStep(failedAt)}>
+                  {t("instance.failed_at", { step: names.get(failedAt) ?? failedAt })}
+                </Button>
+              )}
+            </FailureNote>
           )}
           {instance.status === "completed" && outputs.length > 0 ? (
             <Card aria-label={t("instance.outputs")} className="p-4">
@@ -177,9 +189,7 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
               titles={titles}
               direction="down"
               className="h-80"
-              onOpen={(node) =>
-                document.getElementById(`step-${node}`)?.scrollIntoView({ block: "center", behavior: "smooth" })
-              }
+              onOpen={showStep}
             />
           </Suspense>
           {Object.keys(inputs).length > 0 ? (

@@ -11,8 +11,8 @@ import type { Instance, Step } from "@/lib/types";
 import { useRerunStep } from "./control";
 import { t } from "./messages";
 import { CancelStep, useMayRunAgain } from "./step-actions";
+import { StepValues } from "./step-values";
 import { Taken } from "./taken";
-import { ValueList } from "./value-view";
 import { ValuesForm } from "./values-form";
 
 const Again = () => (
@@ -61,7 +61,7 @@ export function ItemWindow({ instance, item, number, name, onClose }: ItemWindow
           )}
           {item.outputs === null ? null : (
             <section aria-label={t("step.outputs")}>
-              <ValueList values={item.outputs} />
+              <StepValues kind={item.kind} side="outputs" values={item.outputs} />
             </section>
           )}
           {mayAgain && mayEdit ? (
@@ -77,7 +77,7 @@ export function ItemWindow({ instance, item, number, name, onClose }: ItemWindow
             </section>
           ) : item.inputs === null ? null : (
             <section aria-label={t("item.inputs")} className="border-t border-border pt-5">
-              <ValueList values={item.inputs} />
+              <StepValues kind={item.kind} side="inputs" values={item.inputs} />
             </section>
           )}
           {mayAgain && !mayEdit ? <RunAsItIs instance={instance} item={item} /> : null}

@@ -2,8 +2,9 @@
 import type { LiveEvent, LiveProgress } from "@/lib/live-protocol";
 import type { Instance, InstanceStatus, Step, StepStatus } from "@/lib/types";
 
+import { SETTLED } from "./ends";
+
 const STARTS: ReadonlySet<string> = new Set(["running", "waiting", "completed", "failed"]);
-const SETTLED: ReadonlySet<string> = new Set(["completed", "failed", "skipped", "cancelled"]);
 
 type Items = NonNullable<Step["items"]>;
 

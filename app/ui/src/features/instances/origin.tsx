@@ -5,7 +5,8 @@ import { Link } from "@tanstack/react-router";
 import { StatusIcon } from "@/components/status";
 import type { Instance } from "@/lib/types";
 
-import { ENDED, rerunsQuery } from "./api";
+import { rerunsQuery } from "./api";
+import { ENDED } from "./ends";
 import { t } from "./messages";
 
 type Names = ReadonlyMap<string, string>;

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import type { Port } from "@/lib/types";
 
-import { changes, portSpecs } from "./port-specs";
+import { changes, portLooks, portSpecs } from "./port-specs";
 
 const SCHEMA = {
   properties: {
@@ -47,4 +47,16 @@ test("only what differs is sent, and a file is its id", () => {
     image: { asset: "b" },
     width: null,
   });
+});
+
+test("values are called and counted as their type says", () => {
+  const schema = { properties: { length_s: { anyOf: [{ type: "number", unit: "s" }, { type: "null" }] } } };
+  const ports: readonly Port[] = [
+    { name: "length_s", type: "number", title: "Length" },
+    { name: "video_codec", type: "text" },
+  ];
+  expect([...portLooks(ports, schema)]).toEqual([
+    ["length_s", { label: "Length", unit: "s" }],
+    ["video_codec", { label: "Video codec", unit: null }],
+  ]);
 });

@@ -19,6 +19,18 @@ function formOf(schema: unknown, name: string): Json {
   return { ...field, ...branch };
 }
 
+export type PortLook = { label: string; unit: string | null };
+
+/** What the values of ports are called and counted in, in the order of the type. */
+export function portLooks(ports: readonly Port[], schema: unknown): ReadonlyMap<string, PortLook> {
+  return new Map(
+    ports.map(({ name, title }) => {
+      const unit = formOf(schema, name)["unit"];
+      return [name, { label: title || titled(name), unit: typeof unit === "string" ? unit : null }];
+    }),
+  );
+}
+
 const isLong = (value: unknown): boolean => typeof value === "string" && (value.length > 60 || value.includes("\n"));
 
 function specOf(port: Port, schema: unknown, given: unknown, isFannedOut: boolean): InputSpec {

@@ -40,7 +40,7 @@ function FormQuestion({ instanceId, step, wait }: AskedProps) {
       given={{}}
       sending={answer}
       renderAssets={renderAssets}
-      onSend={(values, onError) => answer.mutate(values, { onError })}
+      onSend={(values) => answer.mutate(values)}
       empty=""
       action={
         <>

@@ -9,8 +9,9 @@ import type { AssetFieldProps } from "@/lib/asset-entry";
 import { readInputs } from "@/lib/definition";
 import type { Instance } from "@/lib/types";
 
-import { ENDED, instanceQuery, startInstance, useStart } from "./api";
+import { instanceQuery, startInstance, useStart } from "./api";
 import { rerunInstance } from "./control";
+import { ENDED } from "./ends";
 import { InputForm } from "./input-form";
 import { t } from "./messages";
 
@@ -46,7 +47,7 @@ export function RunForm({ workflowId, definition, from, renderAssets, onStarted 
       given={earlier.data?.inputs ?? {}}
       sending={start}
       renderAssets={renderAssets}
-      onSend={(inputs, onError) => start.mutate(inputs, { onSuccess: (made) => onStarted(made.id), onError })}
+      onSend={(inputs) => start.mutate(inputs, { onSuccess: (made) => onStarted(made.id) })}
       empty={t("run.no_inputs")}
       action={
         <>

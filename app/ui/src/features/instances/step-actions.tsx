@@ -7,8 +7,8 @@ import { ConfirmWindow, Dialog, DialogWindow } from "@/components/ui/dialog";
 import { useMay } from "@/lib/me";
 import type { Instance, Step } from "@/lib/types";
 
-import { ENDED } from "./api";
 import { useCancelStep } from "./control";
+import { ENDED } from "./ends";
 import { t } from "./messages";
 import { RerunWindow } from "./rerun-window";
 import { ValuesForm } from "./values-form";

@@ -12,20 +12,17 @@ import type { AssetFacts } from "@/lib/asset-entry";
 import { cn } from "@/lib/cn";
 import type { Instance, Step } from "@/lib/types";
 
-import { ENDED, itemsQuery, untilSettled } from "./api";
+import { itemsQuery } from "./api";
+import { ENDED, untilSettled } from "./ends";
+import { failuresOf, placeOf } from "./failures";
 import { ItemWindow } from "./item-window";
-import { t } from "./messages";
+import { t, tn } from "./messages";
 
 function fileOf(item: Step): AssetFacts | null {
   for (const value of Object.values(item.outputs ?? {})) {
     if (typeof value === "object" && value !== null && "asset" in value && "mime" in value) return value as AssetFacts;
   }
   return null;
-}
-
-/** Where an item lies, as people count: `3`, and `2.3` in lists of lists. */
-function placeOf(item: Step): string {
-  return item.path.map((index) => index + 1).join(".");
 }
 
 type CellProps = { item: Step; isSmall: boolean; onOpen: () => void };
@@ -97,7 +94,7 @@ export function StepItems({ instance, step, name }: { instance: Instance; step: 
   const items = list.data.pages.flatMap((page) => page.items);
   const hasPictures = items.some((item) => fileOf(item) !== null);
   const shown = items.find((item) => item.id === opened);
-  const failed = items.filter((item) => item.error !== null);
+  const failures = failuresOf(items, step);
   return (
     <section aria-label={t("step.items_label")}>
       <ol
@@ -110,11 +107,11 @@ export function StepItems({ instance, step, name }: { instance: Instance; step: 
           <Cell key={item.id} item={item} isSmall={!hasPictures} onOpen={() => setOpened(item.id)} />
         ))}
       </ol>
-      {failed.length > 0 ? (
+      {failures.length > 0 ? (
         <ul className="mt-3 space-y-1 text-[13px]">
-          {failed.slice(0, 10).map((item) => (
-            <li key={item.id} className="text-failed">
-              {t("step.item_error", { number: placeOf(item), message: item.error?.message ?? "" })}
+          {failures.slice(0, 10).map(({ message, places }) => (
+            <li key={message} className="text-failed">
+              {tn("step.item_error", places.length, { places: places.join(", "), message })}
             </li>
           ))}
         </ul>

@@ -3,7 +3,6 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 
 import { ProblemNote } from "@/components/problem-note";
-import { Skeleton } from "@/components/ui/skeleton";
 import { cn } from "@/lib/cn";
 
 import { logsQuery } from "./api";
@@ -33,8 +32,8 @@ export function StepLogs({
   }, [count, isRunning]);
 
   if (logs.error) return <ProblemNote error={logs.error} />;
-  if (logs.isPending) return <Skeleton className="h-10" />;
-  if (count === 0) return <p className="text-[13px] text-faint">{t("step.no_logs")}</p>;
+  // Most steps write nothing: no place is held for it.
+  if (logs.data === undefined || count === 0) return null;
   return (
     <div
       ref={box}

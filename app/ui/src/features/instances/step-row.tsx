@@ -14,14 +14,15 @@ import { percent } from "@/lib/format";
 import type { Instance, Step } from "@/lib/types";
 
 import { previewKey } from "./api";
+import { isToldAbove } from "./failures";
 import { t, tn } from "./messages";
 import { StepActions } from "./step-actions";
 import { againBecause, StepAttempts } from "./step-attempts";
 import { StepChildren } from "./step-children";
 import { StepItems } from "./step-items";
 import { StepLogs } from "./step-logs";
+import { StepValues } from "./step-values";
 import { Taken } from "./taken";
-import { ValueList } from "./value-view";
 
 type StepRowProps = {
   instance: Instance;
@@ -81,7 +82,7 @@ function Details({ instance, step, name, names }: Omit<StepRowProps, "title">) {
   const hasOutputs = step.outputs !== null && Object.keys(step.outputs).length > 0;
   return (
     <div className="space-y-4 pt-1 pb-4 pl-7">
-      {step.error !== null ? (
+      {step.error !== null && !isToldAbove(instance, step) ? (
         <FailureNote heading={step.error.message} remedy={step.error.remedy} tag={step.error.class} />
       ) : null}
       <Taken step={step} />
@@ -89,7 +90,7 @@ function Details({ instance, step, name, names }: Omit<StepRowProps, "title">) {
       {step.items === null ? null : <StepItems instance={instance} step={step} name={name} />}
       {hasOutputs && step.items === null ? (
         <section aria-label={t("step.outputs")}>
-          <ValueList values={step.outputs ?? {}} />
+          <StepValues kind={step.kind} side="outputs" values={step.outputs ?? {}} />
         </section>
       ) : null}
       {calling.has(step.kind) && step.items === null ? <StepChildren instanceId={instanceId} stepId={step.id} /> : null}
@@ -128,7 +129,7 @@ export function StepRow({ instance, step, name, names, title }: StepRowProps) {
             <span className="sr-only">{statusWord(step.status)}</span>
             <Marks step={step} />
           </span>
-          {summary === "" || (isOpen && step.status === "failed") ? null : (
+          {summary === "" || (step.status === "failed" && (isOpen || isToldAbove(instance, step))) ? null : (
             <span className={cn("block truncate text-[13px]", step.status === "failed" ? "text-failed" : "text-soft")}>
               {summary}
             </span>

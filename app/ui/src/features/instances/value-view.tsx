@@ -5,9 +5,10 @@ import { contentUrl, downloadUrl, KindIcon, Thumbnail, Viewer } from "@/componen
 import { Button } from "@/components/ui/button";
 import type { AssetFacts } from "@/lib/asset-entry";
 import { titled } from "@/lib/definition";
-import { bytes } from "@/lib/format";
+import { bytes, measure } from "@/lib/format";
 
 import { t } from "./messages";
+import type { PortLook } from "./port-specs";
 
 const isFile = (value: unknown): value is AssetFacts =>
   typeof value === "object" && value !== null && "asset" in value && "mime" in value && "name" in value;
@@ -60,7 +61,9 @@ function FileSheet({ files }: { files: readonly AssetFacts[] }) {
   );
 }
 
-function ValueView({ value, isLarge = false }: { value: unknown; isLarge?: boolean }) {
+type ValueViewProps = { value: unknown; unit: string | null; isLarge: boolean };
+
+function ValueView({ value, unit, isLarge }: ValueViewProps) {
   if (isFile(value)) return isLarge ? <FileView file={value} /> : <FileSheet files={[value]} />;
   if (Array.isArray(value) && value.length > 0) {
     const files = value.filter(isFile);
@@ -69,13 +72,16 @@ function ValueView({ value, isLarge = false }: { value: unknown; isLarge?: boole
   if (value === null || value === undefined || value === "")
     return <span className="text-faint">{t("value.empty")}</span>;
   if (typeof value === "boolean") return <span>{t(value ? "value.yes" : "value.no")}</span>;
+  if (typeof value === "number" && unit !== null) return <span className="tabular-nums">{measure(value, unit)}</span>;
   if (typeof value === "string" || typeof value === "number") {
     return <span className="break-words whitespace-pre-wrap tabular-nums">{String(value)}</span>;
   }
   if (Array.isArray(value) && value.length > 0 && value.every(isPlain)) {
     return (
       <span className="font-mono text-[13px] break-words tabular-nums">
-        {value.map((entry) => JSON.stringify(entry)).join(", ")}
+        {value
+          .map((entry) => (typeof entry === "number" && unit !== null ? measure(entry, unit) : JSON.stringify(entry)))
+          .join(", ")}
       </span>
     );
   }
@@ -90,19 +96,23 @@ function ValueView({ value, isLarge = false }: { value: unknown; isLarge?: boole
 export function ValueList({
   values,
   labels,
+  looks,
   isLarge = false,
 }: {
   values: Record<string, unknown>;
   labels?: ReadonlyMap<string, string>;
+  /** What the type of a step says of its values, in its order. */
+  looks?: ReadonlyMap<string, PortLook>;
   isLarge?: boolean;
 }) {
+  const names = [...new Set([...(looks?.keys() ?? []), ...Object.keys(values)])].filter((name) => name in values);
   return (
     <dl className="space-y-3.5">
-      {Object.entries(values).map(([name, value]) => (
+      {names.map((name) => (
         <div key={name} data-value={name}>
-          <dt className="mb-1 text-xs text-soft">{labels?.get(name) ?? titled(name)}</dt>
+          <dt className="mb-1 text-xs text-soft">{looks?.get(name)?.label ?? labels?.get(name) ?? titled(name)}</dt>
           <dd className="min-w-0">
-            <ValueView value={value} isLarge={isLarge} />
+            <ValueView value={values[name]} unit={looks?.get(name)?.unit ?? null} isLarge={isLarge} />
           </dd>
         </div>
       ))}

@@ -44,12 +44,12 @@ export function ValuesForm({ instance, step, side, label, action, mayStay }: Val
         given={before}
         sending={again}
         renderAssets={renderAssets}
-        onSend={(now, onError) => {
+        onSend={(now) => {
           const changed = changes(specs, before, now);
           const isNothing = Object.keys(changed).length === 0;
           setUnchanged(isNothing && !mayStay);
           if (isNothing && !mayStay) return;
-          again.mutate(side === "with" ? { with: changed } : { outputs: changed }, { onError });
+          again.mutate(side === "with" ? { with: changed } : { outputs: changed });
         }}
         empty=""
         action={action}
