@@ -35,7 +35,7 @@ TOO_MANY: Final = (
     f"map and filter handle at most {MAX_LOOP_ITEMS:,} items in one expression; "
     "fan the list out with “each” instead."
 )
-_PASSING: Final = frozenset({"+", "matches", "contains"})  # each goes through its whole value
+_PASSING: Final = frozenset({"+", "contains"})  # each goes through its whole value
 
 
 class Mention(msgspec.Struct, frozen=True):
@@ -107,8 +107,8 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def cost_of(tokens: list[Token]) -> Cost:
-    """The cost of an expression by its words."""
+def cost_of(tokens: list[Token], walks: int = 0) -> Cost:
+    """The cost of an expression by its words. `walks`: the passes of its patterns through a text."""
     ours = _ours()
     loops = list(loops_of(tokens))
     calls = [
@@ -117,7 +117,7 @@ def cost_of(tokens: list[Token]) -> Cost:
         if token.kind == "name" and token.text in ours and tokens[index + 1].text == "("
     ]
     inside = [index for index in calls if any(index in loop.body for loop in loops)]
-    passes = sum(token.text in _PASSING for token in tokens)
+    passes = walks + sum(token.text in _PASSING for token in tokens)
     if loops:  # perhaps over a list that the expression itself spells out
         passes *= 1 + sum(token.text == "," for token in tokens)
     return Cost(

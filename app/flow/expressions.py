@@ -21,7 +21,7 @@ import operator
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import Any, Final
 
@@ -39,8 +39,9 @@ from app.flow.meter import (
     current,
     metered,
 )
+from app.flow.pattern import passes
 from app.flow.port_rules import item_of
-from app.flow.scanner import tokens_of
+from app.flow.scanner import Token, patterns_in, tokens_of
 from app.flow.sizes import depth_of, is_number
 from app.flow.translate import locate, say_compile_error, say_run_error
 from app.flow.wording import say_type
@@ -73,7 +74,8 @@ class Environment:
             raise Fault(
                 0, f"The expression is {len(text):,} characters long; at most {MAX_EXPRESSION:,} fit."
             )
-        cost = cost_of(tokens_of(text))
+        tokens = tokens_of(text)
+        cost = cost_of(tokens, _walks(tokens))
         if cost.growth > MAX_GROWTH:
             raise Fault(0, "The loops of this expression multiply their values too often; split it up.")
         try:
@@ -131,6 +133,27 @@ def to_cel(value: Any, kind: str) -> Any:
     if not is_number(value):
         raise Fault(0, "A number is too large for an expression.")
     return float(value)
+
+
+def _walks(tokens: list[Token]) -> int:
+    """The passes of all patterns of matches(), which the library runs unmetered. Raises Fault."""
+    total = 0
+    for token in patterns_in(tokens):
+        try:
+            total += _passes_of(token.text)
+        except Refused as refused:
+            message = refused.message.replace("The pattern", "The pattern of matches()", 1)
+            raise Fault(token.start, message) from None
+    return total
+
+
+@lru_cache(maxsize=1024)
+def _passes_of(literal: str) -> int:
+    try:
+        written = cel.NewEnv().compile(literal).eval().plain_value()
+    except RuntimeError:  # the checker says it better
+        return 1
+    return passes(written) if isinstance(written, str) else 1
 
 
 _MARK: Final = "studio refusal "

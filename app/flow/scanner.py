@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from app.flow.fault import Fault
+
 LOCALS: Final = ("accumulator", "last", "round")  # known only to what a step works out while it runs
 ROOTS: Final = (
     *("inputs", "steps", "item", "index", "outer", "instance", "organization", "callbacks", "secrets"),
@@ -30,6 +32,7 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_UNWRITTEN: Final = "matches() wants its pattern written out; regex_find() takes any (no match gives '')."
 _CLOSERS: Final = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -127,6 +130,25 @@ def tokens_of(text: str) -> list[Token]:
         if kind != "space":
             words.append(Token("text" if kind in {"raw", "quoted"} else kind, match.group(), match.start()))
     return words
+
+
+def patterns_in(tokens: list[Token]) -> Iterator[Token]:
+    """The pattern of every call of matches(). Raises Fault for one that is not written out as it is.
+
+    The expression library compiles it unbounded, so it has to be known before.
+    """
+    for index, token in enumerate(tokens[:-1]):
+        if token.text != "matches" or tokens[index + 1].text != "(":
+            continue
+        depth = 0
+        for place in range(index + 1, len(tokens)):
+            depth += (tokens[place].text in _CLOSERS) - (tokens[place].text in _CLOSERS.values())
+            if depth == 0:
+                last, before = tokens[place - 1], tokens[place - 2]
+                if last.kind != "text" or before.text not in {"(", ","}:
+                    raise Fault(last.start, _UNWRITTEN)
+                yield last
+                break
 
 
 def paths_of(tokens: list[Token], roots: Collection[str] = ROOTS) -> Iterator[Path]:

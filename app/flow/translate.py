@@ -217,7 +217,6 @@ _RUN: Final[_Rules] = (
     _rule(r"Integer value '.*?' out of range", "A whole number is too large for an expression (64 bits)."),
     _rule(r"overflow", "A number became too large."),
     _rule(r"[Ii]teration budget", TOO_MANY),
-    _rule(r"invalid regular expression: (.*)", "The pattern of matches() is not valid: {0}."),
     _rule(r"cannot convert string to (?:int|uint)", "int(…) was given a text that is no whole number."),
     _rule(r"cannot convert string to double", "double(…) was given a text that is no number."),
     _rule(r"String to Timestamp", "timestamp(…) wants a time such as 2026-01-31T12:00:00Z."),

@@ -359,6 +359,7 @@ EXPLODING = [
     "'x'" + ".pad_end(5000000)" * 20,
     "'ab'" + ".replace('a', 'aaaaaaaaaa')" * 9,
     "inputs.text.regex_find_all('x.*y|x').size()",
+    "inputs.text.regex_find('(x|y)*x(x|y){200}z')",
     "'x'.repeat(5000000).matches('(x+x+)+y')" + " || 'x'.repeat(5000000).matches('(x+x+)+y')" * 30,
 ]
 
@@ -414,6 +415,7 @@ def test_a_budget_is_used_up_by_all_functions_together() -> None:
 def test_a_pattern_that_kills_others_is_a_walk_through_the_text() -> None:
     assert evaluate("inputs.text.regex_find('(x+x+)+y')", inputs_text="x" * 100_000) == ""
     assert "1,001" in fault_of(f"regex_find('a', '{'a' * 1001}')")
+    assert "repeats too much" in fault_of(f"regex_find('a', '{'[a-z]{0,1000}' * 50}')")
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="None is immortal from 3.12 on")

@@ -85,7 +85,7 @@ TEXTS: tuple[Function, ...] = (
         "matches",
         "text.matches(pattern: text) → boolean",
         "Matches",
-        "Whether some part of the text matches the regular expression (RE2).",
+        "Whether some part of the text matches the regular expression (RE2), which is written out.",
         Example("'IMG_0042'.matches('[0-9]{4}$')", True),
     ),
 )

@@ -5,17 +5,15 @@ through the text for each match. Many matches in a long text are many walks, so 
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any, Final
 
 import re2
 
 from app.flow.library import Example, function
 from app.flow.meter import MAX_RESULT_CHARACTERS, TOO_LARGE, TOO_MUCH, Refused
+from app.flow.pattern import MAX_WALK, compiled
 
-MAX_PATTERN: Final = 1_000  # characters
 MAX_MATCHES: Final = 10_000  # 9 µs each
-MAX_WALKED: Final = 100_000_000  # characters walked through for all matches: 0.5 s
 
 
 @function(
@@ -26,7 +24,7 @@ MAX_WALKED: Final = 100_000_000  # characters walked through for all matches: 0.
 )
 def regex_find(text: str, pattern: str) -> str:
     """The first part that matches, or what its first group caught; nothing ('') where none does."""
-    found = _compiled(pattern).search(text)
+    found = _first(text, pattern)
     return "" if found is None else _caught(found)
 
 
@@ -49,7 +47,7 @@ def regex_find_all(text: str, pattern: str) -> list[str]:
 )
 def regex_groups(text: str, pattern: str) -> dict[str, Any]:
     """What the named groups (?P<name>…) of the first match caught; an empty object where nothing matches."""
-    found = _compiled(pattern).search(text)
+    found = _first(text, pattern)
     return {} if found is None else dict(found.groupdict())
 
 
@@ -87,12 +85,23 @@ def regex_split(text: str, pattern: str) -> list[str]:
     return [*parts, text[place:]]
 
 
+def _first(text: str, pattern: str) -> Any:
+    """The first match, None without one. Raises Refused when looking for it may take too long."""
+    ready = compiled(pattern)
+    if len(text) * ready.programsize > MAX_WALK:
+        raise Refused(TOO_MUCH)
+    return ready.search(text)
+
+
 def _matches(text: str, pattern: str) -> Iterator[Any]:
     """Every match. Raises Refused when finding them takes too many walks through the text."""
-    walked = 0
-    for number, found in enumerate(_compiled(pattern).finditer(text), 1):
-        walked += len(text) - found.start()
-        if number > MAX_MATCHES or walked > MAX_WALKED:
+    ready = compiled(pattern)
+    left = MAX_WALK - len(text) * ready.programsize
+    if left < 0:
+        raise Refused(TOO_MUCH)
+    for number, found in enumerate(ready.finditer(text), 1):
+        left -= (len(text) - found.start()) * ready.programsize
+        if number > MAX_MATCHES or left < 0:
             raise Refused(TOO_MUCH)
         yield found
 
@@ -101,17 +110,3 @@ def _caught(found: Any) -> str:
     """What the first group caught, or the whole match where the pattern has none."""
     caught = found.group(1) if found.re.groups else found.group(0)
     return caught or ""
-
-
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> Any:
-    if len(pattern) > MAX_PATTERN:
-        raise Refused(f"A pattern has at most {MAX_PATTERN:,} characters; this one has {len(pattern):,}.")
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as exc:
-        (reason,) = exc.args
-        told = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise Refused(f"The pattern is not valid: {told}.") from exc
