@@ -51,10 +51,12 @@ class _Problem(msgspec.Struct):
 class Api:
     """One box and one sign-in. Calls that cannot be sent are tried again; all of them are safe to repeat."""
 
-    def __init__(self, url: str, sign_in: SignIn) -> None:
+    def __init__(self, url: str, sign_in: SignIn, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url
         self.patience_s = PATIENCE_S
-        self._http = httpx.Client(base_url=url, timeout=TIMEOUT, headers={"user-agent": "studio run"})
+        self._http = httpx.Client(
+            base_url=url, timeout=TIMEOUT, headers={"user-agent": "studio run"}, transport=transport
+        )
         self._sign_in = sign_in
 
     def enter(self) -> None:
