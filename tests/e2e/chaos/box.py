@@ -90,6 +90,11 @@ class Victims:
         """Whether the present box still has its boot."""
         return self.lives[-1].process.poll() is None
 
+    @property
+    def said(self) -> list[str]:
+        """The log of all its programs, and of the far worker."""
+        return [*(line for life in self.lives for line in life.lines), *self.lines]
+
     # Who is there --------------------------------------------------------------------------------------
 
     async def pid(self, program: str) -> int | None:

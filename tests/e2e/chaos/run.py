@@ -1,9 +1,7 @@
 """One run of chaos from the first boot to the judgement; tests and `scripts/chaos` both call it."""
 
 import asyncio
-import json
 import random
-import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
@@ -28,6 +26,7 @@ from tests.e2e.chaos.history import (
 from tests.e2e.chaos.load import Load
 from tests.e2e.chaos.plan import make_plan
 from tests.e2e.chaos.report import Report, recovery
+from tests.e2e.chaos.said import complaints, judge_said
 from tests.e2e.chaos.together import (
     Turn,
     fingerprint,
@@ -42,7 +41,6 @@ from tests.e2e.chaos.together import (
 
 # For the last instances to end, once nothing is disturbed any more: a lease, a sweep, a backlog.
 SETTLE_WITHIN_S: Final = 120.0
-SOMEBODY: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")  # an id in a message
 
 
 async def chaos(folder: Path, *, seed: int, seconds: float, tell: Callable[[str], None] = print) -> Report:
@@ -147,6 +145,7 @@ async def _judge(victims: Victims, load: Load, disturber: Disturber, *, seed: in
     faults += judge_turns(findings.turns)
     faults += judge_deliveries(deliveries, load.delivered, findings.sources)
     faults += judge_schedules(runs, findings.sources)
+    faults += judge_said(victims.said)
     faults += await asyncio.to_thread(_judge_bytes, victims, blobs)
     return Report(
         seed=seed,
@@ -158,7 +157,7 @@ async def _judge(victims: Victims, load: Load, disturber: Disturber, *, seed: in
         done=load.done + Counter({"a start by a schedule": len(scheduled)}),
         fates=Counter(victims.proxy.fates),
         troubles=load.troubles,
-        complaints=_complaints([line for life in victims.lives for line in life.lines] + victims.lines),
+        complaints=complaints(victims.said),
         faults=faults,
     )
 
@@ -177,17 +176,3 @@ def _measure(path: Path) -> str | None:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return None
-
-
-def _complaints(lines: list[str]) -> Counter[tuple[str, str]]:
-    """What was logged as a warning or worse, by program and by what it says, whoever it is about."""
-    found: Counter[tuple[str, str]] = Counter()
-    for line in lines:
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and entry.get("level") in {"WARNING", "ERROR", "CRITICAL"}:
-            words = entry.get("action") or f"“{SOMEBODY.sub('…', entry['message'])}”"
-            found[str(entry.get("service")), words] += 1
-    return found
