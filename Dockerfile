@@ -83,7 +83,7 @@ RUN groupadd --system --gid 5432 postgres \
  && echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf \
  && with-ca apt-get update -q \
  && with-ca apt-get install -qy --no-install-recommends \
-      ca-certificates ffmpeg postgresql-17 python3 redis-server tini tzdata \
+      ca-certificates ffmpeg openssh-client postgresql-17 python3 rclone redis-server restic tini tzdata \
  && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /var/cache/debconf/*-old
 
 # For the installer alone, so arguments: the environment of the image stays free of them.

@@ -61,6 +61,13 @@ def _create(path: Path, value: str) -> None:
     sync_folder(path.parent)
 
 
+def given(settings: Settings) -> dict[str, str]:
+    """The keys that come from the environment and not from the volume."""
+    held = {name: getattr(settings.keys, name) for name in KEY_NAMES}
+    kept = {name: _kept(settings.keys_dir / name) for name in KEY_NAMES}
+    return {name: value for name, value in held.items() if value is not None and value != kept[name]}
+
+
 def handed(environment: Mapping[str, str], settings: Settings, names: Sequence[str]) -> dict[str, str]:
     """This environment with the keys of these names and no others, in clear: a program that is not root may
     read neither `keys/` nor what somebody mounted for `…_FILE`.
@@ -71,6 +78,13 @@ def handed(environment: Mapping[str, str], settings: Settings, names: Sequence[s
         **{name: value for name, value in environment.items() if name not in hidden},
         **{name: value for name, value in held.items() if value is not None},
     }
+
+
+def _kept(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
 
 
 def _keep_private(path: Path) -> None:

@@ -9,8 +9,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from app.kit.backups import Backups
 from app.kit.crypto import derive
 from app.kit.settings import Settings
+from appliance.backup import archive
 from appliance.files import sync_folder
 from appliance.process import Program, ask, minimal_environment, processes_in
 from appliance.refusal import Refusal
@@ -53,7 +55,7 @@ class Cluster:
 
     def __init__(self, settings: Settings, options: Mapping[str, str] | None = None) -> None:
         self._settings = settings
-        self._options = {**OPTIONS, **(options or {})}
+        self._options = {**OPTIONS, **archive.options(settings), **(options or {})}
         self._program = Program("Postgres", signal.SIGINT)
         self._account = postgres_account(settings)
         self._root = settings.workspace / "postgres"
@@ -67,6 +69,7 @@ class Cluster:
         Gives True when the cluster is new. Needs `storage.prepare` before it.
         """
         make_folder(self._root, service_account(self._settings), 0o755)
+        make_folder(Backups(self._settings.workspace).wal, self._account, 0o700)
         is_new = not (self.data / "PG_VERSION").exists()
         if is_new:
             self._initialize()
@@ -99,11 +102,7 @@ class Cluster:
 
     def ready(self) -> bool:
         """Whether it takes connections (not merely listens: it may still be recovering)."""
-        # A start-up packet of protocol 3.0. Any answer but “the database system is starting up”
-        # (SQLSTATE 57P03), be it a request for a password, means that it serves.
-        payload = struct.pack("!i", 196608) + f"user\0{OWNER}\0database\0{DATABASE}\0\0".encode()
-        answer = ask(self.socket_dir / ".s.PGSQL.5432", struct.pack("!i", len(payload) + 4) + payload)
-        return bool(answer) and b"57P03" not in answer
+        return is_serving(self.socket_dir)
 
     def ensure_roles(self) -> None:
         """The owner, the application role and the database, with today's passwords. Harmless to repeat."""
@@ -145,24 +144,25 @@ class Cluster:
             check=False,
         )
         if done.returncode != 0:
-            raise Refusal(f"Postgres refused to prepare its roles: {done.stderr.strip()}", exit_code=70)
+            raise Refusal(f"Postgres refused what Studio asked of it: {done.stderr.strip()}", exit_code=70)
         return done.stdout.strip()
 
     def _as_owner(self, command: list[str]) -> list[str]:
         return as_account(
             self._account,
             command,
-            # A newcomer's clone often lies in /root (0700), where Debian's postgres user cannot go.
+            # A newcomer's clone, or Python, often lies in /root (0700), where Debian's postgres cannot go.
             passes_folders=not all(
-                self._account.can_traverse(folder) for folder in (self._root, self._settings.run_dir)
+                self._account.can_traverse(folder)
+                for folder in (self._root, self._settings.run_dir, *archive.programs())
             ),
             death_signal=signal.SIGINT,
         )
 
     def _choose_major(self) -> tuple[int, Path]:
         """The major version this volume holds, else the newest installed."""
-        installed = _installed()
-        if not installed:
+        there = installed()
+        if not there:
             raise Refusal(
                 "Postgres is not installed on this machine. Install Debian's package “postgresql”, "
                 "or set DATABASE_URL to a Postgres elsewhere."
@@ -170,15 +170,15 @@ class Cluster:
         held = sorted(
             int(path.parent.name) for path in self._root.glob("*/PG_VERSION") if path.parent.name.isdigit()
         )
-        usable = [major for major in held if major in installed]
+        usable = [major for major in held if major in there]
         if held and not usable:
             raise Refusal(
                 f"The volume holds a database of Postgres {held[-1]}, and this machine has Postgres "
-                f"{', '.join(map(str, sorted(installed)))}. Start the Studio that made it, "
+                f"{', '.join(map(str, sorted(there)))}. Start the Studio that made it, "
                 f"or install postgresql-{held[-1]}."
             )
-        major = max(usable or installed)
-        return major, installed[major]
+        major = max(usable or there)
+        return major, there[major]
 
     def _initialize(self) -> None:
         """Make the cluster beside its place and move it in when whole: a power cut leaves no half of one."""
@@ -266,7 +266,16 @@ class Cluster:
             path.chmod(0o644)
 
 
-def _installed() -> dict[int, Path]:
+def is_serving(socket_dir: Path) -> bool:
+    """Whether the Postgres behind this socket takes connections; one that recovers only listens."""
+    # A start-up packet of protocol 3.0. Any answer but “the database system is starting up”
+    # (SQLSTATE 57P03), be it a request for a password, means that it serves.
+    payload = struct.pack("!i", 196608) + f"user\0{OWNER}\0database\0{DATABASE}\0\0".encode()
+    answer = ask(socket_dir / ".s.PGSQL.5432", struct.pack("!i", len(payload) + 4) + payload)
+    return bool(answer) and b"57P03" not in answer
+
+
+def installed() -> dict[int, Path]:
     """Major versions on this machine with their folders of programs: Debian's, else what PATH has."""
     found = {
         int(program.parent.parent.name): program.parent

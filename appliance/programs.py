@@ -9,15 +9,22 @@ import msgspec
 
 from app.kit.settings import KEY_NAMES, WORKER_KEYS, Settings
 from appliance import dialects
+from appliance.backup.restic import CREDENTIALS
 from appliance.dialects import Dialect
 from appliance.postgres import Cluster
 from appliance.redis import Server
 from appliance.users import Account, as_account, myself, postgres_account, service_account, worker_account
 
 # What opens somebody else's door beside the keys. Workers run other people's workflows: none of it.
-VAULT = ("DATABASE_URL", "STUDIO_METRICS_TOKEN", "GOOGLE_CLIENT_SECRET", "GITHUB_CLIENT_SECRET")
-# Used by the boot alone, for claiming the box and opening the tunnel, or by a person's own commands.
-BOOT_ONLY = ("ADMIN_EMAIL", "ADMIN_PASSWORD", "CLOUDFLARE_TUNNEL_TOKEN", "STUDIO_TOKEN", "STUDIO_PASSWORD")
+VAULT = (
+    *("DATABASE_URL", "STUDIO_METRICS_TOKEN", "GOOGLE_CLIENT_SECRET", "GITHUB_CLIENT_SECRET"),
+    *("STUDIO_BACKUP_REPOSITORY", "STUDIO_BACKUP_PASSWORD"),
+)
+# Used by the boot alone, for claiming the box, opening the tunnel and backups, or by a person's own commands.
+BOOT_ONLY = (
+    *("ADMIN_EMAIL", "ADMIN_PASSWORD", "CLOUDFLARE_TUNNEL_TOKEN", "STUDIO_TOKEN", "STUDIO_PASSWORD"),
+    *CREDENTIALS,
+)
 
 AccountOf = Callable[[Settings], Account]
 CommandOf = Callable[[Settings], list[str]]

@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from app.kit.backups import Backups
 from app.kit.settings import Settings
 from appliance.refusal import Refusal
 from appliance.users import Account, give, myself, postgres_account, service_account, worker_account
@@ -47,6 +48,7 @@ def make_workspace(settings: Settings) -> None:
 def make_folders(settings: Settings) -> None:
     """Studio's own folders on the volume, with their owners. Nothing else on the volume is touched."""
     service, worker = service_account(settings), worker_account(settings)
+    backups = Backups(settings.workspace)
     shares = worker.uid != service.uid
     for folder, owner, mode in (
         (settings.blobs_dir, service, 0o775 if shares else 0o755),
@@ -55,6 +57,8 @@ def make_folders(settings: Settings) -> None:
         (settings.tmp_dir / "workers", worker, 0o700),
         (settings.keys_dir, myself(), 0o700),
         (settings.logs_dir, service, 0o700),
+        (backups.folder, myself(), 0o755),
+        (backups.wishes, service, 0o700),
     ):
         make_folder(folder, owner, mode)
     if shares:

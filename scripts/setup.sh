@@ -51,6 +51,7 @@ need_packages() {
     has_postgres || missing+=(postgresql)
     has redis-server || missing+=(redis-server)
     { has ffmpeg && has ffprobe; } || missing+=(ffmpeg)
+    has restic || missing+=(restic)
     [ -z "${1:-}" ] || has chromium || missing+=(chromium)
     [ -z "${1:-}" ] || { has curl && has jq; } || missing+=(curl jq)  # for the README's own commands
     [ "${#missing[@]}" -gt 0 ] || return 0

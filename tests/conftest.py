@@ -37,7 +37,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     storage.prepare(load_settings(environment))
     settings = keys.ensure(load_settings(environment), environment)
     # What a power cut would lose is nothing here, and without the flushes the tests take half the time.
-    cluster = Cluster(settings, {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"})
+    hasty = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "archive_mode": "off"}
+    cluster = Cluster(settings, hasty)
     redis = Server(settings)
     cluster.prepare()
     redis.prepare()

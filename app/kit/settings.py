@@ -24,6 +24,7 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104  one port serves people and machines, as th
 STANDARD_OUTPUT = 1  # every line goes there
 ROLES = ("api", "daemon", "worker-cpu", "worker-gpu", "postgres", "redis")
 KEY_NAMES = ("jwt_secret_key", "worker_shared_secret", "postgres_password", "encryption_key")
+REPOSITORIES = ("s3", "sftp", "rclone", "rest", "b2", "azure", "gs", "swift")  # what restic can reach
 WORKER_KEYS = ("worker_shared_secret",)
 
 # Sign-in with others is on the map and not in this version; whoever sets these is told so.
@@ -134,6 +135,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     run_password: str | None  # for `studio run --email`
     log_keep_bytes: int  # of every program's lines on the volume; 0 keeps none
     metrics_token: str | None  # opens /metrics to whoever is not on this machine
+    backup_repository: str  # where backups go: a folder, or what restic calls a repository
+    backup_password: str | None  # None: made from the encryption key
     model_idle_s: float  # an unused torch child is ended after this, and its memory is back
     storage_mode: Literal["auto", "local", "hydrate"]  # where Postgres lives; auto: as the volume allows
     storage_local: Path  # on this machine's own disk: Postgres in hydrate mode, and which volume was here
@@ -180,8 +183,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             self.metrics_token,
             self.run_token,
             self.run_password,
+            self.keys.encryption_key and self.repository_password,
         )
         return [text for value in values if value for text in (value, unquote(value))]
+
+    @property
+    def repository_password(self) -> str:
+        """What opens the backups, and nothing in them: secrets stay sealed with a key that is not there.
+
+        Raises KeyError before the keys are made.
+        """
+        return self.backup_password or derive(self.keys.require("encryption_key"), "backup repository")
 
     @property
     def local_url(self) -> str:
@@ -280,6 +292,8 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
         storage_reserve_bytes=reader.size("STORAGE_RESERVE", low=0),
         storage_stall=reader.choice("STORAGE_STALL", ("strict", "available"), "strict"),
         runpod_volume=runpod_volume,
+        backup_repository=_read_repository(reader, workspace),
+        backup_password=reader.secret("STUDIO_BACKUP_PASSWORD"),
         model_idle_s=float(reader.integer("STUDIO_MODEL_IDLE_S", 600, low=0)),
     )
     _remark_what_has_no_effect(reader)
@@ -374,6 +388,20 @@ def _read_redis(reader: Reader, run_dir: Path) -> Redis:
     if url:
         return Redis(embedded=False, url=url, socket=socket)
     return Redis(embedded=True, url=f"unix://{socket}", socket=socket)
+
+
+def _read_repository(reader: Reader, workspace: Path) -> str:
+    found = reader.secret("STUDIO_BACKUP_REPOSITORY")
+    if found is None:
+        return str(workspace / "backups" / "repository")
+    if not found.startswith(("/", *(f"{kind}:" for kind in REPOSITORIES))):
+        reader.fault(
+            "STUDIO_BACKUP_REPOSITORY",
+            "is no place Studio can write backups to",
+            "Write an absolute folder, s3:https://host/bucket/folder, sftp:user@host:/folder, "
+            "rclone:remote:folder or rest:https://host/folder.",
+        )
+    return found
 
 
 def _read_roles(reader: Reader) -> frozenset[str]:

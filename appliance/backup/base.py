@@ -1,5 +1,6 @@
 """A base backup: the files of the running cluster and the log that makes them one consistent moment."""
 
+import os
 import re
 import shutil
 import signal
@@ -111,7 +112,7 @@ def _copy(cluster: Cluster, target: Path, told: Told, is_durable: bool) -> None:
     )
     said = b""
     try:
-        while child.stderr and (chunk := child.stderr.read1(4096)):
+        while child.stderr and (chunk := os.read(child.stderr.fileno(), 4096)):
             said = (said + chunk)[-8192:]
             if found := _PROGRESS.findall(chunk):
                 told(min(1.0, int(found[-1]) / 100))

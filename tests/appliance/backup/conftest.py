@@ -1,22 +1,15 @@
-"""A box's cluster that runs, and a folder for what is taken from it."""
+"""A box whose cluster runs with its log kept, with something in it."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from app.kit.settings import Settings, load_settings
-from appliance import keys, storage
-from appliance.postgres import Cluster
+from app.kit.settings import Settings
+from appliance.postgres import DATABASE, Cluster
+from tests.appliance.backup.things import TABLES, add, settings_in
 
 FAST = {"fsync": "off", "synchronous_commit": "off"}  # what a power cut would lose is nothing here
-
-
-def settings_in(folder: Path, **more: str) -> Settings:
-    """The settings of a box in this folder, with its keys made."""
-    env = {"WORKSPACE_PATH": str(folder / "ws"), "STUDIO_RUN_DIR": str(folder / "run"), **more}
-    storage.prepare(load_settings(env))
-    return keys.ensure(load_settings(env), env)
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +20,18 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="module")
 def cluster(box: Settings) -> Iterator[Cluster]:
-    """Its cluster, running."""
+    """Its cluster, running, with a few things."""
     cluster = Cluster(box, FAST)
     cluster.prepare()
     cluster.start()
+    cluster.run_sql(TABLES, DATABASE)
+    for name in ("first", "second"):
+        add(box, cluster, name)
     yield cluster
     cluster.stop()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """An empty machine."""
+    return tmp_path / "elsewhere"

@@ -1,0 +1,200 @@
+"""What the box knows about its backups, and the few files through which its programs tell each other.
+
+Root makes backups (`appliance.backup`), the API and the daemon are an ordinary user. So they never call each
+other: root writes `status.json`, everybody reads it; the API leaves a wish in `wishes/`, root looks there.
+
+    backups/repository/   the restic repository, unless STUDIO_BACKUP_REPOSITORY names another place
+    backups/wal/          the log since the last base backup, compressed segments
+    backups/staging/      a backup while it is made
+    backups/status.json   what was made and proved; `schedule.json`: when; `hold.json`: after a restore
+    backups/wishes/       “backup”, “drill”, “release”: an empty file is the whole wish
+    backups/lock          held by whoever makes a backup
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from datetime import datetime, time
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+
+import msgspec
+
+S = TypeVar("S", bound=msgspec.Struct)
+What = Literal["backup", "drill", "log", "check"]
+Wish = Literal["backup", "drill", "release"]
+Outcome = Literal["proved", "failed", "could_not_run"]
+WISHES: Final[tuple[Wish, ...]] = ("backup", "drill", "release")
+KEPT_DRILLS: Final = 60  # a year of weekly ones, for the trend
+PROOF_MAX_AGE_S: Final = 8 * 24 * 3600.0
+BACKUP_MAX_AGE_S: Final = 26 * 3600.0
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """When backups are made and how long they are kept."""
+
+    at: str | None = "03:00"  # UTC, every night; None: only when somebody asks
+    days: int = 7  # each one of so many days is kept, and every second between them can be reached
+    weeks: int = 4
+    months: int = 6
+
+    def clock(self) -> time | None:
+        """The time of day. Raises ValueError when it is none."""
+        return None if self.at is None else datetime.strptime(self.at, "%H:%M").time()  # noqa: DTZ007  UTC
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One backup that is whole and in its repository."""
+
+    id: str
+    made_at: datetime  # the moment it holds
+    took_s: float | None  # None, as below: made before this volume was
+    studio: str
+    schema: str
+    database_bytes: int
+    blobs: int
+    blobs_bytes: int
+    added_bytes: int | None  # what the repository grew by
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one question of a drill found."""
+
+    question: str
+    is_right: bool
+    sentence: str
+
+
+class Drill(msgspec.Struct, frozen=True, kw_only=True):
+    """One rehearsal: a backup restored beside the live box and questioned."""
+
+    at: datetime
+    outcome: Outcome
+    sentence: str
+    snapshot: str | None = None
+    restore_s: float | None = None  # until the restored database answered
+    answers: list[Answer] = []
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """What is under way."""
+
+    what: What
+    phase: str
+    fraction: float | None
+    since: datetime
+    pid: int
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """The last thing that went wrong, until it goes right."""
+
+    what: What
+    at: datetime
+    sentence: str
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of status.json. Times are when things ended; a restore may choose any from `reach_from`."""
+
+    repository: str | None = None  # without what opens it
+    last_good_at: datetime | None = None
+    last_proved_at: datetime | None = None
+    snapshots: list[Snapshot] = []  # newest first
+    drills: list[Drill] = []  # newest first
+    reach_from: datetime | None = None
+    reach_until: datetime | None = None
+    repository_bytes: int | None = None
+    running: Running | None = None
+    failure: Failure | None = None
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of hold.json: this box was restored, and nothing goes out before somebody says so."""
+
+    restored_at: datetime
+    moment: datetime  # whose state this is
+    snapshot: str
+
+
+class Backups:
+    """The folder `backups` of a volume, for whoever may read it."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.folder = workspace / "backups"
+        self.repository = self.folder / "repository"
+        self.wal = self.folder / "wal"
+        self.staging = self.folder / "staging"
+        self.wishes = self.folder / "wishes"
+        self.lock = self.folder / "lock"
+        self.hold_marker = self.folder / "hold.json"
+
+    def status(self) -> Status:
+        """What was made and proved, and what is under way; an empty one where nothing was."""
+        status = _read(self.folder / "status.json", Status) or Status()
+        if status.running is not None and not self.is_busy():
+            status = msgspec.structs.replace(status, running=None)
+        return status
+
+    def schedule(self) -> Schedule:
+        """When, and how long kept."""
+        return _read(self.folder / "schedule.json", Schedule) or Schedule()
+
+    def hold(self) -> Hold | None:
+        """Why this box holds everything back, None when it does not."""
+        return _read(self.hold_marker, Hold) if self.is_held() else None
+
+    def is_held(self) -> bool:
+        """The same in a microsecond, for those who ask before every step."""
+        return self.hold_marker.exists()
+
+    def release(self) -> bool:
+        """Let a restored box work; whether it was held. For root: it takes the file away."""
+        was_held = self.is_held()
+        self.hold_marker.unlink(missing_ok=True)
+        return was_held
+
+    def wish(self, wish: Wish) -> None:
+        """Ask root for something; asking twice is asking once. Raises OSError where nobody listens."""
+        (self.wishes / wish).touch()
+
+    def wished(self) -> list[Wish]:
+        """What is asked for and not begun."""
+        return [wish for wish in WISHES if (self.wishes / wish).exists()]
+
+    def is_busy(self) -> bool:
+        """Whether a backup or a drill is under way; a killed one holds nothing."""
+        with _opened(self.lock) as descriptor:
+            return descriptor is not None and not _locks(descriptor, fcntl.LOCK_SH)
+
+
+def _read(path: Path, into: type[S]) -> S | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=into)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int | None]:
+    """Open for a lock, None when it is not there."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _locks(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a file system without locks
+    return True

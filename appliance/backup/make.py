@@ -1,0 +1,210 @@
+"""Making a backup while the box works: a checked copy of the database, its log, and the files it names.
+
+Nothing is stopped. The copy of the database and the log that follows it lead to one position, the counted
+one. Files are named by their content and never change: those that the database names at that position are in
+the folder unless somebody deletes them, and until the last one is read nobody does.
+
+    backups/staging/manifest.json   what is in it
+    backups/staging/base/           the files of the database
+    backups/wal/                    the log from the former base to this one's counted position, and further
+    blobs/                          the files
+"""
+
+import contextlib
+import shutil
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from app.kit.backups import Backups, Snapshot
+from app.kit.holds import hold
+from app.kit.settings import Settings
+from appliance import passport
+from appliance.backup import base, manifest, wal
+from appliance.backup.restic import Kind, Locked, Repository, Saved, Stored
+from appliance.backup.work import Watch, Work, working
+from appliance.files import write_atomically
+from appliance.passport import Passport
+from appliance.postgres import Cluster
+from appliance.refusal import Refusal
+
+STAGING, WAL, BLOBS = "backups/staging", "backups/wal", "blobs"
+SPARE_BYTES = 512 * 1024**2  # stays free on the volume, whatever is staged
+
+
+def make(settings: Settings, watch: Watch | None = None) -> Snapshot:
+    """Make one backup, keep what the schedule says, and note both. Raises Refusal: nothing has changed."""
+    backups = Backups(settings.workspace)
+    with working(backups, "backup", watch) as work:
+        began = time.monotonic()
+        box, cluster = _box(settings), Cluster(settings)
+        repository = Repository.of(settings, box.box_id)
+        _clear(backups)
+        try:
+            work.phase("Opening the repository")
+            before = repository.prepare()
+            _refuse_without_space(settings, cluster)
+            work.phase("Copying the database")
+            copy = base.take(cluster, backups.staging / "base", work.progress, is_durable=False)
+            with hold(settings.tmp_dir, "a backup"):
+                work.phase("Counting")
+                counted = manifest.count(cluster)
+                _close_log(cluster, backups, copy)
+                (backups.staging / "manifest.json").write_bytes(manifest.write(settings, box, copy, counted))
+                work.phase("Saving")
+                saved = _save(repository, work, backups, kind="base", moment=counted.moment, before=before)
+        finally:
+            _clear(backups)
+        wal.forget_before(backups.wal, wal.segment_of(copy.timeline, copy.start_lsn))
+        snapshot = Snapshot(
+            id=saved.id,
+            made_at=counted.moment,
+            took_s=round(time.monotonic() - began, 2),
+            studio=box.version,
+            schema=counted.schema,
+            database_bytes=copy.size_bytes,
+            blobs=counted.blobs,
+            blobs_bytes=counted.blobs_bytes,
+            added_bytes=saved.added_bytes,
+        )
+        work.note(last_good_at=datetime.now(UTC), snapshots=[snapshot, *backups.status().snapshots])
+        work.phase("Clearing up")
+        with contextlib.suppress(Locked):  # a lock that nobody can be asked about ends by its age
+            repository.forget(backups.schedule())
+        look_around(backups, repository, work)
+    return snapshot
+
+
+def save_log(settings: Settings, watch: Watch | None = None) -> None:
+    """Put the log since the last backup, and the files, into the repository. Raises Refusal."""
+    backups = Backups(settings.workspace)
+    with working(backups, "log", watch) as work:
+        box, cluster = _box(settings), Cluster(settings)
+        repository = Repository.of(settings, box.box_id)
+        work.phase("Saving the log")
+        before = repository.prepare()
+        with hold(settings.tmp_dir, "a backup"):
+            moment = datetime.now(UTC)
+            _, last = wal.close_segment(cluster)
+            wal.await_kept(cluster, backups.wal, last)
+            _save(repository, work, backups, kind="log", moment=moment, before=before)
+        if any(one.kind == "log" for one in before):
+            with contextlib.suppress(Locked):
+                repository.forget_log()
+        look_around(backups, repository, work)
+
+
+def look_around(backups: Backups, repository: Repository, work: Work) -> None:
+    """Note which backups there are and which moments can be reached, as the repository says itself."""
+    stored = repository.snapshots()
+    known = {snapshot.id: snapshot for snapshot in backups.status().snapshots}
+    line = line_of(backups)
+    bases = [one for one in stored if one.kind == "base"]
+    reach = [one for one in bases if one.line == line]
+    work.note(
+        repository=repository.shown,
+        repository_bytes=repository.size_bytes(),
+        snapshots=[known.get(one.id) or _described(repository, one) for one in bases],
+        reach_from=_chain_begins(reach, backups.schedule().days),
+        reach_until=next((one.moment for one in stored if one.line == line), None),
+    )
+
+
+def line_of(backups: Backups) -> str:
+    """The life of this database; a restore gives it another, so that two pasts are never mixed."""
+    path = backups.folder / "line"
+    if not path.exists():
+        begin_line(backups)
+    return path.read_text(encoding="utf-8").strip()
+
+
+def begin_line(backups: Backups) -> None:
+    """From here on the database has a past of its own."""
+    write_atomically(backups.folder / "line", f"line-{uuid4().hex[:12]}\n".encode())
+
+
+def _box(settings: Settings) -> Passport:
+    box = passport.read(settings)
+    if box is None:
+        raise Refusal(f"There is no box at {settings.workspace} yet. Start it once with `studio boot`.")
+    if not settings.database.embedded:
+        raise Refusal(
+            "The database is elsewhere (DATABASE_URL), and its provider keeps its backups. This version can "
+            "back up the embedded one only."
+        )
+    return box
+
+
+def _clear(backups: Backups) -> None:
+    """What a former backup left when it was killed, and what this one no longer needs."""
+    shutil.rmtree(backups.staging, ignore_errors=True)
+    backups.staging.mkdir(mode=0o700)
+
+
+def _refuse_without_space(settings: Settings, cluster: Cluster) -> None:
+    """The copy lies on the volume for a while, and a full volume would stop the box for its backup's sake."""
+    size_bytes = int(cluster.run_sql("SELECT sum(pg_database_size(oid)) FROM pg_database"))
+    free_bytes = shutil.disk_usage(settings.workspace).free
+    if free_bytes < size_bytes + SPARE_BYTES:
+        raise Refusal(
+            f"The volume has {free_bytes // 1024**2} MB free; a copy of the database takes "
+            f"{size_bytes // 1024**2} MB, and {SPARE_BYTES // 1024**2} MB are kept free. Make room.",
+            exit_code=74,
+        )
+
+
+def _close_log(cluster: Cluster, backups: Backups, copy: base.Base) -> None:
+    """See that the log leads from the copy to the counted position without a hole."""
+    end, last = wal.close_segment(cluster)
+    wal.await_kept(cluster, backups.wal, last)
+    hole = wal.gap(wal.kept(backups.wal), copy.timeline, copy.start_lsn, end)
+    if hole is not None:
+        raise Refusal(
+            f"The log of the database has a hole: {hole} is not in {backups.wal}. This backup could not be "
+            "restored, so it is not kept; make another one.",
+            exit_code=74,
+        )
+
+
+def _save(
+    repository: Repository,
+    work: Work,
+    backups: Backups,
+    *,
+    kind: Kind,
+    moment: datetime,
+    before: Sequence[Stored],
+) -> Saved:
+    workspace = backups.folder.parent
+    paths = (STAGING, WAL, BLOBS) if kind == "base" else (WAL, BLOBS)
+    return repository.save(
+        workspace,
+        [path for path in paths if (workspace / path).exists()],
+        moment=moment,
+        tags=(kind, line_of(backups)),
+        parent=before[0].id if before else None,
+        told=work.progress,
+    )
+
+
+def _described(repository: Repository, stored: Stored) -> Snapshot:
+    """A backup that this volume did not see being made."""
+    found = manifest.read(repository.read(stored.id, f"/{STAGING}/manifest.json"))
+    return Snapshot(
+        id=stored.id,
+        made_at=found.counted.moment,
+        took_s=None,
+        studio=found.studio,
+        schema=found.counted.schema,
+        database_bytes=found.base.size_bytes,
+        blobs=found.counted.blobs,
+        blobs_bytes=found.counted.blobs_bytes,
+        added_bytes=None,
+    )
+
+
+def _chain_begins(bases: Sequence[Stored], days: int) -> datetime | None:
+    """The oldest backup from which every later second can be reached: none after it was dropped."""
+    youngest = datetime.now(UTC) - timedelta(days=days)
+    return next((one.moment for one in reversed(bases) if one.moment >= youngest), None)

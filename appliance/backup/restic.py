@@ -1,0 +1,287 @@
+"""restic: repositories that are encrypted before anything leaves the box, and hold the same bytes once.
+
+Debian carries it (0.14 and 0.18). It is given its password in the environment, which no other user can read,
+and dies with the program that called it.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Literal
+
+import msgspec
+
+from app.kit.backups import Schedule
+from app.kit.settings import Settings
+from appliance.process import minimal_environment
+from appliance.refusal import Refusal
+from appliance.users import as_account, myself
+
+Kind = Literal["base", "log"]
+Told = Callable[[float], None]
+
+# What restic reads to reach a place that asks who we are.
+CREDENTIALS = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_PROFILE"),
+    *("AWS_SHARED_CREDENTIALS_FILE", "B2_ACCOUNT_ID", "B2_ACCOUNT_KEY", "AZURE_ACCOUNT_NAME"),
+    *("AZURE_ACCOUNT_KEY", "GOOGLE_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS", "RCLONE_CONFIG"),
+    *("RCLONE_CONFIG_PASS", "SSH_AUTH_SOCK", "RESTIC_REST_USERNAME", "RESTIC_REST_PASSWORD"),
+)
+WAY_OUT = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE")
+
+
+class WrongPassword(Refusal):
+    """The repository is there and does not open."""
+
+
+class NoRepository(Refusal):
+    """There is none at this place."""
+
+
+class Locked(Refusal):
+    """Somebody works on it, or was killed while he did."""
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """One snapshot in a repository."""
+
+    id: str = msgspec.field(name="short_id")
+    time: datetime  # in whole seconds
+    tags: list[str] = []
+
+    @property
+    def moment(self) -> datetime:
+        """Everything up to then is in it."""
+        found = (tag.removeprefix("at-") for tag in self.tags if tag.startswith("at-"))
+        return next((datetime.fromisoformat(moment) for moment in found), self.time)
+
+    @property
+    def kind(self) -> Kind:
+        """A base backup with its log, or more of the log alone."""
+        return "base" if "base" in self.tags else "log"
+
+    @property
+    def line(self) -> str | None:
+        """The life of the database it is of: a restore begins another one."""
+        return next((tag for tag in self.tags if tag.startswith("line-")), None)
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """What a save added."""
+
+    id: str
+    added_bytes: int
+
+
+class _News(msgspec.Struct, frozen=True):
+    message_type: str = ""
+    percent_done: float = 0.0
+    snapshot_id: str = ""
+    data_added: int = 0
+
+
+class Repository:
+    """One repository, with what opens it."""
+
+    def __init__(self, address: str, password: str, box_id: str, cache: Path | None = None) -> None:
+        self.address = address
+        self._host = f"--host={box_id}"  # two boxes may share one, and never touch each other's
+        self._password = password
+        # A folder is its own cache.
+        self._cache = None if address.startswith("/") else cache
+
+    @classmethod
+    def of(cls, settings: Settings, box_id: str) -> "Repository":
+        """The one this box writes to."""
+        cache = settings.workspace / "backups" / "cache"
+        return cls(settings.backup_repository, settings.repository_password, box_id, cache)
+
+    @property
+    def shown(self) -> str:
+        """The address without a name and password in it."""
+        return re.sub(r"//[^/@]*@", "//", self.address)
+
+    def prepare(self) -> list[Stored]:
+        """Make it where there is none; what is in it, newest first. Raises Refusal."""
+        try:
+            return self.snapshots()
+        except NoRepository:
+            if self.address.startswith("/"):
+                Path(self.address).mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._run(["init"])
+            return []
+
+    def snapshots(self) -> list[Stored]:
+        """All that is in it, newest first. Raises Refusal."""
+        found = msgspec.json.decode(
+            self._run(["snapshots", "--json", "--no-lock", self._host]), type=list[Stored]
+        )
+        return sorted(found, key=lambda stored: stored.moment, reverse=True)
+
+    def save(
+        self,
+        folder: Path,
+        paths: Sequence[str],
+        *,
+        moment: datetime,
+        tags: Sequence[str],
+        parent: str | None,
+        told: Told,
+    ) -> Saved:
+        """Put `paths` below `folder` into it, as of `moment`. Raises Refusal if any file cannot be read."""
+        # Names with a dot are drafts, which come and go.
+        command = [
+            "backup",
+            "--json",
+            "--exclude=.*",
+            self._host,
+            f"--time={moment.astimezone():%Y-%m-%d %H:%M:%S}",
+        ]
+        command += [f"--tag={tag}" for tag in (*tags, f"at-{moment.isoformat()}")]
+        command += [f"--parent={parent}"] if parent else []
+        last = _News()
+
+        def hear(line: bytes) -> None:
+            nonlocal last
+            news = msgspec.json.decode(line, type=_News)
+            if news.message_type == "status":
+                told(news.percent_done)
+            elif news.message_type == "summary":
+                last = news
+
+        try:
+            self._run([*command, *paths], folder, hear)
+        except Refusal:
+            if last.snapshot_id:  # all but the files that could not be read: no backup
+                self.remove([last.snapshot_id])
+            raise
+        return Saved(last.snapshot_id[:8], last.data_added)
+
+    def read(self, snapshot: str, path: str) -> bytes:
+        """One file of a snapshot. Raises Refusal."""
+        return self._run(["dump", "--no-lock", snapshot, path])
+
+    def restore(self, snapshot: str, target: Path, paths: Sequence[str]) -> None:
+        """Put these folders or files of a snapshot below `target`. Raises Refusal if anything is damaged."""
+        self._run(["restore", snapshot, f"--target={target}", *(f"--include={path}" for path in paths)])
+
+    def list(self, snapshot: str, path: str) -> dict[str, int]:
+        """The files below a folder of a snapshot, with their sizes. Raises Refusal."""
+        found = {}
+        for line in self._run(["ls", "--json", "--no-lock", "--recursive", snapshot, path]).splitlines():
+            entry = msgspec.json.decode(line)
+            if entry.get("type") == "file":
+                found[entry["path"]] = entry.get("size", 0)
+        return found
+
+    def forget(self, schedule: Schedule) -> None:
+        """Drop what the schedule no longer keeps, and the space nobody else needs. Raises Refusal."""
+        keep = [f"--keep-within={schedule.days}d", f"--keep-daily={schedule.days}"]
+        keep += [f"--keep-weekly={schedule.weeks}", f"--keep-monthly={schedule.months}"]
+        self._run(["forget", self._host, "--tag=base", "--group-by=host", *keep, "--prune"])
+
+    def forget_log(self) -> None:
+        """More log replaces less; the one before stays for whoever restores it now. Raises Refusal."""
+        self._run(["forget", self._host, "--tag=log", "--group-by=host", "--keep-last=2"])
+
+    def remove(self, snapshots: Sequence[str]) -> None:
+        """Drop these snapshots."""
+        self._run(["forget", *snapshots])
+
+    def check(self, *, every_byte: bool) -> None:
+        """Whether it is whole: its index, and every byte or a tenth of them. Raises Refusal."""
+        self._run(["check", "--read-data" if every_byte else "--read-data-subset=10%"])
+
+    def size_bytes(self) -> int:
+        """What it takes, encrypted. Raises Refusal."""
+        if self.address.startswith("/"):
+            return sum(path.stat().st_size for path in Path(self.address).rglob("*") if path.is_file())
+        said = msgspec.json.decode(self._run(["stats", "--json", "--no-lock", "--mode=raw-data"]))
+        return int(said["total_size"])
+
+    def _run(
+        self,
+        command: Sequence[str],
+        folder: Path = Path("/"),
+        hear: Callable[[bytes], None] | None = None,
+    ) -> bytes:
+        """What it prints; line by line to `hear` if there is one. Raises Refusal."""
+        try:
+            return self._run_once(command, folder, hear)
+        except Locked:
+            # Whoever held it was killed: there is one of us at a time, and this takes away dead ones' only.
+            self._run_once(["unlock"], folder, None)
+            return self._run_once(command, folder, hear)
+
+    def _run_once(self, command: Sequence[str], folder: Path, hear: Callable[[bytes], None] | None) -> bytes:
+        said = b""
+        with TemporaryFile() as complaints, self._started(command, folder, complaints) as child:
+            try:
+                for line in child.stdout or ():
+                    if hear is None:
+                        said += line
+                    else:
+                        hear(line)
+            except BaseException:
+                child.kill()
+                raise
+            code = child.wait()
+            complaints.seek(0)
+            complaint = complaints.read().decode(errors="replace")
+        # 0.14 may end with 0 after a file could not be brought back whole; it says so, though.
+        if code != 0 or "ignoring error" in complaint:
+            raise self._refusal(complaint)
+        return said
+
+    def _started(
+        self, command: Sequence[str], folder: Path, complaints: IO[bytes]
+    ) -> "subprocess.Popen[bytes]":
+        program = shutil.which("restic")
+        if program is None:
+            raise Refusal(
+                "Backups need restic, which is not installed here. Install Debian's package “restic”."
+            )
+        cache = ["--no-cache"] if self._cache is None else [f"--cache-dir={self._cache}"]
+        environment = minimal_environment(myself().home)
+        environment |= {name: os.environ[name] for name in (*CREDENTIALS, *WAY_OUT) if name in os.environ}
+        environment |= {"RESTIC_REPOSITORY": self.address, "RESTIC_PASSWORD": self._password}
+        return subprocess.Popen(
+            # SIGINT: it takes its own lock away before it goes.
+            as_account(myself(), [program, *cache, *command], death_signal=signal.SIGINT),
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            start_new_session=True,  # a Ctrl-C is for who called it
+        )
+
+    def _refusal(self, complaint: str) -> Refusal:
+        if "wrong password" in complaint:
+            return WrongPassword(
+                f"The repository {self.shown} does not open: its password is another one. Use the recovery "
+                "kit of the box that made it, or the STUDIO_BACKUP_PASSWORD it had."
+            )
+        if "Is there a repository" in complaint or "repository does not exist" in complaint:
+            return NoRepository(
+                f"There is no backup repository at {self.shown}. Check the address; the recovery kit names "
+                "the one that was used."
+            )
+        if "already locked" in complaint:
+            return Locked(
+                f"Somebody else works on the repository {self.shown}. Try again later.", exit_code=75
+            )
+        return Refusal(f"restic could not use {self.shown}: {_first_fault(complaint)}.", exit_code=74)
+
+
+def _first_fault(complaint: str) -> str:
+    """The first line that tells a reason, without its mark."""
+    lines = [line for line in complaint.splitlines() if line.strip()]
+    chosen = next((line for line in lines if "Fatal" in line or "rror" in line), lines[-1] if lines else "")
+    return chosen.replace("Fatal: ", "").strip().rstrip(".:")[:300] or "it gave no reason"

@@ -1,0 +1,86 @@
+"""The log of the database as `archive` keeps it: which segments there are, and whether they lead somewhere.
+
+A segment's name is timeline, log and number, 8 hex digits each: `000000010000000A000000FE`.
+"""
+
+import re
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from appliance.backup.segments import ENDING
+from appliance.postgres import Cluster
+from appliance.refusal import Refusal
+
+SEGMENT_BYTES = 16 * 1024**2
+PATIENCE_S = 120.0
+
+_SEGMENT = re.compile(r"[0-9A-F]{24}")
+_PER_LOG = 0x1_0000_0000 // SEGMENT_BYTES
+
+
+def segment_of(timeline: int, lsn: str) -> str:
+    """The segment that holds the byte at `lsn` (`A/FE001234`)."""
+    number = position(lsn) // SEGMENT_BYTES
+    return f"{timeline:08X}{number // _PER_LOG:08X}{number % _PER_LOG:08X}"
+
+
+def position(lsn: str) -> int:
+    """`A/FE001234` as a number of bytes since the log began."""
+    high, low = lsn.split("/")
+    return (int(high, 16) << 32) + int(low, 16)
+
+
+def kept(folder: Path) -> list[str]:
+    """The segments in a folder, in order."""
+    names = (path.name.removesuffix(ENDING) for path in folder.glob(f"*{ENDING}"))
+    return sorted(name for name in names if _SEGMENT.fullmatch(name))
+
+
+def gap(names: Iterable[str], timeline: int, first_lsn: str, last_lsn: str) -> str | None:
+    """The first segment from `first_lsn` to `last_lsn` that is not among `names`; None when all are there."""
+    there = set(names)
+    for number in range(position(first_lsn) // SEGMENT_BYTES, position(last_lsn) // SEGMENT_BYTES + 1):
+        name = f"{timeline:08X}{number // _PER_LOG:08X}{number % _PER_LOG:08X}"
+        if name not in there:
+            return name
+    return None
+
+
+def close_segment(cluster: Cluster) -> tuple[str, str]:
+    """End the segment that is being written, so that everything committed by now gets into the archive.
+
+    Gives a moment after all of that, and the segment that holds it.
+    """
+    said = cluster.run_sql(
+        "SELECT point, pg_walfile_name(point) FROM pg_create_restore_point('studio') AS point;"
+        "SELECT pg_switch_wal();"
+    )
+    lsn, name = said.splitlines()[0].split("|")
+    return lsn, name
+
+
+def await_kept(cluster: Cluster, folder: Path, name: str, patience_s: float = PATIENCE_S) -> None:
+    """Wait until a segment is in the archive. Raises Refusal with what the archiver complains of."""
+    deadline = time.monotonic() + patience_s
+    while not (folder / (name + ENDING)).exists():
+        if time.monotonic() > deadline:
+            failed = cluster.run_sql("SELECT last_failed_wal FROM pg_stat_archiver WHERE failed_count > 0")
+            why = f"keeping {failed} fails" if failed else "it is not closed"
+            raise Refusal(
+                f"The log of the database does not reach {folder}: {why}. Look at the lines of "
+                "studio-postgres, and at space and rights there.",
+                exit_code=74,
+            )
+        time.sleep(0.02)
+
+
+def forget_before(folder: Path, name: str) -> int:
+    """Remove the segments that come before `name` on any timeline, and drafts of killed keepers."""
+    gone = [old for old in kept(folder) if old[8:] < name[8:]]
+    for old in gone:
+        (folder / (old + ENDING)).unlink(missing_ok=True)
+    for draft in folder.glob(".*"):
+        if time.time() - draft.stat().st_mtime > 3600:
+            draft.unlink(missing_ok=True)
+    return len(gone)
