@@ -1,4 +1,7 @@
-"""What the elected daemon does all day: sweep when something is due, and run each room's periodic work."""
+"""What the elected daemon does all day: sweep when something is due, and run each room's periodic work.
+
+A box that was restored does neither until somebody releases it: what was under way may have happened already.
+"""
 
 import asyncio
 import random
@@ -11,6 +14,7 @@ from redis.exceptions import RedisError
 from app.daemon.election import Office
 from app.engine.sweep import Swept
 from app.kit import meters
+from app.kit.backups import Backups
 from app.kit.log import get_logger
 from app.resources.periodic import Job, Parts
 
@@ -30,6 +34,7 @@ class Clockwork:
     def __init__(self, parts: Parts, jobs: Sequence[Job]) -> None:
         self._parts = parts
         self._jobs = jobs
+        self._backups = Backups(parts.settings.workspace)
         self._timer_set = asyncio.Event()
         self._must_ring_all = False  # bells were lost, and no sweep has rung them again yet
         self._was_open = True  # the volume took new things at the last sweep
@@ -51,6 +56,10 @@ class Clockwork:
         while True:
             heed_cancellation()
             self._timer_set.clear()
+            if self._backups.is_held():
+                self._must_ring_all = True  # nobody answers a bell meanwhile
+                await asyncio.sleep(TICK_S)
+                continue
             try:
                 pause_s = await self._sweep()
                 failures = 0
@@ -111,6 +120,9 @@ class Clockwork:
         while True:
             heed_cancellation()
             began = time.monotonic()
+            if self._backups.is_held():
+                await asyncio.sleep(TICK_S)
+                continue
             try:
                 done = await job.run(self._parts)
             except Exception as exc:  # noqa: BLE001  one room's trouble must not stop the others' work

@@ -8,7 +8,10 @@ from litestar.di import Provide
 from app.resources.accounts.guards import provide_principal, provide_worker
 
 # Each stands in the application's state under its name.
-PARTS = ("settings", "database", "bus", "bells", "blobs", "engine", "tally", "catalog", "vault", "watch")
+PARTS = (
+    *("settings", "database", "bus", "bells", "blobs", "backups", "engine", "tally", "catalog", "vault"),
+    "watch",
+)
 
 
 def dependencies() -> dict[str, Provide]:

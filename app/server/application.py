@@ -11,6 +11,7 @@ from litestar.datastructures import State
 
 from app.engine.callbacks import Callbacks
 from app.engine.engine import Engine
+from app.kit.backups import Backups
 from app.kit.blobs import BlobFolder
 from app.kit.settings import Settings
 from app.kit.tally import Tally
@@ -76,6 +77,7 @@ def _parts(settings: Settings) -> dict[str, object]:
         "bus": bus,
         "bells": bells,
         "blobs": blobs,
+        "backups": Backups(settings.workspace),
         "engine": engine,
         "tally": tally,
         "watch": watch,

@@ -16,6 +16,7 @@ from app.daemon.clockwork import Clockwork
 from app.daemon.election import APPLICATION, Office
 from app.engine.sweep import Swept
 from app.flow.messages import queue_name, wake_channel
+from app.kit.backups import Backups
 from app.kit.blobs import BlobFolder
 from app.kit.settings import Settings
 from app.resources.periodic import Job, Parts, all_jobs
@@ -172,3 +173,30 @@ def test_the_rooms_bring_their_work_by_themselves() -> None:
     names = [job.name for job in all_jobs()]
     assert "waits explained" in names
     assert len(names) == len(set(names))
+
+
+async def test_a_restored_box_waits_until_it_is_released(
+    world: World, settings: Settings, bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, order = [True] * 4, list[str]()
+    worked = asyncio.Event()
+
+    def is_held(_: Backups) -> bool:
+        order.append("asked")
+        return bool(held) and held.pop()
+
+    async def sweep(*, bells_are_lost: bool) -> Swept:
+        order.append("swept")
+        return Swept(lost=0, overrun=0, woken=0, told=0, rung=0, next_due_s=None)
+
+    async def work(_: Parts) -> int:
+        order.append("worked")
+        worked.set()
+        return 0
+
+    monkeypatch.setattr(Backups, "is_held", is_held)
+    monkeypatch.setattr(world.engine, "sweep", sweep)
+    jobs = [Job(name="work", every_s=0.02, run=work)]
+    async with at_work(settings, Clockwork(parts_of(world, settings, bus, tmp_path), jobs)):
+        await asyncio.wait_for(worked.wait(), 20)
+    assert order[:4] == ["asked"] * 4

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 from litestar import Controller, Request, Response, get, head, post, put
 from litestar.exceptions import InternalServerException
 from litestar.response import File
@@ -10,6 +11,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CON
 
 from app.engine.engine import Engine
 from app.flow.messages import Beat, Claim, Finish, Finished, Heartbeat, Job, Register, Registered, Report
+from app.kit.backups import Backups
 from app.kit.blobs import BlobFolder
 from app.kit.errors import Forbidden, Malformed, NotFound
 from app.kit.settings import Settings
@@ -61,8 +63,12 @@ class ProtocolController(Controller):
         await service.leave(database, engine, worker.worker_id)
 
     @post("/claim", status_code=HTTP_200_OK, guards=[worker()])
-    async def claim(self, data: Claim, worker: WorkerPrincipal, engine: Engine) -> Response[Job | None]:
-        """A leased job, or 204 when the lane has none."""
+    async def claim(
+        self, data: Claim, worker: WorkerPrincipal, engine: Engine, backups: Backups
+    ) -> Response[Job | None]:
+        """A leased job, or 204 when the lane has none, or the box was restored and not yet released."""
+        if backups.is_held():
+            return Response(None, status_code=HTTP_204_NO_CONTENT)
         job = await engine.claim(worker.worker_id, data.lane, data.attempt_id)  # type: ignore[arg-type]  # a hint
         return Response(job, status_code=HTTP_204_NO_CONTENT if job is None else HTTP_200_OK)
 
@@ -79,8 +85,12 @@ class ProtocolController(Controller):
         return ReportTaken(ok=await engine.report(worker.worker_id, data))
 
     @post("/finish", status_code=HTTP_200_OK, guards=[worker()], request_max_body_size=64 * 1024**2)
-    async def finish(self, data: Finish, worker: WorkerPrincipal, engine: Engine) -> Finished:
+    async def finish(
+        self, data: Finish, worker: WorkerPrincipal, engine: Engine, backups: Backups
+    ) -> Finished:
         """The end of an attempt, perhaps with the next job in the answer."""
+        if backups.is_held():
+            data = msgspec.structs.replace(data, take_next=False)
         return await engine.finish(worker.worker_id, data)
 
 
