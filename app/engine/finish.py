@@ -155,12 +155,20 @@ def postponed(held: Held, wish: Postponed) -> None:
     )
 
 
-async def lost(parts: Parts, held: Held, told: StepError | None = None) -> None:
+async def lost(
+    parts: Parts, held: Held, told: StepError | None = None, *, is_beside_others: bool = False
+) -> None:
     """Nobody's fault: it is tried again, unless this step seems to end every worker it meets.
 
     The lease ran out or the worker is known to be dead; or it is there to tell that the process which ran the
-    step was killed (`told`).
+    step was killed (`told`). Of a worker that died with several steps in its hands (`is_beside_others`)
+    nobody knows which one did it: that counts against none of them, and those who die together again and
+    again are tried apart.
     """
+    if is_beside_others and told is None:
+        delay_s = plan.apart_s(held.attempt.number, random.random())  # noqa: S311  no secret
+        await _try_elsewhere(parts, held, cause="lost_beside", reason=SILENT, delay_s=delay_s)
+        return
     times_lost = held.step.times_lost + 1
     held = replace(held, step=held.board.note(held.step, times_lost=times_lost))
     poison = plan.poison(times_lost)
@@ -187,8 +195,9 @@ async def _try_elsewhere(
     reason: str,
     told: StepError | None = None,
     end: StepError | None = None,
+    delay_s: float = 0.0,
 ) -> None:
-    """A new attempt at once, in place of one that is nobody's fault; `end`: why there is none any more."""
+    """A new attempt, mostly at once, in place of one that is nobody's fault; `end`: why there is no more."""
     board, step, attempt = held.board, held.step, held.attempt
     end = end or plan.worn_out(attempt.number)
     board.end_attempt(attempt, AttemptStatus.lost, end or told)
@@ -196,5 +205,5 @@ async def _try_elsewhere(
         await Walk(parts, board).fail(step, end)
         return
     node = board.program.nodes[step.node_id]
-    board.queue_attempt(step, node, number=attempt.number + 1, cause=cause)
+    board.queue_attempt(step, node, number=attempt.number + 1, cause=cause, delay_s=delay_s)
     board.move_step(step, StepStatus.queued, event="step.requeued", data={"cause": cause}, reason=reason)

@@ -1,6 +1,7 @@
 """Leases: renewed by heartbeats, given back by workers that leave, lost with workers that die."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final
 
 from app.engine import announce, finish
@@ -81,7 +82,8 @@ async def give_back(parts: Parts, worker_id: WorkerId) -> int:
 
 async def lose(parts: Parts, worker_id: WorkerId) -> int:
     """End every attempt of a worker known to be dead, as if its leases had run out. How many there were."""
-    return await _hand_on(parts, worker_id, await _held_by(parts, worker_id), finish.lost)
+    held = await _held_by(parts, worker_id)
+    return await _hand_on(parts, worker_id, held, partial(finish.lost, is_beside_others=len(held) > 1))
 
 
 async def _held_by(parts: Parts, worker_id: WorkerId) -> Sequence[Row]:

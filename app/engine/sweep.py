@@ -34,6 +34,13 @@ BELLS_AT_ONCE: Final = 32  # of a lane: enough to start every worker there is, w
 RING_AGAIN_S: Final = 5.0  # a bell heard nowhere for this long is rung again,
 RING_SELDOM_S: Final = 60.0  # less and less often while nobody comes; at once when all bells were lost
 
+# Of these attempts, those whose worker held others as well when it fell silent.
+_BESIDE_OTHERS: Final = """
+SELECT a.id FROM attempts a
+ WHERE a.id = ANY(%(expired)s::uuid[]) AND EXISTS (
+       SELECT FROM attempts b WHERE b.status = 'leased' AND b.worker_id = a.worker_id AND b.id <> a.id)
+"""
+
 _LOOK: Final = """
 SELECT ARRAY(SELECT id FROM attempts WHERE status = 'leased' AND lease_until < now()
               ORDER BY lease_until LIMIT %(most)s) AS expired,
@@ -114,11 +121,12 @@ async def sweep(parts: Parts, *, bells_are_lost: bool = False) -> Swept:
     """Look once and do what is due."""
     async with parts.database.transaction(Scope.system()) as tx:
         seen = await tx.fetch_one(_LOOK, {"most": AT_ONCE, "grace_s": DEADLINE_GRACE_S})
+        beside = await _beside_others(tx, seen["expired"] if seen else [])
         rung = await _ring(parts, tx, again_s=0.0 if bells_are_lost else RING_AGAIN_S)
     if seen is None:
         raise RuntimeError("a SELECT without FROM gave no row")
     return Swept(
-        lost=await _each(seen["expired"], partial(_lose, parts)),
+        lost=await _each(seen["expired"], partial(_lose, parts, beside)),
         overrun=await _each(seen["overrun"], partial(_end_overrun, parts))
         + await _each(seen["too_long"], partial(_end_instance, parts)),
         woken=await _each(seen["due"], partial(_wake, parts)),
@@ -141,12 +149,18 @@ async def _each(ids: list[UUID], act: Callable[[Any], Awaitable[bool]]) -> int:
     return done
 
 
-async def _lose(parts: Parts, attempt_id: AttemptId) -> bool:
+async def _beside_others(tx: Transaction, expired: list[UUID]) -> set[UUID]:
+    if len(expired) < 2:
+        return set()
+    return {row["id"] for row in await tx.fetch_all(_BESIDE_OTHERS, {"expired": expired})}
+
+
+async def _lose(parts: Parts, beside_others: set[UUID], attempt_id: AttemptId) -> bool:
     async with parts.database.transaction(Scope.system()) as tx:
         held = await hold(parts, tx, attempt_id)
         if held is None or not held.is_leased or not held.attempt.lease_ran_out:
             return False
-        await lost(parts, held)
+        await lost(parts, held, is_beside_others=attempt_id in beside_others)
         await _save(parts, tx, held.board)
     log.warning(
         "a worker went silent; its step goes to another",

@@ -26,6 +26,7 @@ from app.flow.templates import expressions_in
 from app.flow.wording import shorten
 
 POISON_AFTER: Final = 5  # lost attempts: a step that kills five workers will kill the sixth
+FARTHEST_APART_S: Final = 60.0  # between steps that died together
 MOST_ATTEMPTS: Final = 100  # of one step, whoever gave them up: nothing goes round for ever
 SHORTEST_POSTPONEMENT_S: Final = 1.0
 BACKOFF_CAP_S: Final = 3600.0
@@ -170,6 +171,17 @@ def poison(times_lost: int) -> StepError | None:
         error_class=ErrorClass.lost,
         message=f"{times_lost} workers died or fell silent while they ran this step; it is not tried again.",
         remedy="Look at the workers' log: a step that ends its worker usually runs out of memory.",
+    )
+
+
+def apart_s(attempts: int, chance: float) -> float:
+    """How long a step waits that was lost beside others, so that they do not meet again; seldom anything.
+
+    At once as long as nothing is suspicious; then those who keep dying together are spread over more and more
+    time, until one of them dies alone. `chance` is from 0 to 1.
+    """
+    return (
+        0.0 if attempts <= POISON_AFTER else chance * min(2.0 ** (attempts - POISON_AFTER), FARTHEST_APART_S)
     )
 
 

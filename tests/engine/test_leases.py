@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from app.engine.engine import Engine
 from app.flow.catalog import Catalog
 from app.flow.messages import Completed, ErrorClass, LogLine
@@ -153,22 +155,66 @@ async def test_a_worker_that_leaves_gives_back_everything_and_that_is_not_poison
 
 
 async def test_what_a_dead_worker_held_is_lost_at_once_and_counts_as_poison(world: World) -> None:
-    instance = await world.start(node("a"), node("b", retry={"max": 3, "backoff_s": 1}))
+    instance = await world.start(node("a", retry={"max": 3, "backoff_s": 1}))
     for number in range(1, POISON_AFTER):
         dead = world.worker()
         await dead.must_claim()
-        await dead.must_claim()
-        assert await world.engine.lose(dead.id) == 2
+        assert await world.engine.lose(dead.id) == 1
         assert await world.engine.lose(dead.id) == 0
-        for step in (await world.steps(instance)).values():
-            assert (step["status"], step["times_lost"], step["attempts_used"]) == ("queued", number, 0)
-            assert step["reason"] == "Its worker died or went silent; another takes over."
+        step = (await world.steps(instance))["a"]
+        assert (step["status"], step["times_lost"], step["attempts_used"]) == ("queued", number, 0)
+        assert step["reason"] == "Its worker died or went silent; another takes over."
     dead = world.worker()
     await dead.must_claim()
     assert await world.engine.lose(dead.id) == 1
     row = await world.instance(instance)
     assert (row["status"], row["error"]["class"]) == ("failed", "lost")
     await world.events(instance)
+
+
+@pytest.mark.parametrize("how", ["known to be dead", "silent"])
+async def test_a_worker_that_dies_with_several_steps_counts_against_none_of_them(
+    world: World, how: str
+) -> None:
+    instance = await world.start(node("a"), node("b"))
+    for _ in range(POISON_AFTER + 2):
+        await world.execute("UPDATE attempts SET available_at = now() WHERE status = 'queued'")
+        dead = world.worker()
+        await dead.must_claim()
+        await dead.must_claim()
+        if how == "silent":
+            await world.expire_leases()
+            assert (await world.engine.sweep()).lost == 2
+        else:
+            assert await world.engine.lose(dead.id) == 2
+    for step in (await world.steps(instance)).values():
+        assert (step["status"], step["times_lost"], step["attempts_used"]) == ("queued", 0, 0)
+    waiting = await world.rows(
+        "SELECT cause, available_at > now() AS later FROM attempts WHERE status = 'queued'"
+    )
+    assert {row["cause"] for row in waiting} == {"lost_beside"}
+    assert all(row["later"] for row in waiting), "those who keep dying together are tried apart"
+    await world.execute("UPDATE attempts SET available_at = now() WHERE status = 'queued'")
+    assert await world.drain() == 2
+    assert await world.status(instance) == "completed"
+    await world.events(instance)
+
+
+async def test_the_step_that_ends_its_workers_is_found_among_innocent_neighbours(world: World) -> None:
+    instance = await world.start(node("culprit"), node("innocent"))
+    dead = world.worker()
+    culprit = await dead.must_claim()
+    await dead.must_claim()
+    assert await world.engine.lose(dead.id) == 2
+    for _ in range(POISON_AFTER):
+        hand = world.worker()
+        job = await hand.must_claim()
+        if job.node_id != culprit.node_id:
+            await hand.complete(job)
+            job = await hand.must_claim()
+        assert await world.engine.lose(hand.id) == 1
+    assert await world.step_statuses(instance) == {"culprit": "failed", "innocent": "completed"}
+    assert "5 workers" in (await world.instance(instance))["error"]["message"]
 
 
 async def test_a_step_that_everybody_hands_back_ends_some_time(world: World) -> None:

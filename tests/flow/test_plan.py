@@ -89,6 +89,11 @@ def test_poison_is_found_after_five_and_not_before() -> None:
     assert [plan.poison(lost) is None for lost in range(1, 6)] == [True] * 4 + [False]
 
 
+def test_those_who_die_together_are_spread_over_more_and_more_time() -> None:
+    assert [plan.apart_s(number, 1.0) for number in (1, 5, 6, 7, 8, 50)] == [0, 0, 2, 4, 8, 60]
+    assert plan.apart_s(50, 0.0) == 0
+
+
 def test_a_walk_reaches_through_inline_steps_and_stops_at_others() -> None:
     work = {"type": "debug.work"}
     found = program(

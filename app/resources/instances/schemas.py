@@ -151,7 +151,8 @@ class EditView(msgspec.Struct, frozen=True, kw_only=True):
 class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
     """One try at a step; `paused`: queued, but its instance is paused.
 
-    `cause`: first, retry, lost (its worker went silent), given_back (it left).
+    `cause`: first, retry, lost (its worker went silent), lost_beside (with several steps in its
+    hands), given_back (it left).
     """
 
     number: int

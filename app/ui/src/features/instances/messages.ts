@@ -142,6 +142,7 @@ const english = {
   "attempt.again": "Attempt {number}: {why}",
   "attempt.retry": "tried again",
   "attempt.lost": "the worker before it fell silent",
+  "attempt.lost_beside": "the worker before it fell silent, with other steps in its hands",
   "attempt.given_back": "the worker before it gave it back",
 } as const;
 

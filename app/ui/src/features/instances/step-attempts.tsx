@@ -19,6 +19,7 @@ const SEEN_AS: Record<Attempt["status"], string> = {
 const CAUSES: Record<string, PlainKey> = {
   retry: "attempt.retry",
   lost: "attempt.lost",
+  lost_beside: "attempt.lost_beside",
   given_back: "attempt.given_back",
 };
 
