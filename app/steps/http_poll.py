@@ -12,7 +12,16 @@ from app.flow.messages import ErrorClass, Lane
 from app.flow.wording import say_value
 from app.steps.base import Context, Example, HttpAnswer, StepFailed, StepType, TryLater
 from app.steps.tools.people import LONGEST_S
-from app.steps.tools.web import NOT_LET_IN, TRY_LATER, body_of, retry_after_s, with_query
+from app.steps.tools.web import (
+    NOT_LET_IN,
+    TRY_LATER,
+    Address,
+    Headers,
+    Query,
+    body_of,
+    retry_after_s,
+    with_query,
+)
 
 MAX_ANSWER_BYTES: Final = 8 * 1024**2
 MAX_VALUES: Final = 100
@@ -25,29 +34,10 @@ _NOTHING: Final = object()
 class HttpPollInputs(msgspec.Struct, frozen=True, kw_only=True):
     """Whom to ask, what to wait for, how often and how long."""
 
-    url: Annotated[
-        str,
-        Meta(
-            title="Address",
-            description="Starts with http:// or https://.",
-            min_length=1,
-            max_length=8192,
-            extra_json_schema={"widget": "url", "placeholder": "https://api.example.org/v1/jobs/7"},
-        ),
-    ]
+    url: Address
     method: Annotated[Literal["GET", "POST"], Meta(title="Method")] = "GET"
-    headers: Annotated[
-        dict[str, str],
-        Meta(title="Headers", description="Sent as they are.", extra_json_schema={"widget": "pairs"}),
-    ] = {}
-    query: Annotated[
-        dict[str, str | int | float | bool],
-        Meta(
-            title="Query",
-            description="Added to the address after “?”.",
-            extra_json_schema={"widget": "pairs"},
-        ),
-    ] = {}
+    headers: Headers = {}
+    query: Query = {}
     json: Annotated[
         Any,
         Meta(

@@ -10,7 +10,16 @@ from msgspec import UNSET, Meta, UnsetType
 from app.flow.messages import ErrorClass, Lane
 from app.flow.ports import File
 from app.steps.base import Context, Example, HttpAnswer, StepFailed, StepType
-from app.steps.tools.web import NOT_LET_IN, TRY_LATER, body_of, retry_after_s, with_query
+from app.steps.tools.web import (
+    NOT_LET_IN,
+    TRY_LATER,
+    Address,
+    Headers,
+    Query,
+    body_of,
+    retry_after_s,
+    with_query,
+)
 
 MAX_ANSWER_BYTES: Final = 4 * 1024**3
 MAX_TEXT_BYTES: Final = 8 * 1024**2  # a longer text or JSON answer becomes a file
@@ -27,33 +36,10 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 class HttpRequestInputs(msgspec.Struct, frozen=True, kw_only=True):
     """The call."""
 
-    url: Annotated[
-        str,
-        Meta(
-            title="Address",
-            description="Starts with http:// or https://.",
-            min_length=1,
-            max_length=8192,
-            extra_json_schema={"widget": "url", "placeholder": "https://api.example.org/v1/items"},
-        ),
-    ]
+    url: Address
     method: Annotated[Method, Meta(title="Method")] = "GET"
-    headers: Annotated[
-        dict[str, str],
-        Meta(
-            title="Headers",
-            description="Sent as they are.",
-            extra_json_schema={"widget": "pairs"},
-        ),
-    ] = {}
-    query: Annotated[
-        dict[str, str | int | float | bool],
-        Meta(
-            title="Query",
-            description="Added to the address after “?”.",
-            extra_json_schema={"widget": "pairs"},
-        ),
-    ] = {}
+    headers: Headers = {}
+    query: Query = {}
     json: Annotated[
         Any,
         Meta(

@@ -1,12 +1,13 @@
-"""What steps that call addresses on the web share: the query, the body, the wish of a busy server."""
+"""What steps that call addresses on the web share: their fields, the body, the wish of a busy server."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
+from msgspec import Meta
 
 from app.flow.messages import ErrorClass
 from app.steps.base import StepFailed
@@ -14,6 +15,25 @@ from app.steps.base import StepFailed
 # Often another answer comes a little later.
 TRY_LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 529})
 NOT_LET_IN: Final = frozenset({401, 403, 407, 451})
+
+Address = Annotated[
+    str,
+    Meta(
+        title="Address",
+        description="Starts with http:// or https://.",
+        min_length=1,
+        max_length=8192,
+        extra_json_schema={"widget": "url", "placeholder": "https://api.example.org/v1/items"},
+    ),
+]
+Headers = Annotated[
+    dict[str, str],
+    Meta(title="Headers", description="Sent as they are.", extra_json_schema={"widget": "pairs"}),
+]
+Query = Annotated[
+    dict[str, str | int | float | bool],
+    Meta(title="Query", description="Added to the address after “?”.", extra_json_schema={"widget": "pairs"}),
+]
 
 
 def body_of(headers: Mapping[str, str], json: Any, text: str | None) -> tuple[dict[str, str], bytes | None]:
@@ -37,7 +57,7 @@ def body_of(headers: Mapping[str, str], json: Any, text: str | None) -> tuple[di
     return sent, text.encode()
 
 
-def with_query(url: str, query: Mapping[str, str | int | float | bool]) -> str:
+def with_query(url: str, query: Query) -> str:
     """The address with these added behind its “?”."""
     if not query:
         return url
