@@ -5,19 +5,21 @@ complained about is believed afterwards and not complained about twice.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from app.flow.catalog import StepSpec
 from app.flow.complaints import About, Complaints, Within
-from app.flow.definition import Cache, Definition, Go, Node, OnError, OnItemError
+from app.flow.definition import Cache, Definition, Node
 from app.flow.document import Reading, read
-from app.flow.each import Each, build_each
-from app.flow.graph import Circles, Edge, Graph, build_graph
+from app.flow.each import build_each
+from app.flow.graph import Graph
+from app.flow.links import Links
 from app.flow.messages import Lane
 from app.flow.names import FAILED, Inside, Names
+from app.flow.parts import NodeParts, named
 from app.flow.placed import Expression
 from app.flow.port_rules import list_of
 from app.flow.signatures import MAX_BODIES, WORKFLOW, Signature, Signatures, called_by
@@ -26,62 +28,6 @@ from app.flow.typist import Typist
 from app.flow.wording import say_type, say_value, suggestion
 
 _IN_RULE: Final = "“{0}” is not known here: this is decided once for the step, before its list is opened."
-
-
-class NodeParts(msgspec.Struct, kw_only=True):
-    """One node's templates, its step type if there is one, and what it reads."""
-
-    node: Node
-    spec: StepSpec | None
-    values: Mapping[str, Template]
-    later: Mapping[str, Template] = {}  # worked out while the step runs, with the names its port declares
-    body: "Analysis | None" = None  # the workflow that is written into it
-    called: Signature | None = None  # of the workflow it runs, where it is known
-    when: Template | None
-    each: Each | None
-    inside: Inside | None = None  # what its values know of its items, where the node has each
-    reads: frozenset[str] = frozenset()
-    asks: frozenset[str] = frozenset()  # the inputs of the workflow that its expressions read
-    callbacks: frozenset[str] = frozenset()  # the nodes whose addresses they read
-    edges: dict[str, Edge] = {}  # by the node that leads here; the rest follow plain references
-
-    @property
-    def collects(self) -> bool:
-        """Whether failed items are marked in their place while the others go on."""
-        if self.each is None:
-            return False
-        by_default = OnItemError.collect if self.node.on_error is OnError.continue_ else OnItemError.fail_fast
-        return (self.node.on_item_error or by_default) is OnItemError.collect
-
-    def opening_expressions(self) -> Iterator[Expression]:
-        """Those of `when` and of the first list of `each`: decided before there is any item."""
-        if self.each is not None:
-            yield from self.each.expressions(0)
-        if self.when is not None:
-            yield from expressions_in(self.when)
-
-    def rule_expressions(self) -> Iterator[Expression]:
-        """Every expression of `when` and `each`."""
-        if self.each is not None:
-            yield from self.each.every_expression()
-        if self.when is not None:
-            yield from expressions_in(self.when)
-
-    def value_expressions(self) -> Iterator[Expression]:
-        """The expressions of `with`."""
-        for template in self.values.values():
-            yield from expressions_in(template)
-
-    def expressions(self) -> Iterator[Expression]:
-        """Every one of this node."""
-        yield from self.rule_expressions()
-        yield from self.value_expressions()
-        yield from self.later_expressions()
-
-    def later_expressions(self) -> Iterator[Expression]:
-        """The expressions of what is worked out while the step runs."""
-        for template in self.later.values():
-            yield from expressions_in(template)
 
 
 class Analysis:
@@ -116,7 +62,7 @@ class Analysis:
             for name, value in self.definition.outputs.items()
         }
         self._names = self._gather_names()
-        self._dependencies: dict[str, set[str]] = {}
+        self._dependencies: Mapping[str, set[str]] = {}
         self._settle()
         self._connect()
 
@@ -212,7 +158,7 @@ class Analysis:
     def callbacks(self) -> frozenset[str]:
         """The nodes whose address some expression reads."""
         outputs = [each for template in self.outputs.values() for each in expressions_in(template)]
-        return frozenset(_named(outputs, "callbacks")).union(*(one.callbacks for one in self.nodes.values()))
+        return frozenset(named(outputs, "callbacks")).union(*(one.callbacks for one in self.nodes.values()))
 
     def _type_of(self, template: Template) -> str:
         match template:
@@ -290,7 +236,7 @@ class Analysis:
         for parts in every:
             self._type(typist, parts.value_expressions(), parts.inside)
             for name, template in parts.later.items():
-                self._type(typist, expressions_in(template), parts.inside, _locals_of(parts, name))
+                self._type(typist, expressions_in(template), parts.inside, parts.locals_of(name))
         self._type(typist, outputs, None)
 
     def _resolve(self, typist: Typist, expressions: Iterable[Expression], names: Names) -> None:
@@ -300,7 +246,7 @@ class Analysis:
 
     def _resolve_later(self, typist: Typist, parts: NodeParts, names: Names) -> None:
         for name, template in parts.later.items():
-            self._resolve(typist, expressions_in(template), names.with_locals(_locals_of(parts, name)))
+            self._resolve(typist, expressions_in(template), names.with_locals(parts.locals_of(name)))
 
     def _type(
         self,
@@ -348,79 +294,9 @@ class Analysis:
 
     def _connect(self) -> None:
         """The graph from references, `needs` and `on_error`; complains about circles too."""
-        dependencies = self._dependencies
-        for name, parts in self.nodes.items():
-            complain = self._complainer(name)
-            read = frozenset().union(*(expression.reads for expression in parts.expressions()))
-            parts.reads = frozenset(node for node in read if node in self.nodes)
-            parts.asks = frozenset(_named(parts.expressions(), "inputs"))
-            parts.callbacks = frozenset(_named(parts.expressions(), "callbacks"))
-            if name in read:
-                complain(
-                    None, None, f"Step “{name}” reads its own outputs; they are known only when it is done."
-                )
-            dependencies[name] = {*parts.reads, *self._needs_of(name, parts)} - {name}
-        for name, parts in self.nodes.items():
-            if isinstance(parts.node.on_error, Go):
-                target = self._target_of(name, parts.node.on_error.go)
-                if target is not None:
-                    dependencies[target].add(name)
-        try:
-            self.graph = build_graph(dependencies)
-        except Circles as found:
-            for circle in found.circles:
-                trail = " → ".join(circle)
-                message = f"These steps wait for one another in a circle: {trail}. Take one reference out."
-                self._complainer(circle[0])(None, None, message)
-
-    def _needs_of(self, name: str, parts: NodeParts) -> set[str]:
-        """The nodes that `needs` names; `route.large` names one way out of a node."""
-        complain = self._complainer(name)
-        needed: set[str] = set()
-        ways: dict[str, set[str]] = {}
-        for index, need in enumerate(parts.node.needs):
-            field = f"needs[{index}]"
-            node, dot, way = need.partition(".")
-            if node == name:
-                complain(field, None, f"Step “{name}” cannot wait for itself.")
-            elif node not in self._names.steps:
-                complain(field, None, f"There is no step “{node}”.{suggestion(node, self._names.steps)}")
-            elif node in self.nodes:
-                needed.add(node)
-                if dot and self._has_way(node, way, field, complain):
-                    ways.setdefault(node, set()).add(way)
-        parts.edges |= {node: Edge(ways=frozenset(names)) for node, names in ways.items()}
-        return needed
-
-    def _has_way(self, node: str, way: str, field: str, complain: About) -> bool:
-        """Whether `way` may lead out of a node, as far as the document tells."""
-        parts = self.nodes[node]
-        if parts.spec is None:
-            return True
-        branches = parts.spec.branches
-        if branches is None or parts.node.each is not None:
-            why = "runs once an item" if branches else f"is of type {parts.spec.kind}"
-            complain(field, None, f"“{node}” {why}: only one way leads on from it. Write “{node}” alone.")
-            return False
-        known = branches.among(parts.node.with_)
-        if known is None or way in known:
-            return True
-        hint = branches.condition(way) or suggestion(way, known)
-        complain(field, None, f"No way “{way}” leads on from “{node}”.{hint}")
-        return False
-
-    def _target_of(self, name: str, target: str) -> str | None:
-        """The node that `on_error` goes to, if there is one."""
-        complain = self._complainer(name)
-        if target == name:
-            complain("on_error", None, "A step cannot go to itself on an error; “retry” tries it again.")
-        elif target not in self._names.steps:
-            hint = suggestion(target, self._names.steps)
-            complain("on_error", None, f"There is no step “{target}” to go to.{hint}")
-        elif target in self.nodes:
-            self.nodes[target].edges[name] = Edge(on_failure=True)
-            return target
-        return None
+        links = Links(self.nodes, self._names, self.complaints)
+        self._dependencies = links.dependencies
+        self.graph = links.graph()
 
     def names_at(self, node: str | None, field: str) -> Names:
         """What may be read in a field of a node, or of the document: of other steps, those that do not wait
@@ -444,7 +320,7 @@ class Analysis:
         if inside is not None:
             names = names.within(inside)
         port = field.removeprefix("with.").partition(".")[0].partition("[")[0]
-        return names.with_locals(_locals_of(parts, port)) if port in parts.later else names
+        return names.with_locals(parts.locals_of(port)) if port in parts.later else names
 
     def _behind(self, node: str) -> set[str]:
         """The nodes that wait for this one, directly or through others."""
@@ -467,16 +343,3 @@ class Analysis:
 
 # What an expression gives, by the names that ports know.
 _PORT_TYPES: Final = {"integer": "number", "map": "json", "null": "json"}
-
-
-def _named(expressions: Iterable[Expression], root: str) -> Iterator[str]:
-    """What these read of one root: the names behind it."""
-    for expression in expressions:
-        for variable in expression.variables():
-            if variable.keys[0] == root:
-                yield variable.keys[1]
-
-
-def _locals_of(parts: NodeParts, name: str) -> Mapping[str, str]:
-    port = None if parts.spec is None else parts.spec.input(name)
-    return {} if port is None else port.locals

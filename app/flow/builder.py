@@ -16,7 +16,8 @@ are named without doubt in `with_`, and the keyword is the rule:
     story.step("http.request", with_={"url": "…", "timeout_s": 20}, timeout_s=60)
 
 With a catalog, unknown step types, inputs and outputs are refused on the line that names them. `studio run`
-gives one to the files it executes; a program of your own gives `Workflow(…, catalog=…)`, or does without.
+gives one to the files it executes; a program of your own gives `Workflow(…, catalog=…)`, or does without:
+then what is said of step types is believed here, and the box tells of every mistake when it is saved.
 """
 
 import copy
@@ -29,7 +30,7 @@ import msgspec
 from msgspec import UNSET
 
 from app.flow.catalog import StepSpec
-from app.flow.check import check
+from app.flow.check import check, check_shape
 from app.flow.definition import SCHEMA, Definition, Input, Node, Retry
 from app.flow.facts import FACTS
 from app.flow.fields import NAME, NODE_ID, RESERVED, name_fault
@@ -284,10 +285,9 @@ class Workflow:
         return copy.deepcopy(lean(document, Definition))
 
     def complaints(self) -> list[Complaint]:
-        """Everything that keeps it from running. Raises Unfit when it knows no step types."""
-        if self._catalog is None:
-            raise Unfit("Without a catalog nothing can be checked; make it as Workflow(…, catalog=…).")
-        return check(self.document(), self._catalog)
+        """Everything that keeps it from running; without a catalog, what is wrong whatever the types are."""
+        document = self.document()
+        return check_shape(document) if self._catalog is None else check(document, self._catalog)
 
     def _spec(self, kind: str) -> StepSpec | None:
         if self._catalog is None:

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from app.flow.analysis import Analysis, NodeParts
+from app.flow.analysis import Analysis
 from app.flow.catalog import PortSpec, StepSpec
 from app.flow.complaints import About, Complaints, Enough
 from app.flow.definition import Input
 from app.flow.document import read
 from app.flow.forms import check_form
 from app.flow.inputs import default_complaints
+from app.flow.links import Links
+from app.flow.names import Names
+from app.flow.parts import NodeParts
 from app.flow.port_rules import fits, item_of
 from app.flow.signatures import INPUTS, Signature, Signatures
 from app.flow.templates import Constant, Items, Joined, Members, Template, Whole
@@ -34,6 +37,28 @@ def check(raw: Any, catalog: Mapping[str, StepSpec], signatures: Signatures | No
                 complaints.put(complaint)
         analysis = Analysis(reading, catalog, complaints, signatures=signatures)
         _check_fields(analysis)
+    return sorted(complaints.listed(), key=lambda each: _place(each, places))
+
+
+def check_shape(raw: Any) -> list[Complaint]:
+    """What is wrong whatever the step types are: the form, defaults that do not fit, waits without end.
+
+    Values are believed: what they mean, their types know.
+    """
+    complaints = Complaints()
+    places: dict[str, int] = {}
+    with suppress(Enough):
+        reading = read(raw, complaints)
+        places = reading.places
+        for name, wanted in reading.definition.inputs.items():
+            for complaint in default_complaints(f"inputs.{name}", wanted):
+                complaints.put(complaint)
+        nodes = {
+            node.id: NodeParts(node=node, spec=None, values={}, when=None, each=None)
+            for node in reading.definition.nodes
+        }
+        names = Names(inputs={}, steps=dict.fromkeys((*nodes, *reading.broken_nodes)))
+        Links(nodes, names, complaints).graph()
     return sorted(complaints.listed(), key=lambda each: _place(each, places))
 
 

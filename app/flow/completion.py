@@ -13,13 +13,14 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from app.flow.analysis import Analysis, NodeParts
+from app.flow.analysis import Analysis
 from app.flow.catalog import StepSpec
 from app.flow.complaints import Complaints, Enough
 from app.flow.document import read
 from app.flow.fault import Fault
 from app.flow.library import Function, library
 from app.flow.names import Names, Variable, walk
+from app.flow.parts import NodeParts
 from app.flow.port_rules import FILE_FIELDS, fits, is_file, item_of
 from app.flow.scanner import Piece, Token, Unclosed, chain_at, loops_of, split, tokens_of
 from app.flow.signatures import INPUTS, Signatures

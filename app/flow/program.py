@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from app.flow.analysis import Analysis, NodeParts
+from app.flow.analysis import Analysis
 from app.flow.catalog import StepSpec
 from app.flow.complaints import Complaints, Enough
 from app.flow.definition import Cache, Definition, Go, Join, Mode, OnError, Retry
@@ -20,6 +20,7 @@ from app.flow.document import Reading
 from app.flow.each import Each, Spread
 from app.flow.graph import Edge, Graph
 from app.flow.messages import Lane
+from app.flow.parts import NodeParts
 from app.flow.placed import ExpressionFailed, Scope
 from app.flow.templates import Template
 from app.flow.values import BadInputs, Checker, coerce

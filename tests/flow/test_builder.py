@@ -243,12 +243,24 @@ def test_a_workflow_can_be_written_into_a_step_that_repeats_it() -> None:
     assert values["body"]["nodes"][0]["with"] == {"value": "{{ inputs.n * 2 }}"}
 
 
-def test_without_a_catalog_everything_is_believed_and_nothing_can_be_checked() -> None:
+def test_without_a_catalog_step_types_are_believed_and_the_rest_is_checked() -> None:
     made = Workflow("Blind")
     step = made.step("any.thing", whatever=1)
     assert str(step.some_output[0].part) == "{{ steps.thing.outputs.some_output[0].part }}"
-    with pytest.raises(Unfit, match="Without a catalog"):
-        made.complaints()
+    assert made.complaints() == []
+    made.input("photo", "imag")
+    made.input("n", "number", default="many")
+    made.step("any.thing", id="lost", needs=["thin"], on_error={"go": "nowhere"}, max_parallel=0)
+    made.step("any.thing", id="one", needs=["two"])
+    made.step("any.thing", id="two", needs=["one"])
+    assert {(each.node, each.field) for each in made.complaints()} == {
+        (None, "inputs.photo.type"),
+        (None, "inputs.n.default"),
+        ("lost", "needs[0]"),
+        ("lost", "on_error"),
+        ("lost", "max_parallel"),
+        ("one", None),
+    }
 
 
 def test_inside_the_block_workflows_know_its_step_types() -> None:

@@ -306,6 +306,21 @@ DOCUMENT_FAULTS: list[tuple[dict[str, Any], list[Fault]]] = [
         ],
     ),
     (
+        document(*(node(f"n{at}", needs=[f"n{(at + 1) % 2_000}"]) for at in range(2_000))),
+        [
+            (
+                "n0",
+                None,
+                None,
+                (
+                    "These steps wait for one another in a circle: n0 → n1999 → n1998 → n1997 → n1996 → "
+                    "n1995 → n1994 → n1993 → n1992 → n1991 → … → n1 → n0 (2,000 steps). "
+                    "Take one reference out."
+                ),
+            )
+        ],
+    ),
+    (
         document(node("a", when="yes")),
         [("a", "when", None, "“when” is true, false or one expression: {{ inputs.count > 3 }}.")],
     ),
