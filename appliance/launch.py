@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from app.kit.settings import Settings, SettingsFaults, load_settings
-from appliance import keys
+from appliance import keys, slots
 from appliance.limits import thread_environment
 from appliance.postgres import Cluster
 from appliance.programs import BY_NAME, Program, is_wanted
@@ -71,6 +71,8 @@ def environment_of(program: Program, settings: Settings, inherited: Mapping[str,
         if name not in hidden and not name.startswith("SUPERVISOR_")
     }
     environment = keys.handed(environment, settings, program.keys)
+    if program.role in ("worker-cpu", "worker-gpu"):
+        environment |= slots.variables(settings.workspace, environment)
     account = program.account(settings)
     environment |= {"HOME": account.home, "USER": account.name, "PYTHONUNBUFFERED": "1"}
     # It follows from the tunnel's token, which is not shown to anybody but the tunnel.

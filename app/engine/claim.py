@@ -102,11 +102,13 @@ CLAIM_WITHIN: Final = _CLAIM.format(**_PARTS, when_instance_is_busy="SKIP LOCKED
 
 
 async def claim(parts: Parts, worker_id: WorkerId, lane: Lane) -> Job | None:
-    """The most urgent due attempt of a lane, leased; None when there is none, or no room for results."""
+    """The most urgent due attempt of a lane, leased; None when there is none, or none is handed out now."""
     if not parts.watch.is_open:
         return None
     while True:
         async with parts.database.transaction(Scope.system()) as tx:
+            if lane in await parts.gates.closed_lanes(tx):
+                return None
             row = await tx.fetch_one(CLAIM, _params(parts, worker_id, lane))
             if row is None:
                 return None
@@ -120,7 +122,7 @@ async def claim_within(
     parts: Parts, tx: Transaction, worker_id: WorkerId, lane: Lane
 ) -> tuple[Job, Messages] | None:
     """The same inside another move, which publishes the messages; None also when it would have to wait."""
-    if not parts.watch.is_open:
+    if not parts.watch.is_open or lane in await parts.gates.closed_lanes(tx):
         return None
     row = await tx.fetch_one(CLAIM_WITHIN, _params(parts, worker_id, lane))
     if row is None or row["fence"] is None:

@@ -14,6 +14,7 @@ from an attempt (a claim, a heartbeat, the bells) locks nothing it would have to
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from app.engine import (
     children,
     claim,
     finish,
+    gates,
     leases,
     pause,
     preview,
@@ -39,6 +41,7 @@ from app.engine import (
 from app.engine.assets import AssetKeeper
 from app.engine.callbacks import Callbacks
 from app.engine.errors import CallbackUnknown
+from app.engine.gates import Closing, Gate, Why
 from app.engine.parts import Parts, Sequels
 from app.engine.programs import Programs
 from app.engine.start import Started, StartRequest
@@ -94,6 +97,7 @@ class Engine:
             tally=Tally() if tally is None else tally,
             callbacks=callbacks,
             watch=watch or Watch(),
+            gates=gates.Gates(),
             sequels=Sequels(
                 begin_child=children.begin_child,
                 tell_parent=children.tell_parent,
@@ -116,10 +120,11 @@ class Engine:
         Plans its first steps and evaluates every inline step that is ready; when all are, the instance
         has ended by the time this returns. Bells ring after the caller's commit. Raises VersionNotFound,
         Invalid, and WorkflowBusy where the workflow's limit refuses a start; with an origin also
-        InstanceNotFound, InstanceStillRuns, RunsForAStep, NothingToRetry. Raises VolumeFull or VolumeAway
-        while the box takes nothing new.
+        InstanceNotFound, InstanceStillRuns, RunsForAStep, NothingToRetry. Raises VolumeFull, VolumeAway or
+        InMaintenance while the box takes nothing new.
         """
         self._parts.watch.refuse_new()
+        await self._parts.gates.refuse_new(tx)
         return await start.start(self._parts, tx, request)
 
     async def preview(self, tx: Transaction, version_id: VersionId, inputs: dict[str, Any]) -> list[Prospect]:
@@ -241,6 +246,43 @@ class Engine:
     async def lose(self, worker_id: WorkerId) -> int:
         """Hand every attempt of a worker that died to others, or end those that killed too many; how many."""
         return await leases.lose(self._parts, worker_id)
+
+    async def takes_starts(self) -> bool:
+        """Whether new instances may begin now; a caller that may as well wait asks before it starts many."""
+        if not self._parts.watch.is_open:
+            return False
+        async with self._parts.database.transaction(Scope.system()) as tx:
+            return not any(
+                one.is_closed and one.name is Gate.starts for one in await self._parts.gates.look(tx)
+            )
+
+    async def closings(self, tx: Transaction) -> list[Closing]:
+        """Every gate that is closed or will be, soonest first."""
+        return await gates.read(tx)
+
+    async def closed_lanes(self, tx: Transaction) -> dict[Lane, str]:
+        """The lanes of which no step is handed out now, each with the reason in words."""
+        self._parts.gates.forget()
+        return await self._parts.gates.closed_lanes(tx)
+
+    async def close_gates(
+        self, tx: Transaction, names: Collection[Gate], why: Why, *, in_s: float, message: str, said_by: str
+    ) -> None:
+        """Take nothing new of these in so many seconds, inside the caller's transaction."""
+        await gates.close(tx, names, why, in_s=in_s, message=message, said_by=said_by)
+        tx.after_commit(self._look_at_gates)
+
+    async def open_gates(self, tx: Transaction, names: Collection[Gate], why: Why) -> bool:
+        """Take new ones again, where a gate is closed for nothing else; whether one was closed for this."""
+        opened = await gates.reopen(tx, names, why) > 0
+        if opened:
+            tx.after_commit(self._look_at_gates)
+            # Those behind them were rung for while they were closed.
+            tx.after_commit(partial(self.sweep, bells_are_lost=True))
+        return opened
+
+    async def _look_at_gates(self) -> None:
+        self._parts.gates.forget()
 
     async def sweep(self, *, bells_are_lost: bool = False) -> Swept:
         """Repair and wake what is due: lost leases, overrun deadlines, timers, bells that never rang.

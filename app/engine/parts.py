@@ -8,6 +8,7 @@ import msgspec
 
 from app.engine.assets import AssetKeeper
 from app.engine.callbacks import Callbacks
+from app.engine.gates import Gates
 from app.engine.programs import Programs
 from app.engine.rota import Rota
 from app.kit.tally import Tally
@@ -47,3 +48,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     rota: Rota
     tally: Tally
     watch: Watch  # whether the volume takes more
+    gates: Gates

@@ -4,7 +4,7 @@ One statement looks for all of it; each finding is then one transaction of its o
 and looks again, so that two sweeps at once, or a sweep and a late finish, do each thing once.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -251,25 +251,31 @@ async def _ring(parts: Parts, tx: Transaction, *, again_s: float) -> int:
 
 
 async def explain_waits(parts: Parts, served: Collection[Lane]) -> int:
-    """Mark instances that wait for a lane no worker serves, and say so; how many."""
-    room = parts.watch.room()
+    """Mark instances that wait for a lane nobody serves or that is closed, and say so; how many."""
     lanes = [lane for lane in Lane if lane is not Lane.inline]
-    unserved = [lane for lane in lanes if lane not in served] if parts.watch.is_open else lanes
-    if not unserved:
-        return 0
+    reasons: dict[Lane, str] = {
+        lane: f"No worker for the {lane} lane is here; the step starts when one comes."
+        for lane in lanes
+        if lane not in served
+    }
     async with parts.database.transaction(Scope.system()) as tx:
-        stalled = await tx.fetch_all(_STALLED, {"lanes": unserved, "most": AT_ONCE})
-    return await _each([row["step_id"] for row in stalled], partial(_explain, parts, room.sentence))
+        reasons |= await parts.gates.closed_lanes(tx)
+        if not parts.watch.is_open:
+            no_room = f"{parts.watch.room().sentence} The step starts when there is room."
+            reasons |= dict.fromkeys(lanes, no_room)
+        if not reasons:
+            return 0
+        stalled = await tx.fetch_all(_STALLED, {"lanes": list(reasons), "most": AT_ONCE})
+    return await _each([row["step_id"] for row in stalled], partial(_explain, parts, reasons))
 
 
-async def _explain(parts: Parts, no_room: str, step_id: StepId) -> bool:
+async def _explain(parts: Parts, reasons: Mapping[Lane, str], step_id: StepId) -> bool:
     async with parts.database.transaction(Scope.system()) as tx:
         found = await hold_step(parts, tx, step_id)
         if found is None or found[0].has_ended or found[1].status is not StepStatus.queued:
             return False
         board, step = found
-        nobody = f"No worker for the {step.lane} lane is here; the step starts when one comes."
-        board.stall(step, f"{no_room} The step starts when there is room." if no_room else nobody)
+        board.stall(step, reasons[Lane(step.lane)])
         await _save(parts, tx, board)
     return True
 

@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from scripts.benches.box import EMAIL, PASSWORD
 
 Json = dict[str, Any]
+SIGN_IN_EVERY_S = 600.0  # a token is good for 15 minutes; 100,000 instances take longer
 ENDED = frozenset({"completed", "failed", "cancelled"})
 
 
@@ -25,11 +26,21 @@ class Person:
         self._http = httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=60)
 
     async def __aenter__(self) -> Self:
-        answer = await self.post("/auth/login", {"email": EMAIL, "password": PASSWORD})
-        self._http.headers["Authorization"] = f"Bearer {answer['access_token']}"
+        await self._sign_in()
+        self._fresh = asyncio.create_task(self._stay_signed_in())
         return self
 
+    async def _sign_in(self) -> None:
+        answer = await self.post("/auth/login", {"email": EMAIL, "password": PASSWORD})
+        self._http.headers["Authorization"] = f"Bearer {answer['access_token']}"
+
+    async def _stay_signed_in(self) -> None:
+        while True:
+            await asyncio.sleep(SIGN_IN_EVERY_S)
+            await self._sign_in()
+
     async def __aexit__(self, *_: object) -> None:
+        self._fresh.cancel()
         await self._http.aclose()
 
     async def get(self, path: str, **query: str | int) -> Json:

@@ -139,7 +139,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign in with mail address and password; slowed down after a few failures */
+        /** Sign in with email address and password; slowed down after a few failures */
         post: operations["login"];
         delete?: never;
         options?: never;
@@ -351,6 +351,57 @@ export interface paths {
         get: operations["getWorkersHealth"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/infrastructure/lanes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Each lane: what runs and waits in it, and whether it hands out steps */
+        get: operations["listLanes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/infrastructure/lanes/{lane}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hand out no more steps of this lane; what its workers have begun they finish */
+        post: operations["drainLane"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/infrastructure/lanes/{lane}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hand out its steps again */
+        post: operations["resumeLane"];
         delete?: never;
         options?: never;
         head?: never;
@@ -703,6 +754,28 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the box is in maintenance, or when it will be */
+        get: operations["getMaintenance"];
+        /**
+         * From then on nothing new starts
+         * @description What runs ends; sign-in and results work all the time.
+         */
+        put: operations["announceMaintenance"];
+        post?: never;
+        /** Over, or called off: queued steps go on at once */
+        delete: operations["endMaintenance"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1588,7 +1661,7 @@ export interface components {
         };
         /** Claim */
         Claim: {
-            /** @description Mail address */
+            /** @description Email address */
             email: string;
             /** @default  */
             name?: string;
@@ -2136,10 +2209,24 @@ export interface components {
             slots: number;
             workers: number;
         };
+        /** Lanes */
+        Lanes: {
+            items: components["schemas"]["LaneWork"][];
+            /** @description Always null: this list is short and has one page. */
+            next_cursor?: null;
+        };
         /** LaneSlots */
         LaneSlots: {
             lane: components["schemas"]["Lane"];
             slots: number;
+        };
+        /** LaneWork */
+        LaneWork: {
+            closed_because: string | null;
+            is_drained: boolean;
+            lane: components["schemas"]["Lane"];
+            queued: number;
+            running: number;
         };
         /** LastDeliveryView */
         LastDeliveryView: {
@@ -2178,6 +2265,14 @@ export interface components {
         /** Logs */
         Logs: {
             items: components["schemas"]["LogLineView"][];
+        };
+        /** Maintenance */
+        Maintenance: {
+            is_on: boolean;
+            /** @default  */
+            message?: string;
+            said_by?: string | null;
+            starts_at?: string | null;
         };
         /** Me */
         Me: {
@@ -2271,6 +2366,14 @@ export interface components {
              */
             publish?: boolean;
         };
+        /** NewDrain */
+        NewDrain: {
+            /**
+             * @description What people are told; one line.
+             * @default
+             */
+            message?: string;
+        };
         /** NewInstance */
         NewInstance: {
             /** @description Values by input name */
@@ -2287,9 +2390,22 @@ export interface components {
             /** Format: uuid */
             workflow_id: string;
         };
+        /** NewMaintenance */
+        NewMaintenance: {
+            /**
+             * @description Seconds from now; at most a week.
+             * @default 0
+             */
+            in_s?: number;
+            /**
+             * @description What people are told; one line.
+             * @default
+             */
+            message?: string;
+        };
         /** NewMember */
         NewMember: {
-            /** @description Mail address */
+            /** @description Email address */
             email: string;
             /** @default  */
             name?: string;
@@ -4063,6 +4179,101 @@ export interface operations {
             };
         };
     };
+    listLanes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lanes"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drainLane: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                lane: "cpu" | "gpu";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDrain"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lanes"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeLane: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                lane: "cpu" | "gpu";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lanes"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listBoxLines: {
         parameters: {
             query?: {
@@ -4763,6 +4974,97 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": unknown;
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMaintenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    announceMaintenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMaintenance"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endMaintenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
                 };
             };
             /** @description A problem, with a sentence to act on */
