@@ -4,8 +4,8 @@ from alembic import op
 
 from app.migrations.tools import share
 
-revision = "0028_gates"
-down_revision = "0027_waiting_items"
+revision = "0029_gates"
+down_revision = "0028_lost_beside"
 branch_labels = None
 depends_on = None
 
