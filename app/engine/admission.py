@@ -4,7 +4,8 @@ Starts and admissions of one workflow are put in order by the row of its counter
 anyway: whoever holds it may count. Locks are taken in one order, the counter before an instance that waits
 for its turn; nothing that holds a waiting instance asks for its counter.
 
-What a step runs of a workflow above it belongs to that one's turn: it would wait for what waits for it.
+What a step runs of a workflow above it belongs to that one's turn: it would wait for what waits for it. Wider
+circles are found by the daemon (`circles`).
 
 An admission follows the end of an instance after its commit. One that was lost with its process is made up
 for by the daemon, which looks at every workflow with somebody waiting.
@@ -83,6 +84,14 @@ SELECT first.id AS first, first.concurrency_limit AS most, newest.id AS newest, 
             SELECT FROM instances WHERE {running} LIMIT (SELECT concurrency_limit FROM first)) r) AS running
   FROM first, LATERAL (
        SELECT id, on_limit, concurrency_limit FROM instances WHERE {held} ORDER BY id DESC LIMIT 1) newest
+""")
+
+_MAY_BORROW: Final = _about("""
+SELECT (SELECT count(*) FROM (
+            SELECT FROM instances
+             WHERE {running} AND id <> ALL(%(idle)s::uuid[])
+             LIMIT w.concurrency_limit) r) < w.concurrency_limit
+  FROM instances w WHERE w.id = %(id)s AND w.is_held AND w.status IN ('pending', 'running', 'waiting')
 """)
 
 # The newest takes over: from those that run, and from those that waited to do so before it.
@@ -169,6 +178,16 @@ async def _make_room(parts: Parts, workflow_id: UUID, victims: list[UUID]) -> No
             tx.lead_to(partial(_make_room, parts, workflow_id, others))
         else:
             tx.lead_to(partial(admit, parts, workflow_id))
+
+
+async def lend(parts: Parts, workflow_id: UUID, instance_id: UUID, idle: list[UUID]) -> bool:
+    """Let one begin that waits in a circle, on the turn of one that stands still in it; whether it did."""
+    async with parts.database.transaction(Scope.system()) as tx:
+        await tx.fetch_one(_LOCK_COUNTER, {"workflow": workflow_id})
+        may = await tx.fetch_value(_MAY_BORROW, {"workflow": workflow_id, "id": instance_id, "idle": idle})
+        if may:
+            await _begin(parts, tx, InstanceId(instance_id))
+    return bool(may)
 
 
 async def admit_all(parts: Parts, *, most: int) -> int:

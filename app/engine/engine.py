@@ -23,6 +23,7 @@ from app.engine import (
     cancel,
     cancel_step,
     children,
+    circles,
     claim,
     finish,
     gates,
@@ -328,8 +329,9 @@ class Engine:
         return await retention.clear_instances(self._parts, organization_id, before)
 
     async def admit_waiting(self) -> int:
-        """Let instances begin whose turn has come and was missed; how many. Seldom anything."""
-        return await admission.admit_all(self._parts, most=sweep.AT_ONCE)
+        """Let instances begin whose turn has come and was missed, or never would; how many. Seldom any."""
+        admitted = await admission.admit_all(self._parts, most=sweep.AT_ONCE)
+        return admitted + await circles.lend_turns(self._parts)
 
     async def explain_waits(self, served: Collection[Lane]) -> int:
         """Mark instances whose queued steps nobody takes as waiting, with the reason; how many.

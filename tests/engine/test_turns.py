@@ -191,6 +191,64 @@ async def test_waiting_for_a_turn_is_not_running(world: World) -> None:
     assert (await world.instance(second))["deadline_at"] is not None
 
 
+DEEPER: dict[str, Any] = {"inputs": {"n": {"type": "number"}}, "concurrency": {"limit": 1}}
+
+
+async def calling(world: World) -> VersionId:
+    """A workflow of which one runs at a time."""
+    return await world.publish(document(node("work"), **DEEPER))
+
+
+async def point(world: World, version: VersionId, other: VersionId) -> VersionId:
+    """The next version of one workflow: it works, then calls the other one, so many levels deep."""
+    found = {
+        row["id"]: row["workflow_id"]
+        for row in await world.rows("SELECT id, workflow_id FROM workflow_versions")
+    }
+    call = node(
+        "call", "core.workflow", needs=["work"], when="{{ inputs.n > 0.0 }}",
+        with_={"workflow": str(found[other]), "inputs": {"n": "{{ inputs.n - 1.0 }}"}},
+    )  # fmt: skip
+    return await world.publish_next(found[version], 2, document(node("work"), call, **DEEPER))
+
+
+@pytest.mark.parametrize("levels", [1.0, 3.0])
+async def test_workflows_that_wait_for_each_others_turn_lend_it(world: World, levels: float) -> None:
+    names = [await calling(world) for _ in range(3)]
+    following = [*names[1:], names[0]]
+    versions = [await point(world, one, other) for one, other in zip(names, following, strict=True)]
+    roots = [(await world.start_version(version, {"n": levels})).id for version in versions]
+    hand = world.worker()
+    for job in [await hand.must_claim() for _ in roots]:
+        await hand.complete(job)
+    assert await statuses(world, *roots) == ["waiting"] * 3
+    assert await hand.claim() is None, "each waits for the turn that the next one has"
+    assert await world.engine.admit_waiting() == 1
+    assert await world.engine.admit_waiting() == 0, "one at a time beyond the limit"
+    while await world.drain() or await world.engine.admit_waiting():
+        pass
+    assert await statuses(world, *roots) == ["completed"] * 3
+    left = await world.rows("SELECT id FROM instances WHERE status <> 'completed'")
+    assert left == []
+    for row in await world.rows("SELECT id FROM instances"):
+        await world.events(row["id"])
+
+
+async def test_a_line_without_a_circle_lends_nothing(world: World) -> None:
+    busy = await calling(world)
+    caller = await point(world, await calling(world), busy)
+    await world.start_version(busy, {"n": 0.0})
+    root = (await world.start_version(caller, {"n": 1.0})).id
+    hand = world.worker()
+    first, second = await hand.must_claim(), await hand.must_claim()
+    await hand.complete(second if second.instance_id == root else first)
+    assert await world.status(root) == "waiting"
+    assert await world.engine.admit_waiting() == 0
+    await hand.complete(first if second.instance_id == root else second)
+    await world.drain()
+    assert await world.status(root) == "completed"
+
+
 async def crowded(world: World, version: VersionId, count: int) -> None:
     """Somebody who waits for a turn, and this many like it."""
     held = await start(world, version)
