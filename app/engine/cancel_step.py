@@ -7,13 +7,14 @@ the instance goes on. It is not tried again.
 from functools import partial
 from typing import Final
 
-from app.engine import announce, children
+from app.engine import announce
 from app.engine.errors import InstanceAlreadyFinished, StepNotFound, StepNotUnderWay
 from app.engine.held import hold_step
 from app.engine.parts import Parts
 from app.engine.walk import Walk
 from app.flow.messages import ErrorClass, StepError
 from app.flow.states import StepStatus
+from app.flow.waits import WaitKind
 from app.kit.ids import InstanceId, StepId, UserId
 from app.store.database import Transaction
 
@@ -23,14 +24,6 @@ _STOP: Final = """
 UPDATE attempts SET status = 'cancelled', ended_at = %(now)s
  WHERE step_id = %(step)s AND status IN ('queued', 'paused', 'leased')
 RETURNING id, claimed_at
-"""
-
-# What runs for the step, or for its items.
-_CHILDREN: Final = """
-SELECT c.id FROM instances c
- WHERE c.parent_id = %(instance)s AND c.status IN ('pending', 'running', 'waiting')
-   AND (c.parent_step_id = %(step)s
-        OR EXISTS (SELECT FROM steps s WHERE s.id = c.parent_step_id AND s.parent_id = %(step)s))
 """
 
 
@@ -61,9 +54,8 @@ async def cancel_step(
     board.stopped.extend(row["id"] for row in stopped if row["claimed_at"] is not None)
     if step.items_total is not None:
         board.close_items(step)
-    begun = await tx.fetch_all(_CHILDREN, {"instance": instance_id, "step": step_id})
-    if begun:
-        tx.lead_to(partial(children.end, parts, [row["id"] for row in begun]))
+    elif step.wait_kind is WaitKind.child:
+        tx.lead_to(partial(parts.sequels.end_children, parts, instance_id))
     error = StepError(error_class=ErrorClass.refused, message=f"Cancelled by {name}.")
     await Walk(parts, board).cancel(step, error, by=by)
     await board.save()
