@@ -155,11 +155,20 @@ _STEP: Final = (
 _TOP: Final = "parent_id IS NULL"
 # The node is named too, because it stands between parent and place in the index.
 _ITEMS: Final = "parent_id = %(parent)s AND node_id = (SELECT node_id FROM steps WHERE id = %(parent)s)"
+# One row more than the page holds tells that there is more; so do rows that its values leave no room for.
 _STEPS: Final = f"""
-SELECT {_STEP} FROM steps
- WHERE instance_id = %(id)s AND {{whose}} AND ordinal > %(after)s
- ORDER BY ordinal LIMIT %(rows)s
+WITH found AS (
+    SELECT id, sum(coalesce(pg_column_size(inputs), 0) + coalesce(pg_column_size(outputs), 0)) OVER (
+               ORDER BY ordinal ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before_bytes
+      FROM (SELECT id, ordinal, inputs, outputs FROM steps
+             WHERE instance_id = %(id)s AND {{whose}} AND ordinal > %(after)s
+             ORDER BY ordinal LIMIT %(limit)s + 1) AS s
+)
+SELECT {_STEP}, (SELECT count(*) FROM found) AS found FROM steps
+ WHERE id IN (SELECT id FROM found WHERE coalesce(before_bytes, 0) <= %(bytes)s)
+ ORDER BY ordinal LIMIT %(limit)s
 """  # noqa: S608  constant column lists
+PAGE_BYTES = 4_000_000  # of the values on one page of steps, as they are stored: some 20 MB of JSON
 
 # The organization is named although row-level security says it too: it leads the index.
 _LIST: Final = f"""
@@ -247,13 +256,15 @@ async def has_instance(tx: Transaction, instance_id: UUID) -> bool:
 
 async def list_steps(
     tx: Transaction, instance_id: UUID, parent_id: UUID | None, *, after: int, limit: int
-) -> list[Step]:
-    """The steps of an instance, each behind all it depends on; or the items of one fan-out."""
+) -> tuple[list[Step], bool]:
+    """The steps of an instance, each behind all it depends on, or the items of one fan-out; and whether there
+    are more. At most `limit`, and fewer where their values are large.
+    """
     rows = await tx.fetch_all(
         _STEPS.format(whose=_TOP if parent_id is None else _ITEMS),
-        {"id": instance_id, "parent": parent_id, "after": after, "rows": limit},
+        {"id": instance_id, "parent": parent_id, "after": after, "limit": limit, "bytes": PAGE_BYTES},
     )
-    return [msgspec.convert(row, Step) for row in rows]
+    return [msgspec.convert(row, Step) for row in rows], bool(rows) and rows[0]["found"] > len(rows)
 
 
 async def find_step(tx: Transaction, instance_id: UUID, step_id: UUID) -> Step | None:

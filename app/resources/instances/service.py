@@ -111,13 +111,12 @@ async def steps(
     limit: int,
 ) -> Steps:
     """Steps, or the items of the fan-out `parent_id`, with their tries. Raises InstanceNotFound."""
-    rows = await model.list_steps(tx, instance_id, parent_id, after=after, limit=limit + 1)
-    if not rows:
+    shown, has_more = await model.list_steps(tx, instance_id, parent_id, after=after, limit=limit)
+    if not shown:
         await refuse_unknown(tx, instance_id)
-    shown = rows[:limit]
     return Steps(
         items=await _step_views(tx, engine, reader, instance_id, shown),
-        next_cursor=str(shown[-1].ordinal) if len(rows) > limit else None,
+        next_cursor=str(shown[-1].ordinal) if has_more else None,
     )
 
 

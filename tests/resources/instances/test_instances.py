@@ -1,6 +1,7 @@
 """Instances over HTTP: started on checked inputs, listed, looked into, cancelled, and nobody else's."""
 
 import io
+from secrets import token_hex
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from app.engine.engine import Engine
 from app.flow.messages import ErrorClass, LogLine
 from app.kit.ids import OrganizationId, new_id
 from app.resources.accounts.roles import Role
+from app.resources.instances import model
 from app.steps.discovery import catalog
 from app.store.bus import Bus
 from app.store.database import Database, Scope
@@ -462,3 +464,23 @@ async def test_a_plan_misses_a_file_that_is_gone(client: httpx.AsyncClient) -> N
     body = {"workflow_id": await save(client, definition), "inputs": {"file": {"asset": str(new_id())}}}
     found = problem(await client.post("/api/v1/instances/plan", json=body), 422)
     assert "there is no file" in found["complaints"][0]["message"]
+
+
+async def test_a_page_of_steps_ends_where_their_values_grow_large(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "PAGE_BYTES", 1_000)
+    definition = document(
+        node("fan", "core.set", each="{{ inputs.list }}", with_={"value": "{{ item }}"}),
+        inputs={"list": {"type": "json"}},
+    )
+    values = [*(token_hex(2_000) for _ in range(3)), 1, 2]
+    made = await start(client, await save(client, definition), inputs={"list": values})
+    (fan,) = (await read(client, f"/{made['id']}/steps"))["items"]
+    address = f"/{made['id']}/steps?parent={fan['id']}"
+    page = await read(client, address)
+    seen = [[item["path"][0] for item in page["items"]]]
+    while page["next_cursor"] is not None:
+        page = await read(client, f"{address}&cursor={page['next_cursor']}")
+        seen.append([item["path"][0] for item in page["items"]])
+    assert seen == [[0], [1], [2], [3, 4]]
