@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from app.kit import endings
 from app.kit.log import get_logger
 from app.kit.settings import Settings
 from appliance.chorus import Chorus
@@ -37,7 +38,7 @@ class Crew:
         self._chorus = chorus
         self._supervisord: subprocess.Popen[bytes] | None = None
         self._supervisor = Supervisor(settings.run_dir / "supervisor.sock")
-        self._ends = Ends()
+        self._ends = Ends(settings.run_dir)
 
     def await_former(self) -> None:
         """Wait for a supervisord whose boot was killed: it is stopping, and would take our socket with it."""
@@ -69,6 +70,7 @@ class Crew:
         for mark in (run_dir / "at-work").iterdir():
             mark.unlink()  # of an earlier life of the box
         (run_dir / "supervisor.sock").unlink(missing_ok=True)
+        (run_dir / endings.NAME).unlink(missing_ok=True)
         command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(CODE / "supervisord.conf")]
         # Opened to read as well: should boot be killed, supervisord's last words must not break its stop.
         output = os.open(words, os.O_RDWR)

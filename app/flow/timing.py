@@ -77,10 +77,8 @@ def check_timing(timing: Timing, now: datetime) -> Timing:
         if not FIRST_YEAR <= start.year <= now.year + 1:
             raise _unfit("start_at", f"Count from a time between {FIRST_YEAR} and the end of next year.")
         return msgspec.structs.replace(timing, start_at=start.astimezone(UTC).replace(microsecond=0))
-    zones = _zones()
-    if timing.time_zone not in zones:
-        hint = suggestion(timing.time_zone, zones, limit=0)
-        raise _unfit("time_zone", f"“{timing.time_zone}” is no time zone, such as Europe/Berlin.{hint}")
+    if fault := zone_fault(timing.time_zone):
+        raise _unfit("time_zone", fault)
     if len(timing.expression.split()) != 5:
         raise _unfit(
             "expression",
@@ -94,6 +92,14 @@ def check_timing(timing: Timing, now: datetime) -> Timing:
     if next_after(timing, now) is None:
         raise _unfit("expression", f"“{timing.expression}” never comes.")
     return timing
+
+
+def zone_fault(name: str) -> str | None:
+    """Why this is no time zone, None when it is one."""
+    zones = _zones()
+    if name in zones:
+        return None
+    return f"“{name}” is no time zone, such as Europe/Berlin.{suggestion(name, zones, limit=0)}"
 
 
 def in_words(timing: Timing) -> str:

@@ -17,6 +17,8 @@ from app.kit.ids import InstanceId, UserId
 from app.kit.log import get_logger
 from app.resources.instances import service as instances
 from app.resources.instances.service import Chosen
+from app.resources.notifications import model as notifications
+from app.resources.notifications.ways import Severity
 from app.resources.schedules import model
 from app.resources.schedules.model import Due, Outcome, Overlap, Run, Schedule
 from app.resources.schedules.schemas import NewSchedule, ScheduleChange, Times
@@ -198,9 +200,22 @@ class _Firing:
         self._set(refusals=refusals)
         await self._note(Outcome.refused, due_at, reason)
         if isinstance(exc, WorkflowDeleted):
-            self._stop(reason)
+            await self._give_up(reason)
         elif refusals >= MOST_REFUSALS:
-            self._stop(f"It was refused {refusals} times in a row. {reason}")
+            await self._give_up(f"It was refused {refusals} times in a row. {reason}")
+
+    async def _give_up(self, reason: str) -> None:
+        """Stop, and let those hear of it who count on it."""
+        self._stop(reason)
+        await notifications.add(
+            self._tx,
+            organization_id=self._tx.organization_id,
+            severity=Severity.warning,
+            title=f"The schedule “{self._schedule.name}” was switched off",
+            body=reason,
+            remedy="Mend what it runs, then switch it on again.",
+            link="/triggers",
+        )
 
     def _stop(self, reason: str) -> None:
         self._set(is_enabled=False, next_at=None, queued_for=None, stopped_because=reason)

@@ -350,6 +350,8 @@ async def test_inputs_that_no_longer_fit_are_told_and_stop_it_after_the_third_ti
     assert (shown["is_enabled"], shown["next_at"]) == (False, None)
     assert "3 times in a row" in shown["stopped_because"]
     assert "at most 2" in shown["stopped_because"]
+    (told,) = (await client.get("/api/v1/notifications")).json()["items"]
+    assert shown["name"] in told["title"] and told["body"] == shown["stopped_because"]
     told = await journal(client, made)
     assert [line["outcome"] for line in told] == ["refused"] * 3
     path = f"/api/v1/schedules/{made['id']}"

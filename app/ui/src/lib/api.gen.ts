@@ -823,6 +823,110 @@ export interface paths {
         patch: operations["changeRole"];
         trace?: never;
     };
+    "/api/v1/notification-channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every channel of this organization, with how its last message went */
+        get: operations["listNotificationChannels"];
+        put?: never;
+        /** A new channel; its secret is sealed and never given out again */
+        post: operations["createNotificationChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notification-channels/{channel_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a channel, and what it was still to send */
+        delete: operations["deleteNotificationChannel"];
+        options?: never;
+        head?: never;
+        /** Change a channel; what is left out stays */
+        patch: operations["changeNotificationChannel"];
+        trace?: never;
+    };
+    "/api/v1/notification-channels/{channel_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a message now, whatever the hour, and tell what became of it */
+        post: operations["testNotificationChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Of the organization, and of the box to those who run it; newest first */
+        get: operations["listNotifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** You have seen everything up to one of them */
+        post: operations["markNotificationsSeen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/unseen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many you have not seen */
+        get: operations["countUnseenNotifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/organizations": {
         parameters: {
             query?: never;
@@ -1659,6 +1763,39 @@ export interface components {
             before?: unknown;
             field: string;
         };
+        /** ChannelChange */
+        ChannelChange: {
+            is_enabled?: boolean;
+            least?: components["schemas"]["Severity"];
+            /** @description What people call it */
+            name?: string;
+            quiet?: components["schemas"]["QuietHours"] | null;
+            /** @description The address, password or token; never given out again */
+            secret?: string | null;
+            wakes?: boolean;
+            way?: components["schemas"]["Mail"] | components["schemas"]["Hook"] | components["schemas"]["Slack"] | components["schemas"]["Ntfy"];
+        };
+        /** Channels */
+        Channels: {
+            items: components["schemas"]["ChannelView"][];
+            /** @description Always null: this list is short and has one page. */
+            next_cursor?: null;
+        };
+        /** ChannelView */
+        ChannelView: {
+            /** Format: date-time */
+            created_at: string;
+            has_secret: boolean;
+            /** Format: uuid */
+            id: string;
+            is_enabled: boolean;
+            last_delivery: components["schemas"]["LastDelivery"] | null;
+            least: components["schemas"]["Severity"];
+            name: string;
+            quiet: components["schemas"]["QuietHours"] | null;
+            wakes: boolean;
+            way: components["schemas"]["Mail"] | components["schemas"]["Hook"] | components["schemas"]["Slack"] | components["schemas"]["Ntfy"];
+        };
         /** Claim */
         Claim: {
             /** @description Email address */
@@ -2008,6 +2145,11 @@ export interface components {
              */
             tolerance_s?: number;
         };
+        /** Hook */
+        Hook: {
+            /** @constant */
+            kind: "webhook";
+        };
         /**
          * How
          * @description What became of a part.
@@ -2228,6 +2370,13 @@ export interface components {
             queued: number;
             running: number;
         };
+        /** LastDelivery */
+        LastDelivery: {
+            /** Format: date-time */
+            at: string;
+            error: string | null;
+            status: string;
+        };
         /** LastDeliveryView */
         LastDeliveryView: {
             /** Format: uuid */
@@ -2265,6 +2414,18 @@ export interface components {
         /** Logs */
         Logs: {
             items: components["schemas"]["LogLineView"][];
+        };
+        /** Mail */
+        Mail: {
+            host: string;
+            /** @constant */
+            kind: "mail";
+            /** @default 587 */
+            port?: number;
+            recipients: string[];
+            security?: components["schemas"]["Security"];
+            sender: string;
+            username?: string | null;
         };
         /** Maintenance */
         Maintenance: {
@@ -2347,6 +2508,20 @@ export interface components {
         /** NewAnswer */
         NewAnswer: {
             value: unknown;
+        };
+        /** NewChannel */
+        NewChannel: {
+            /** @default true */
+            is_enabled?: boolean;
+            least?: components["schemas"]["Severity"];
+            /** @description What people call it */
+            name: string;
+            quiet?: components["schemas"]["QuietHours"] | null;
+            /** @description The address, password or token; never given out again */
+            secret?: string | null;
+            /** @default true */
+            wakes?: boolean;
+            way: components["schemas"]["Mail"] | components["schemas"]["Hook"] | components["schemas"]["Slack"] | components["schemas"]["Ntfy"];
         };
         /** NewDefinition */
         NewDefinition: {
@@ -2476,6 +2651,33 @@ export interface components {
         NoAuth: {
             /** @constant */
             kind: "none";
+        };
+        /** Notifications */
+        Notifications: {
+            items: components["schemas"]["NotificationView"][];
+            next_cursor: string | null;
+        };
+        /** NotificationView */
+        NotificationView: {
+            /** Format: date-time */
+            at: string;
+            body: string;
+            /** Format: uuid */
+            id: string;
+            is_about_box: boolean;
+            is_seen: boolean;
+            link: string | null;
+            remedy: string | null;
+            severity: components["schemas"]["Severity"];
+            title: string;
+        };
+        /** Ntfy */
+        Ntfy: {
+            /** @constant */
+            kind: "ntfy";
+            /** @default https://ntfy.sh */
+            server?: string;
+            topic: string;
         };
         /** OnlyWhere */
         OnlyWhere: {
@@ -2691,6 +2893,18 @@ export interface components {
              */
             note?: string;
         };
+        /** QuietHours */
+        QuietHours: {
+            /** @description Such as 22:00 */
+            end: string;
+            /** @description Such as 22:00 */
+            start: string;
+            /**
+             * @description An IANA name, such as Europe/Berlin
+             * @default UTC
+             */
+            time_zone?: string;
+        };
         /** RedisFacts */
         RedisFacts: {
             clients: number;
@@ -2885,6 +3099,18 @@ export interface components {
             workflow_id: string;
             workflow_name: string;
         };
+        /**
+         * Security
+         * @description How mail is encrypted on its way to the relay.
+         * @default starttls
+         * @enum {string}
+         */
+        Security: "starttls" | "tls" | "none";
+        /** Seen */
+        Seen: {
+            /** Format: uuid */
+            until: string;
+        };
         /** Sessions */
         Sessions: {
             items: components["schemas"]["SessionView"][];
@@ -2909,6 +3135,13 @@ export interface components {
         SetupState: {
             claimed: boolean;
         };
+        /**
+         * Severity
+         * @description How much it matters.
+         * @default warning
+         * @enum {string}
+         */
+        Severity: "info" | "warning" | "critical";
         /** SignedIn */
         SignedIn: {
             access_token: string;
@@ -2924,6 +3157,11 @@ export interface components {
         Simple: {
             /** @constant */
             status: "healthy";
+        };
+        /** Slack */
+        Slack: {
+            /** @constant */
+            kind: "slack";
         };
         /** StandardAuth */
         StandardAuth: {
@@ -3092,6 +3330,15 @@ export interface components {
             query?: {
                 [key: string]: string | string[];
             };
+        };
+        /** Tried */
+        Tried: {
+            is_sent: boolean;
+            sentence: string;
+        };
+        /** Unseen */
+        Unseen: {
+            count: number;
         };
         /** Unused */
         Unused: {
@@ -5191,6 +5438,257 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MemberView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNotificationChannels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channels"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createNotificationChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChannel"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteNotificationChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeNotificationChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testNotificationChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tried"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNotifications: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before */
+                cursor?: string | null;
+                /** @description How many at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notifications"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    markNotificationsSeen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Seen"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countUnseenNotifications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unseen"];
                 };
             };
             /** @description A problem, with a sentence to act on */

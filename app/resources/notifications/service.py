@@ -1,0 +1,226 @@
+"""Notifications read, channels kept and tried out, messages sent."""
+
+from typing import Final
+from uuid import UUID
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from app.flow.quiet import checked, quiet_until
+from app.kit.clock import now, rfc3339
+from app.kit.errors import Complaint, Conflict, Invalid, NotFound
+from app.kit.ids import OrganizationId, new_id
+from app.kit.log import get_logger
+from app.kit.settings import Settings
+from app.resources.accounts.principal import Principal
+from app.resources.notifications import model
+from app.resources.notifications.model import Channel, Due, Notification
+from app.resources.notifications.schemas import (
+    ChannelChange,
+    Channels,
+    ChannelView,
+    NewChannel,
+    Notifications,
+    NotificationView,
+    Tried,
+)
+from app.resources.notifications.ways import Message, NotSent, Post, Severity, needs_secret
+from app.resources.paging import Page
+from app.store.database import Database, Scope, Transaction
+from app.store.vault import Vault
+
+log = get_logger(__name__)
+
+MOST_CHANNELS: Final = 50
+MOST_COUNTED: Final = 100
+# Between two tries: quick at first, for a server that restarts; then for about a day.
+PAUSES_S: Final = (10.0, 30.0, 120.0, 600.0, 3600.0, 4 * 3600.0, 8 * 3600.0, 12 * 3600.0)
+
+
+class ChannelNotFound(NotFound):
+    """There is no such channel in this organization."""
+
+
+class TooManyChannels(Conflict):
+    """This organization has as many channels as one may have; delete one first."""
+
+
+async def list_notifications(database: Database, principal: Principal, page: Page) -> Notifications:
+    """What somebody is told: of the organization, and of the box to those who run it."""
+    async with database.transaction(Scope.system()) as tx:
+        rows = await model.list_notifications(
+            tx, principal.organization_id, runs_the_box=principal.is_super_admin, page=page
+        )
+        seen = await model.seen_until(tx, principal.user_id)
+    items, cursor = page.cut(rows, lambda row: row.id)
+    return Notifications(items=[NotificationView.of(row, seen) for row in items], next_cursor=cursor)
+
+
+async def count_unseen(database: Database, principal: Principal) -> int:
+    """What the bell shows."""
+    async with database.transaction(Scope.system()) as tx:
+        return await model.count_unseen(
+            tx,
+            principal.organization_id,
+            runs_the_box=principal.is_super_admin,
+            user_id=principal.user_id,
+            most=MOST_COUNTED,
+        )
+
+
+async def mark_seen(database: Database, principal: Principal, until: UUID) -> None:
+    """Everything up to this one has been seen; one from the future would hide what is yet to come."""
+    async with database.transaction(Scope.nobody()) as tx:
+        await model.mark_seen(tx, principal.user_id, min(until, new_id()))
+
+
+async def list_channels(database: Database, scope: Scope) -> Channels:
+    """Every channel of the organization."""
+    async with database.transaction(scope) as tx:
+        return Channels(items=[ChannelView.of(row) for row in await model.list_channels(tx)])
+
+
+async def add_channel(database: Database, vault: Vault, scope: Scope, wish: NewChannel) -> ChannelView:
+    """A new channel. Raises Invalid, TooManyChannels."""
+    async with database.transaction(scope) as tx:
+        if await model.count_channels(tx) >= MOST_CHANNELS:
+            raise TooManyChannels
+        channel = Channel(
+            id=new_id(),
+            organization_id=OrganizationId(tx.organization_id),
+            name=wish.name,
+            is_enabled=wish.is_enabled,
+            least=wish.least,
+            way=wish.way,
+            secret=None,
+            quiet=None if wish.quiet is None else checked(wish.quiet),
+            wakes=wish.wakes,
+            created_at=now(),
+        )
+        return await _save(tx, vault, channel, wish.secret)
+
+
+async def change_channel(
+    database: Database, vault: Vault, scope: Scope, channel_id: UUID, wish: ChannelChange
+) -> ChannelView:
+    """Change a channel. Raises ChannelNotFound, Invalid."""
+    async with database.transaction(scope) as tx:
+        channel = await _find(tx, channel_id, lock=True)
+        changes = {
+            name: value
+            for name in ("name", "way", "is_enabled", "least", "quiet", "wakes")
+            if (value := getattr(wish, name)) is not UNSET
+        }
+        if changes.get("quiet") is not None:
+            changes["quiet"] = checked(changes["quiet"])
+        changed = replace(channel, **changes)
+        if type(changed.way) is not type(channel.way):
+            changed = replace(changed, secret=None)  # an address is no password
+        if wish.secret is UNSET:
+            return await _save(tx, vault, changed, None)
+        return await _save(tx, vault, replace(changed, secret=None), wish.secret)
+
+
+async def remove_channel(database: Database, scope: Scope, channel_id: UUID) -> None:
+    """Forget a channel. Raises ChannelNotFound."""
+    async with database.transaction(scope) as tx:
+        if not await model.remove_channel(tx, channel_id):
+            raise ChannelNotFound
+
+
+async def try_channel(
+    database: Database, vault: Vault, settings: Settings, scope: Scope, channel_id: UUID
+) -> Tried:
+    """Send a message now, whatever the hour, and say what became of it. Raises ChannelNotFound."""
+    async with database.transaction(scope) as tx:
+        channel = await _find(tx, channel_id)
+        secret = await _opened(tx, vault, channel)
+    trial = Notification(
+        id=new_id(),
+        organization_id=None,
+        severity=Severity.info,
+        title="A trial message",
+        body=f"The channel “{channel.name}” works.",
+        remedy=None,
+        link="/notifications",
+        at=now(),
+    )
+    post = Post(settings)
+    try:
+        await post.send(channel.way, secret, message_of(settings, trial))
+    except NotSent as exc:
+        return Tried(is_sent=False, sentence=str(exc))
+    finally:
+        await post.close()
+    return Tried(is_sent=True, sentence="The message was taken; see that it arrives.")
+
+
+async def deliver(database: Database, vault: Vault, post: Post, settings: Settings, due: Due) -> bool:
+    """Send one message, or put it off to the end of quiet hours; whether it was sent."""
+    channel, notification = due.channel, due.notification
+    wakes = channel.wakes and notification.severity is Severity.critical
+    until = None if wakes else quiet_until(channel.quiet, now())
+    scope = Scope.organization(channel.organization_id)
+    async with database.transaction(scope) as tx:
+        if until is not None:
+            await model.put_off(tx, due.id, until)
+            return False
+        secret = await _opened(tx, vault, channel)
+    try:
+        await post.send(channel.way, secret, message_of(settings, notification))
+    except NotSent as exc:
+        await _note_failure(database, scope, due, str(exc))
+        return False
+    async with database.transaction(scope) as tx:
+        await model.note_sent(tx, due.id)
+    return True
+
+
+async def _note_failure(database: Database, scope: Scope, due: Due, why: str) -> None:
+    again_in_s = PAUSES_S[due.tries] if due.tries < len(PAUSES_S) else None
+    log.warning(
+        "notification not sent",
+        action="notification_failed",
+        channel=due.channel.id,
+        error=why,
+        again_in_s=again_in_s,
+    )
+    async with database.transaction(scope) as tx:
+        await model.note_failed(tx, due.id, why, again_in_s)
+
+
+def message_of(settings: Settings, notification: Notification) -> Message:
+    """A notification as it goes out: with a whole address, where the box knows its own."""
+    base = settings.public_urls[0] if settings.public_urls else None
+    return Message(
+        id=str(notification.id),
+        severity=notification.severity,
+        title=notification.title,
+        body=notification.body,
+        remedy=notification.remedy,
+        link=f"{base}{notification.link}" if base and notification.link else None,
+        at=rfc3339(notification.at),
+    )
+
+
+async def _save(tx: Transaction, vault: Vault, channel: Channel, secret: str | None) -> ChannelView:
+    if secret is not None:
+        channel = replace(channel, secret=await vault.seal(tx, secret, model.place_of_secret(channel.id)))
+    if channel.secret is None and needs_secret(channel.way):
+        complaint = Complaint(field="secret", message="This kind of channel needs its secret.")
+        raise Invalid(complaints=[complaint])
+    await model.save_channel(tx, channel)
+    return ChannelView.of(channel)
+
+
+async def _opened(tx: Transaction, vault: Vault, channel: Channel) -> str | None:
+    if channel.secret is None:
+        return None
+    return (await vault.open(tx, channel.secret, model.place_of_secret(channel.id))).reveal()
+
+
+async def _find(tx: Transaction, channel_id: UUID, *, lock: bool = False) -> Channel:
+    channel = await model.find_channel(tx, channel_id, lock=lock)
+    if channel is None:
+        raise ChannelNotFound
+    return channel

@@ -1,0 +1,284 @@
+"""People are told: in the house, and by channels whose secrets nobody sees again."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from app.engine.callbacks import Callbacks
+from app.engine.engine import Engine
+from app.kit.blobs import BlobFolder
+from app.kit.clock import now
+from app.kit.settings import Settings
+from app.resources.accounts.roles import Role
+from app.resources.notifications import jobs, model, service
+from app.resources.notifications.ways import Severity
+from app.resources.periodic import Parts
+from app.server.application import create_app
+from app.steps.discovery import catalog
+from app.store.bus import Bus
+from app.store.database import Database, Row, Scope
+from app.store.queue import Bells
+from tests.engine.world import Shelf
+from tests.lifespan import running
+from tests.people import People, Person, gathering, problem
+from tests.resources.notifications.receivers import HttpReceiver, MailReceiver
+
+CHANNELS = "/api/v1/notification-channels"
+HERE = "127.0.0.1"
+
+
+@pytest.fixture
+def near(settings: Settings) -> Settings:
+    """The settings of a box that may reach this machine."""
+    return msgspec.structs.replace(settings, outgoing_allow=(HERE,), public_urls=("https://studio.test",))
+
+
+@pytest.fixture
+async def chief(near: Settings, database: Database) -> AsyncIterator[Person]:
+    """Who runs the box, in an application that may reach this machine."""
+    async with database.transaction(Scope.system()) as tx:
+        await tx.execute("DELETE FROM notifications")
+        await tx.execute("DELETE FROM notification_channels")
+    app = create_app(near)
+    async with running(app), gathering(app, database, near) as people:
+        yield await people.member(Role.viewer, is_super_admin=True)
+
+
+@pytest.fixture
+async def parts(near: Settings, database: Database, tmp_path: Path) -> AsyncIterator[Parts]:
+    """What the daemon works with."""
+    bus = Bus.open(near.redis.url)
+    engine = Engine(database, catalog(), Bells(bus.redis), bus, assets=Shelf(), callbacks=Callbacks.of(near))
+    yield Parts(
+        settings=near, database=database, engine=engine, blobs=BlobFolder(tmp_path, tmp_path), bus=bus
+    )
+    await bus.close()
+
+
+async def tell(
+    database: Database,
+    severity: Severity = Severity.warning,
+    organization_id: Any = None,
+    title: str = "Trouble",
+) -> str:
+    async with database.transaction(Scope.system()) as tx:
+        return str(
+            await model.add(
+                tx,
+                organization_id=organization_id,
+                severity=severity,
+                title=title,
+                body="Something broke.",
+                remedy="Mend it.",
+                link="/system",
+            )
+        )
+
+
+async def add(chief: Person, way: dict[str, Any], **more: Any) -> str:
+    answer = await chief.client.post(CHANNELS, json={"name": "Ring", "way": way, **more})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def deliveries(database: Database) -> list[Row]:
+    async with database.transaction(Scope.system()) as tx:
+        return await tx.fetch_all("SELECT * FROM notification_deliveries ORDER BY id")
+
+
+async def make_due(database: Database) -> None:
+    async with database.transaction(Scope.system()) as tx:
+        await tx.execute("UPDATE notification_deliveries SET due_at = now() WHERE status = 'pending'")
+
+
+async def test_each_is_told_what_concerns_them_and_the_bell_counts_what_is_new(
+    people: People, database: Database
+) -> None:
+    member = await people.member(Role.viewer)
+    chief = await people.member(Role.viewer, member.organization_id, is_super_admin=True)
+    other = await people.member(Role.owner)
+    about_box = await tell(database)
+    about_them = await tell(database, organization_id=member.organization_id)
+
+    async def told(person: Person) -> list[str]:
+        items = (await person.client.get("/api/v1/notifications", params={"limit": 50})).json()["items"]
+        return [one["id"] for one in items if one["id"] in {about_box, about_them}]
+
+    assert await told(member) == [about_them]
+    assert await told(chief) == [about_them, about_box]
+    assert await told(other) == []
+    assert (await member.client.get("/api/v1/notifications/unseen")).json() == {"count": 1}
+    seen = await member.client.post("/api/v1/notifications/seen", json={"until": about_them})
+    assert seen.status_code == 204
+    assert (await member.client.get("/api/v1/notifications/unseen")).json() == {"count": 0}
+    assert (await member.client.get("/api/v1/notifications")).json()["items"][0]["is_seen"]
+    assert (await chief.client.get("/api/v1/notifications/unseen")).json()["count"] >= 2
+    await tell(database, organization_id=member.organization_id)
+    assert (await member.client.get("/api/v1/notifications/unseen")).json() == {"count": 1}
+    ahead = "ffffffff-ffff-7fff-bfff-ffffffffffff"
+    await member.client.post("/api/v1/notifications/seen", json={"until": ahead})
+    await tell(database, organization_id=member.organization_id)
+    assert (await member.client.get("/api/v1/notifications/unseen")).json() == {"count": 1}
+
+
+async def test_a_webhook_slack_and_ntfy_hear_of_it_once(
+    chief: Person, database: Database, parts: Parts
+) -> None:
+    async with HttpReceiver().open() as there:
+        url = f"http://{HERE}:{there.port}"
+        await add(chief, {"kind": "webhook"}, secret=f"{url}/hook?key=s3cret-key")
+        await add(chief, {"kind": "slack"}, secret=f"{url}/slack")
+        await add(chief, {"kind": "ntfy", "server": url, "topic": "box"}, secret="tk_abcdef123456")
+        told = await tell(database)
+        await tell(database, Severity.info, title="Small talk")
+        assert await jobs.send_due(parts) == 3
+        assert await jobs.send_due(parts) == 0
+    by_path = {one.path: one for one in there.taken}
+    hook, slack, ntfy = by_path["/hook?key=s3cret-key"], by_path["/slack"], by_path["/"]
+    assert hook.body["id"] == told
+    assert (hook.body["severity"], hook.body["link"]) == ("warning", "https://studio.test/system")
+    assert slack.body == {"text": "*Trouble*\nSomething broke.\nMend it.\nhttps://studio.test/system"}
+    assert (ntfy.body["topic"], ntfy.body["priority"], ntfy.body["title"]) == ("box", 3, "Trouble")
+    assert ntfy.headers["authorization"] == "Bearer tk_abcdef123456"
+    assert {row["status"] for row in await deliveries(database)} == {"sent"}
+
+
+async def test_mail_goes_out_and_a_refusal_says_the_relays_words(
+    chief: Person, database: Database, parts: Parts
+) -> None:
+    async with MailReceiver().open() as relay:
+        mail = {
+            "kind": "mail",
+            "host": HERE,
+            "port": relay.port,
+            "security": "none",
+            "sender": "studio@example.org",
+            "recipients": ["ada@example.org"],
+        }
+        await add(chief, mail)
+        await tell(database)
+        assert await jobs.send_due(parts) == 1
+        (text,) = relay.mails
+        assert "Subject: [Studio] Trouble" in text and "Mend it." in text
+        lost = await add(chief, mail | {"recipients": ["nobody@example.org"]})
+        tried = (await chief.client.post(f"{CHANNELS}/{lost}/test")).json()
+        assert tried["is_sent"] is False
+        assert HERE in tried["sentence"] and "nobody" in tried["sentence"]
+        with_login = mail | {"username": "ada"}
+        problem(await chief.client.post(CHANNELS, json={"name": "x", "way": with_login}), 422)
+        assert (
+            await chief.client.post(f"{CHANNELS}/{await add(chief, with_login, secret='pw')}/test")
+        ).json()["is_sent"]
+
+
+async def test_what_does_not_get_through_is_tried_again_and_given_up_some_day(
+    chief: Person, database: Database, parts: Parts
+) -> None:
+    async with HttpReceiver().open() as there:
+        channel = await add(chief, {"kind": "webhook"}, secret=f"http://{HERE}:{there.port}/")
+        await tell(database)
+        there.status = 503
+        assert await jobs.send_due(parts) == 0
+        (row,) = await deliveries(database)
+        assert (row["status"], row["tries"]) == ("pending", 1)
+        assert row["due_at"] > now() and "503" in row["error"]
+        assert await jobs.send_due(parts) == 0, "it is not due yet"
+        assert len(there.taken) == 1
+        there.status = 200
+        await make_due(database)
+        assert await jobs.send_due(parts) == 1
+        there.status = 503
+        await tell(database)
+        for _ in range(len(service.PAUSES_S) + 1):
+            await make_due(database)
+            assert await jobs.send_due(parts) == 0
+        *_, last = await deliveries(database)
+        states = sorted(row["status"] for row in await deliveries(database))
+        assert states == ["failed", "sent"]
+        (view,) = (await chief.client.get(CHANNELS)).json()["items"]
+        assert view["id"] == channel and view["last_delivery"] is not None
+        assert last["tries"] <= len(service.PAUSES_S) + 1
+
+
+async def test_quiet_hours_put_off_what_can_wait(chief: Person, database: Database, parts: Parts) -> None:
+    hour = timedelta(hours=1)
+    quiet = {"start": f"{now() - hour:%H:%M}", "end": f"{now() + hour:%H:%M}", "time_zone": "UTC"}
+    async with HttpReceiver().open() as there:
+        url = f"http://{HERE}:{there.port}"
+        await add(chief, {"kind": "webhook"}, secret=f"{url}/wakes", quiet=quiet)
+        await add(chief, {"kind": "webhook"}, secret=f"{url}/sleeps", quiet=quiet, wakes=False)
+        await tell(database, Severity.warning)
+        await tell(database, Severity.critical)
+        assert await jobs.send_due(parts) == 1
+        assert [one.path for one in there.taken] == ["/wakes"]
+        waiting = [row for row in await deliveries(database) if row["status"] == "pending"]
+        assert len(waiting) == 3
+        assert all(row["due_at"] > now() + hour / 2 and row["tries"] == 0 for row in waiting)
+
+
+async def test_a_private_place_is_refused_unless_it_is_allowed(people: People) -> None:
+    chief = await people.member(Role.viewer, is_super_admin=True)
+    async with HttpReceiver().open() as there:
+        channel = await add(chief, {"kind": "webhook"}, secret=f"http://{HERE}:{there.port}/")
+        tried = (await chief.client.post(f"{CHANNELS}/{channel}/test")).json()
+    assert tried["is_sent"] is False and "STUDIO_OUTGOING_ALLOW" in tried["sentence"]
+    assert there.taken == []
+
+
+async def test_a_secret_is_sealed_and_never_given_out(chief: Person, database: Database) -> None:
+    secret = "https://hooks.example.org/s3cret-address"
+    channel = await add(chief, {"kind": "slack"}, secret=secret)
+    shown = await chief.client.get(CHANNELS)
+    assert secret not in shown.text and shown.json()["items"][0]["has_secret"]
+    async with database.transaction(Scope.system()) as tx:
+        kept = await tx.fetch_value("SELECT secret FROM notification_channels")
+    assert kept.startswith("v1:") and "s3cret" not in kept
+    renamed = await chief.client.patch(f"{CHANNELS}/{channel}", json={"name": "Bell"})
+    assert (renamed.json()["name"], renamed.json()["has_secret"]) == ("Bell", True)
+    ntfy = {"way": {"kind": "ntfy", "topic": "box"}}
+    moved = await chief.client.patch(f"{CHANNELS}/{channel}", json=ntfy)
+    assert moved.json()["has_secret"] is False, "an address is no token"
+    problem(await chief.client.patch(f"{CHANNELS}/{channel}", json={"way": {"kind": "slack"}}), 422)
+    assert (await chief.client.delete(f"{CHANNELS}/{channel}")).status_code == 204
+    problem(await chief.client.delete(f"{CHANNELS}/{channel}"), 404)
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"way": {"kind": "pigeon"}},
+        {"way": {"kind": "webhook"}},
+        {"way": {"kind": "ntfy", "topic": "a b"}},
+        {"way": {"kind": "mail", "host": "x", "sender": "nobody", "recipients": ["a@b"]}},
+        {"way": {"kind": "ntfy", "topic": "x"}, "quiet": {"start": "25:00", "end": "07:00"}},
+        {
+            "way": {"kind": "ntfy", "topic": "x"},
+            "quiet": {"start": "22:00", "end": "07:00", "time_zone": "Mars"},
+        },
+    ],
+)
+async def test_what_cannot_be_a_channel_is_refused_in_words(chief: Person, wish: dict[str, Any]) -> None:
+    found = problem(await chief.client.post(CHANNELS, json={"name": "x", **wish}), 422)
+    assert found["complaints"]
+
+
+async def test_a_channel_whose_secret_does_not_open_holds_up_no_other(
+    chief: Person, database: Database, parts: Parts
+) -> None:
+    async with HttpReceiver().open() as there:
+        broken = await add(chief, {"kind": "webhook"}, secret=f"http://{HERE}:{there.port}/broken")
+        await add(chief, {"kind": "webhook"}, secret=f"http://{HERE}:{there.port}/fine")
+        async with database.transaction(Scope.system()) as tx:
+            await tx.execute(
+                "UPDATE notification_channels SET secret = overlay(secret PLACING 'AAAA' FROM 60) "
+                "WHERE id = %(id)s",
+                {"id": broken},
+            )
+        await tell(database)
+        assert await jobs.send_due(parts) == 1
+    assert [one.path for one in there.taken] == ["/fine"]
+    assert sorted(row["status"] for row in await deliveries(database)) == ["pending", "sent"]
