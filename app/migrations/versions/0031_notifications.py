@@ -4,8 +4,8 @@ from alembic import op
 
 from app.migrations.tools import protect, share
 
-revision = "0030_notifications"
-down_revision = "0029_gates"
+revision = "0031_notifications"
+down_revision = "0030_circles"
 branch_labels = None
 depends_on = None
 
