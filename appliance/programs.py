@@ -71,6 +71,12 @@ def _watchdog(settings: Settings) -> list[str]:
     return as_account(myself(), command, death_signal=signal.SIGTERM)
 
 
+def _backups(_settings: Settings) -> list[str]:
+    # As boot's own user: it enters the database as its superuser, and reads every file.
+    command = [sys.executable, "-m", "appliance.backup.nightly"]
+    return as_account(myself(), command, death_signal=signal.SIGTERM)
+
+
 def _tunnel(settings: Settings) -> list[str]:
     command = [shutil.which("cloudflared") or "cloudflared", "tunnel", "--no-autoupdate", "run"]
     return as_account(service_account(settings), command, death_signal=signal.SIGTERM)
@@ -141,6 +147,14 @@ PROGRAMS: tuple[Program, ...] = (
         keys=WORKER_KEYS,
         hidden=(*VAULT, *BOOT_ONLY),
     ),
+    Program(
+        name="backups",
+        command=_backups,
+        account=lambda _: myself(),
+        waits_for=("postgres",),
+        keys=KEY_NAMES,
+        hidden=tuple(name for name in BOOT_ONLY if name not in CREDENTIALS),
+    ),
     Program(name="tunnel", command=_tunnel, environment=_tunnel_environment, dialect=dialects.tunnel),
 )
 BY_NAME = {program.name: program for program in PROGRAMS}
@@ -155,6 +169,8 @@ def is_wanted(program: Program, settings: Settings) -> bool:
             return "postgres" in settings.roles and settings.database.embedded
         case "redis":
             return "redis" in settings.roles and settings.redis.embedded
+        case "backups":
+            return is_wanted(BY_NAME["postgres"], settings)
         case "tunnel":
             return has_tunnel(settings)
         case _:

@@ -72,6 +72,7 @@ class Drill(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     outcome: Outcome
     sentence: str
+    studio: str  # which one tried it
     snapshot: str | None = None
     restore_s: float | None = None  # until the restored database answered
     answers: list[Answer] = []

@@ -127,14 +127,14 @@ def rows_in(connection: Connection) -> dict[str, int]:
 
 def blob_names(connection: Connection) -> list[str]:
     """The files that the database names."""
-    if not _has(connection, "blobs"):
+    if not has(connection, "blobs"):
         return []
     return [name for (name,) in connection.execute("SELECT sha256 FROM blobs ORDER BY sha256")]
 
 
 def schema_in(connection: Connection) -> str:
     """The revision of the schema; “none” for a database without one."""
-    if not _has(connection, "alembic_version"):
+    if not has(connection, "alembic_version"):
         return "none"
     return str(one(connection, "SELECT version_num FROM alembic_version")[0])
 
@@ -148,13 +148,14 @@ def one(connection: Connection, question: LiteralString) -> tuple[Any, ...]:
 
 
 def _blobs_in(connection: Connection) -> tuple[int, int]:
-    if not _has(connection, "blobs"):
+    if not has(connection, "blobs"):
         return 0, 0
     found, size_bytes = one(connection, "SELECT count(*), coalesce(sum(size_bytes), 0)::bigint FROM blobs")
     return found, size_bytes
 
 
-def _has(connection: Connection, table: str) -> bool:
+def has(connection: Connection, table: str) -> bool:
+    """Whether there is a table of this name; an older backup may not know it."""
     row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone()
     return row is not None and bool(row[0])
 

@@ -195,8 +195,8 @@ class Repository:
         self._run(["forget", *snapshots])
 
     def check(self, *, every_byte: bool) -> None:
-        """Whether it is whole: its index, and every byte or a tenth of them. Raises Refusal."""
-        self._run(["check", "--read-data" if every_byte else "--read-data-subset=10%"])
+        """Whether all is there and as long as it should be, or every byte of it right. Raises Refusal."""
+        self._run(["check", *(["--read-data"] if every_byte else [])])
 
     def size_bytes(self) -> int:
         """What it takes, encrypted. Raises Refusal."""
@@ -268,7 +268,8 @@ class Repository:
                 f"The repository {self.shown} does not open: its password is another one. Use the recovery "
                 "kit of the box that made it, or the STUDIO_BACKUP_PASSWORD it had."
             )
-        if "Is there a repository" in complaint or "repository does not exist" in complaint:
+        # A place that cannot be reached makes restic ask the same question; that is another matter.
+        if "open config" in complaint and re.search("does not exist|no such file|not found", complaint):
             return NoRepository(
                 f"There is no backup repository at {self.shown}. Check the address; the recovery kit names "
                 "the one that was used."

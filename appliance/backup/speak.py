@@ -16,6 +16,7 @@ from rich.table import Table
 from app.kit.backups import Backups, Running, Schedule, Status
 from app.kit.settings import Settings, SettingsFaults, load_settings
 from appliance import passport
+from appliance.backup import drill as drilling
 from appliance.backup import make as making
 from appliance.backup import restore as restoring
 from appliance.backup.kit import kit_from, kit_of
@@ -84,12 +85,27 @@ def check(settings: Settings, *, as_json: bool, every_byte: bool) -> int:
     """Ask the repository."""
     backups = Backups(settings.workspace)
     with _watched(as_json) as watch, working(backups, "check", watch) as work:
-        work.phase("Reading every byte" if every_byte else "Reading a tenth")
+        work.phase("Reading every byte" if every_byte else "Looking through it")
         _repository(settings).check(every_byte=every_byte)
     if as_json:
         return _print({"whole": True})
     console.print("The repository is whole.", style="green")
     return 0
+
+
+def drill(settings: Settings, *, as_json: bool) -> int:
+    """Prove the newest backup."""
+    with _watched(as_json) as watch:
+        found = drilling.drill(settings, watch)
+    code = {"proved": 0, "failed": 1, "could_not_run": 75}[found.outcome]
+    if as_json:
+        _print(found)
+        return code
+    for answer in found.answers:
+        console.print(f"{'✓' if answer.is_right else '✗'} {answer.sentence}")
+    style = {"proved": "green", "failed": "red", "could_not_run": "yellow"}[found.outcome]
+    console.print(f"{found.outcome.replace('_', ' ').capitalize()}: {found.sentence}", style=style)
+    return code
 
 
 def kit(settings: Settings, *, as_json: bool, out: Path | None) -> int:

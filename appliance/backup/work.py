@@ -28,6 +28,7 @@ class Work:
         self._since = datetime.now(UTC)
         self._phase = ""
         self._told_at = 0.0
+        self.fault: str | None = None  # it ended, and not well
 
     def phase(self, name: str) -> None:
         """Begin another part."""
@@ -73,9 +74,12 @@ def working(backups: Backups, what: What, watch: Watch | None = None) -> Iterato
             )
             note(backups, running=None, failure=Failure(what=what, at=datetime.now(UTC), sentence=sentence))
             raise
-        status = backups.status()
-        is_mended = status.failure is not None and status.failure.what == what
-        note(backups, running=None, **({"failure": None} if is_mended else {}))
+        failure = backups.status().failure
+        if work.fault is not None:
+            failure = Failure(what=what, at=datetime.now(UTC), sentence=work.fault)
+        elif failure is not None and failure.what == what:
+            failure = None  # it goes right again
+        note(backups, running=None, failure=failure)
 
 
 def note(backups: Backups, **changes: Any) -> Status:

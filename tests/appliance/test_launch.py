@@ -86,7 +86,8 @@ def test_roles_and_outside_services_decide_what_runs() -> None:
         settings = load_settings(env)
         return [program.name for program in PROGRAMS if is_wanted(program, settings)]
 
-    assert wanted() == ["watchdog", "postgres", "redis", "api", "daemon", "worker-cpu", "worker-gpu"]
+    served = ["api", "daemon", "worker-cpu", "worker-gpu"]
+    assert wanted() == ["watchdog", "postgres", "redis", *served, "backups"]
     assert wanted(STUDIO_ROLES="worker-gpu") == ["watchdog", "worker-gpu"]
     outside = wanted(DATABASE_URL="postgresql://u:p@db/studio", REDIS_URL="redis://redis:6379")
-    assert outside == ["watchdog", "api", "daemon", "worker-cpu", "worker-gpu"]
+    assert outside == ["watchdog", *served]

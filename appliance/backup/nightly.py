@@ -1,0 +1,147 @@
+"""`python -m appliance.backup.nightly`: makes backups when it is time, and when somebody has asked for one.
+
+It runs as whoever boots, because it enters the database as its superuser, and does nothing but wait: the work
+is done by `studio backup` as a process of its own, which may be killed at any time.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from app.kit.backups import Backups, Schedule, Status
+from app.kit.log import configure, get_logger
+from app.kit.settings import Settings, load_settings
+from app.kit.version import studio_version
+from appliance.users import as_account, myself
+
+log = get_logger(__name__)
+
+Due = Literal["backup", "drill", "log"]
+
+LOOK_S: Final = 2.0
+FIRST_BACKUP = timedelta(minutes=10)  # of a box that has none: after whatever its first minutes are full of
+AGAIN = timedelta(hours=1)  # after a failure
+DRILL_EVERY = timedelta(days=7)
+DRILL_AGAIN = timedelta(hours=24)
+LOG_EVERY = timedelta(minutes=5)  # what is lost with the volume at most, where backups lie elsewhere
+LOG_EVERY_HERE = timedelta(hours=1)  # on the same volume the log lies already
+COMMANDS: Final = {"backup": "now", "drill": "drill", "log": "log"}
+
+
+def due(
+    status: Status, schedule: Schedule, now: datetime, *, since: datetime, version: str, is_here: bool
+) -> Due | None:
+    """What is to be done now. `since`: when the box started; `is_here`: backups lie on its own volume."""
+    if status.failure is not None and now - status.failure.at < AGAIN:
+        return None
+    if _backup_is_due(status, schedule, now, since):
+        return "backup"
+    if status.last_good_at is None:
+        return None
+    if schedule.at is not None and _drill_is_due(status, now, version):
+        return "drill"
+    saved_at = status.reach_until or status.last_good_at
+    if schedule.at is not None and now - saved_at > (LOG_EVERY_HERE if is_here else LOG_EVERY):
+        return "log"
+    return None
+
+
+def next_backup(schedule: Schedule, now: datetime) -> datetime | None:
+    """The next night's; None when there is no schedule."""
+    clock = schedule.clock()
+    if clock is None:
+        return None
+    today = datetime.combine(now.astimezone(UTC).date(), clock, tzinfo=UTC)
+    return today if today > now else today + timedelta(days=1)
+
+
+def _backup_is_due(status: Status, schedule: Schedule, now: datetime, since: datetime) -> bool:
+    following = next_backup(schedule, now)
+    if following is None:
+        return False
+    if status.last_good_at is None:
+        return now - since > FIRST_BACKUP
+    return status.last_good_at < following - timedelta(days=1)
+
+
+def _drill_is_due(status: Status, now: datetime, version: str) -> bool:
+    """Weekly, and once after an upgrade; one that could not run is tried again the next day."""
+    last = next(iter(status.drills), None)
+    if last is None or last.studio != version:
+        return True
+    proved_at = status.last_proved_at
+    if proved_at is not None and now - proved_at < DRILL_EVERY:
+        return False
+    return now - last.at > DRILL_AGAIN
+
+
+class Keeper:
+    """Looks every two seconds, for as long as the box lives."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._backups = Backups(settings.workspace)
+        self._since = datetime.now(UTC)
+        self._is_here = settings.backup_repository.startswith(f"{settings.workspace}/")
+
+    def look(self) -> None:
+        """Do what is wished or due."""
+        for wish in self._backups.wished():
+            if wish == "release":
+                if self._backups.release():
+                    log.info("the restored box was released and goes on", action="box_released")
+            else:
+                run(wish)
+            # Afterwards: a wish that is there is one that is not done yet.
+            (self._backups.wishes / wish).unlink(missing_ok=True)
+        status = self._backups.status()
+        if status.running is None and (what := self._due(status)):
+            run(what)
+
+    def _due(self, status: Status) -> Due | None:
+        return due(
+            status,
+            self._backups.schedule(),
+            datetime.now(UTC),
+            since=self._since,
+            version=studio_version(),
+            is_here=self._is_here,
+        )
+
+
+def run(what: Due) -> None:
+    """Do it, and say how it ended."""
+    log.info("%s begins", what, action="backup_begins", what=what)
+    command = [sys.executable, "-m", "appliance.cli", "backup", COMMANDS[what], "--json"]
+    began = time.monotonic()
+    done = subprocess.run(
+        as_account(myself(), command, death_signal=signal.SIGTERM),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    answer = json.loads(done.stdout) if done.stdout.startswith(b"{") else {}
+    took_s = round(time.monotonic() - began, 1)
+    if done.returncode == 0:
+        log.info("%s done", what, action="backup_done", what=what, took_s=took_s)
+    else:
+        why = answer.get("error") or answer.get("sentence") or f"it ended with code {done.returncode}"
+        log.error("%s failed: %s", what, why, action="backup_failed", what=what, took_s=took_s)
+
+
+def main() -> None:
+    """Keep looking until told to stop."""
+    settings = load_settings()
+    configure("studio-backups", settings.log)
+    keeper = Keeper(settings)
+    while True:
+        keeper.look()
+        time.sleep(LOOK_S)
+
+
+if __name__ == "__main__":
+    main()

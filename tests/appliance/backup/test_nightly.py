@@ -1,0 +1,109 @@
+"""What is due when, and that a wish is done once."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from app.kit.backups import Backups, Drill, Failure, Outcome, Schedule, Status
+from app.kit.recovery import read_kit
+from appliance.backup import nightly
+from appliance.backup.nightly import Keeper, due, next_backup
+from tests.appliance.backup.things import settings_in
+from tests.appliance.box import Box, box_environment, studio
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def drilled(ago: timedelta, outcome: Outcome = "proved", studio: str = "1.0.0") -> Drill:
+    return Drill(at=NOW - ago, outcome=outcome, sentence="", studio=studio)
+
+
+def well(**changes: object) -> Status:
+    """A box that is backed up, saved and proved."""
+    status = Status(
+        last_good_at=NOW - 9 * HOUR,
+        last_proved_at=NOW - 24 * HOUR,
+        drills=[drilled(24 * HOUR)],
+        reach_until=NOW - timedelta(minutes=2),
+    )
+    return msgspec.structs.replace(status, **changes)
+
+
+@pytest.mark.integration
+def test_a_box_makes_the_backup_that_somebody_wished_for(tmp_path: Path) -> None:
+    env = box_environment(tmp_path)
+    with Box(env) as box:
+        box.wait_for("Studio is ready at")
+        Backups(tmp_path / "ws").wish("backup")
+        box.wait_for("Backup done")
+        listed = json.loads(studio(env, "backup", "list", "--json").stdout)
+        assert [one["schema"] for one in listed["snapshots"]] == ["none"]
+        kit = studio(env, "backup", "kit")
+        assert (
+            read_kit(kit.stdout).box_id == json.loads((tmp_path / "ws" / "studio.json").read_text())["box_id"]
+        )
+        refused = studio(env, "restore", "--kit", str(tmp_path / "none"), "--json")
+        assert refused.returncode == 78
+        assert "cannot be read" in json.loads(refused.stdout)["error"]
+        assert box.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "what"),
+    [
+        (well(), None),
+        (well(last_good_at=NOW - 9.1 * HOUR), "backup"),
+        (well(last_good_at=NOW - 33 * HOUR), "backup"),
+        (Status(), "backup"),
+        (well(failure=Failure(what="backup", at=NOW - HOUR / 2, sentence=""), last_good_at=None), None),
+        (well(failure=Failure(what="backup", at=NOW - 2 * HOUR, sentence=""), last_good_at=None), "backup"),
+        (well(drills=[]), "drill"),
+        (well(drills=[drilled(HOUR, studio="0.9.0")]), "drill"),
+        (well(last_proved_at=NOW - 170 * HOUR, drills=[drilled(170 * HOUR)]), "drill"),
+        (well(last_proved_at=None, drills=[drilled(2 * HOUR, "could_not_run")]), None),
+        (well(last_proved_at=None, drills=[drilled(25 * HOUR, "could_not_run")]), "drill"),
+        (well(reach_until=NOW - timedelta(minutes=6)), "log"),
+    ],
+)
+def test_what_is_due(status: Status, what: str | None) -> None:
+    schedule = Schedule(at="02:55")
+    assert due(status, schedule, NOW, since=NOW - HOUR, version="1.0.0", is_here=False) == what
+    never = msgspec.structs.replace(schedule, at=None)
+    assert due(status, never, NOW, since=NOW - HOUR, version="1.0.0", is_here=False) is None
+
+
+def test_a_young_box_has_other_things_to_do() -> None:
+    young = NOW - timedelta(minutes=9)
+    assert due(Status(), Schedule(), NOW, since=young, version="1.0.0", is_here=True) is None
+
+
+def test_the_next_backup_is_tonight_or_tomorrow() -> None:
+    assert next_backup(Schedule(at="12:30"), NOW) == NOW + HOUR / 2
+    assert next_backup(Schedule(at="12:00"), NOW) == NOW + 24 * HOUR
+    assert next_backup(Schedule(at=None), NOW) is None
+
+
+def test_a_wish_is_done_once_and_a_release_lets_the_box_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_in(tmp_path)
+    backups = Backups(settings.workspace)
+    done: list[str] = []
+    monkeypatch.setattr(nightly, "run", done.append)
+    keeper = Keeper(settings)
+    backups.wish("backup")
+    backups.wish("backup")
+    backups.wish("release")
+    backups.hold_marker.touch()
+    assert backups.wished() == ["backup", "release"]
+
+    keeper.look()
+    keeper.look()
+
+    assert done == ["backup"]
+    assert backups.wished() == []
+    assert not backups.is_held()
