@@ -94,10 +94,12 @@ async def note_beat(tx: Transaction, worker_id: WorkerId, beat: Heartbeat) -> No
     )
 
 
-async def note_left(tx: Transaction, worker_id: WorkerId) -> None:
-    """A worker is gone; its token counts no longer."""
-    await tx.execute(
-        "UPDATE workers SET left_at = now() WHERE id = %(id)s AND left_at IS NULL", {"id": worker_id}
+async def note_left(tx: Transaction, worker_id: WorkerId) -> bool:
+    """A worker is gone; its token counts no longer. False when that was known."""
+    return bool(
+        await tx.execute(
+            "UPDATE workers SET left_at = now() WHERE id = %(id)s AND left_at IS NULL", {"id": worker_id}
+        )
     )
 
 

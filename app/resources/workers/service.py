@@ -65,7 +65,8 @@ async def leave(database: Database, engine: Engine, worker_id: WorkerId) -> None
 async def _bury(database: Database, engine: Engine, worker_id: WorkerId) -> None:
     """A worker has died without a goodbye: perhaps of a step it ran, so its attempts count as lost."""
     async with database.transaction(Scope.nobody()) as tx:
-        await model.note_left(tx, worker_id)
+        if not await model.note_left(tx, worker_id):
+            return  # another newcomer was faster; of its work the leases take care should that one die, too
     lost = await engine.lose(worker_id)
     log.warning("worker died", action="worker_died", worker=worker_id, lost=lost)
 

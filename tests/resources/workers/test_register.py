@@ -1,9 +1,12 @@
 """Who a new worker replaces: the dead of its own process table and who it was itself; never the living."""
 
+import asyncio
 import os
 import socket
 import subprocess
 from uuid import UUID
+
+from structlog.testing import capture_logs
 
 from app.flow.messages import Lane, Registered
 from app.kit.ids import OrganizationId, WorkerId, new_id
@@ -48,6 +51,17 @@ async def test_what_a_dead_worker_of_this_machine_held_is_lost_at_once(hall: Hal
     assert not await is_present(hall, dead.worker_id)
     again = await world.worker().must_claim()
     assert (again.number, (await world.steps(again.instance_id))["a"]["times_lost"]) == (2, 1)  # type: ignore[arg-type]
+
+
+async def test_newcomers_at_the_same_moment_bury_a_dead_worker_once(hall: Hall) -> None:
+    here = process_table()
+    await hall.register(host=socket.gethostname(), pid=dead_pid(), process_table=here)
+    with capture_logs() as told:
+        newcomers = (
+            hall.register(host=socket.gethostname(), pid=os.getpid(), process_table=here) for _ in range(8)
+        )
+        await asyncio.gather(*newcomers)
+    assert [line["action"] for line in told].count("worker_died") == 1
 
 
 async def test_a_worker_that_shares_the_hosts_name_but_counts_its_processes_apart_is_not_taken_for_dead(
