@@ -48,6 +48,8 @@ async def hold(parts: Parts, tx: Transaction, attempt_id: AttemptId) -> Held | N
     if row is None:
         return None
     board, step, attempt = await _board(parts, tx, row, attempt_id)
+    if attempt is None:  # it went back into the queue, under another id, while we waited for its instance
+        return None
     return Held(board, step, msgspec.convert(attempt, HeldAttempt))
 
 

@@ -1,5 +1,6 @@
 """Steps that ask again later: no worker waits with them, nothing is used up, nothing piles up."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from app.flow import plan
 from app.flow.messages import ErrorClass, Failed, Postponed, StepError
 from app.flow.plan import MOST_ATTEMPTS
+from app.store.database import Scope
 from tests.engine.world import World, node
 
 LATER = Postponed(delay_s=30.0, reason="“state” is “queued”.")
@@ -28,6 +30,30 @@ async def test_a_postponed_step_waits_in_the_queue_and_holds_no_worker(world: Wo
     assert await hand.claim() is None
     assert not (await hand.finish(job, LATER)).accepted, "the same report once more changes nothing"
     assert (await world.engine.sweep()).next_due_s is not None
+
+
+async def test_a_report_said_twice_at_once_changes_nothing_the_second_time(world: World) -> None:
+    """Both wait for the instance; when the second has it, the attempt is back in the queue under a new id."""
+    instance = await world.start(node("poll"))
+    hand = world.worker()
+    job = await hand.must_claim()
+    async with world.database.transaction(Scope.system()) as tx:
+        await tx.fetch_one("SELECT FROM instances WHERE id = %(id)s FOR UPDATE", {"id": instance})
+        both = [asyncio.create_task(hand.finish(job, LATER)) for _ in range(2)]
+        while await waiting_for_locks(world) < 2:  # noqa: ASYNC110  a lock does not tell who waits for it
+            await asyncio.sleep(0.01)
+    assert sorted([(await one).accepted for one in both]) == [False, True]
+    (attempt,) = await world.attempts(instance)
+    assert (attempt["status"], attempt["fence"]) == ("queued", 1)
+
+
+async def waiting_for_locks(world: World) -> int:
+    """How many sessions of this database wait for a lock."""
+    (row,) = await world.rows(
+        "SELECT count(*) AS waiting FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+        "WHERE a.datname = current_database() AND NOT l.granted"
+    )
+    return int(row["waiting"])
 
 
 async def test_when_its_time_comes_it_is_rung_for_and_goes_on(world: World) -> None:
