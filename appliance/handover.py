@@ -47,6 +47,20 @@ def seed(settings: Settings) -> Claim:
     return claim
 
 
+def ask_admin(settings: Settings, *arguments: str, limit_s: float) -> subprocess.CompletedProcess[bytes]:
+    """Run a command of `app.admin` for its answer, as the service's user. Raises TimeoutExpired."""
+    return subprocess.run(
+        as_account(service_account(settings), [sys.executable, "-P", "-m", "app.admin", *arguments]),
+        env=keys.handed(program_environment(settings), settings, KEY_NAMES) | {"PYTHONPATH": str(CODE)},
+        umask=umask(settings),
+        cwd=CODE,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=limit_s,
+        check=False,
+    )
+
+
 def become_admin(*arguments: str) -> NoReturn:
     """Go on as `python -m app.admin`, in the same process: its exit code and its Ctrl-C are ours.
 

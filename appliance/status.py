@@ -86,7 +86,7 @@ def gather(settings: Settings) -> Status:
             phases=[],
             programs=[],
         )
-    alive = _is_alive(settings)
+    alive = is_alive(settings)
     state, sentence = report.state, report.sentence
     shown: str = state
     if not alive and state in ("starting", "ready", "stopping"):
@@ -104,7 +104,7 @@ def gather(settings: Settings) -> Status:
     )
 
 
-def _is_alive(settings: Settings) -> bool:
+def is_alive(settings: Settings) -> bool:
     """Whether a boot holds this run-time folder. The lock tells it even where process ids say nothing."""
     try:
         descriptor = os.open(settings.run_dir / "studio.lock", os.O_RDONLY)

@@ -1,0 +1,1 @@
+"""The checks of `studio doctor`, one file each."""
