@@ -5,6 +5,7 @@ from typing import Final
 
 from app.resources.exposition import Gauge, gauge
 from app.resources.infrastructure import facts
+from app.resources.infrastructure.backups import backup_facts
 from app.resources.infrastructure.facts import LaneFacts, WorkerFacts
 from app.resources.infrastructure.looking import SILENT, Box, all_checks, look_around
 from app.store.database import Scope
@@ -22,6 +23,7 @@ async def gauges(box: Box) -> Iterable[Gauge]:
         *await _of_storage(box),
         *_of_lanes(await box.see(facts.lane_facts)),
         *_of_workers(await box.see(facts.worker_facts), len(await box.see(facts.missing_workers))),
+        *await _of_backups(box),
         await _of_instances(box),
     ]
 
@@ -158,6 +160,31 @@ def _of_workers(workers: list[WorkerFacts], missing: int) -> list[Gauge]:
             "How warm a card is.",
             {key: one.temperature_c for key, one in cards.items()},
         ),
+    ]
+
+
+async def _of_backups(box: Box) -> list[Gauge]:
+    found = await box.see(backup_facts)
+    if found is None:
+        return []
+    made, proved, drill = found.status.last_good_at, found.status.last_proved_at, found.last_drill
+    return [
+        gauge(
+            "studio_backup_last_success_timestamp_seconds",
+            "When the newest backup was whole.",
+            made.timestamp() if made else None,
+        ),
+        gauge(
+            "studio_backup_last_proved_timestamp_seconds",
+            "When a backup was last restored and found right.",
+            proved.timestamp() if proved else None,
+        ),
+        gauge(
+            "studio_restore_drill_seconds",
+            "How long the last drill took until its database answered.",
+            drill.restore_s if drill else None,
+        ),
+        gauge("studio_backup_repository_bytes", "Room of the repository.", found.status.repository_bytes),
     ]
 
 
