@@ -12,14 +12,12 @@ from app.resources.infrastructure.looking import Box
 
 STALE: Final = timedelta(seconds=BACKUP_MAX_AGE_S)
 UNPROVED: Final = timedelta(seconds=PROOF_MAX_AGE_S)
-MAKE_ONE: Final = "Make one now: studio backup. Why the last ones were not made: studio logs --grep backup."
-PROVE_IT: Final = (
-    "Prove the newest now: studio backup drill. Until then nobody knows whether it can be restored."
-)
+MAKE_ONE: Final = "Make one now: studio backup. Why the last was not made: studio logs --grep backup."
+PROVE_IT: Final = "Prove the newest: studio backup drill. Until then nobody knows whether it can be restored."
 
 
 class BackupFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What was made and proved. `since`: what a box that has none yet is measured by, the age of its volume."""
+    """What was made and proved. `since`: when the volume was made, for a box that has none yet."""
 
     status: Status
     schedule: Schedule
