@@ -90,7 +90,7 @@ function BottomBar() {
           to={to}
           className={cn(
             LINK,
-            "relative h-14 min-w-18 flex-1 flex-col justify-center gap-0.5 rounded-none text-[11px] font-medium",
+            "relative h-14 min-w-15 flex-1 flex-col justify-center gap-0.5 rounded-none text-[11px] font-medium",
           )}
         >
           <Icon className="size-5" aria-hidden /> {name()}

@@ -26,8 +26,7 @@ export function RunPanel({ workflow }: { workflow: Workflow }) {
     <div className="grid items-start gap-8 lg:grid-cols-[minmax(0,42rem)_minmax(0,1fr)]">
       <RunForm
         key={`${workflow.id}-${String(workflow.version)}-${from ?? ""}`}
-        workflowId={workflow.id}
-        definition={workflow.definition}
+        workflow={workflow}
         from={from ?? null}
         renderAssets={(props) => <AssetField {...props} />}
         onStarted={(instanceId) => void navigate({ to: "/instances/$instanceId", params: { instanceId } })}

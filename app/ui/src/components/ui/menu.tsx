@@ -19,7 +19,7 @@ export function MenuWindow({ className, ...rest }: ComponentProps<typeof Radix.C
         sideOffset={6}
         collisionPadding={8}
         className={cn(
-          "z-50 min-w-48 rounded-lg border border-border bg-surface p-1 shadow-float data-[state=open]:animate-in data-[state=open]:fade-in-0 data-[state=open]:zoom-in-95 dark:bg-raised",
+          "z-50 max-h-(--radix-dropdown-menu-content-available-height) max-w-[calc(100vw-1rem)] min-w-48 overflow-y-auto rounded-lg border border-border bg-surface p-1 shadow-float data-[state=open]:animate-in data-[state=open]:fade-in-0 data-[state=open]:zoom-in-95 dark:bg-raised",
           className,
         )}
         {...rest}

@@ -49,7 +49,7 @@ function Row({ question }: { question: Approval }) {
         </span>
       </span>
       {question.asked_at === null ? null : (
-        <Ago time={question.asked_at} className="text-right text-[13px] whitespace-nowrap text-soft max-sm:hidden" />
+        <Ago time={question.asked_at} className="text-right text-[13px] whitespace-nowrap text-soft" />
       )}
     </li>
   );

@@ -2,6 +2,7 @@
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { api, take } from "@/lib/api";
+import type { components } from "@/lib/api.gen";
 import { newKey } from "@/lib/random";
 import type { Instance, LogLine, Step } from "@/lib/types";
 
@@ -142,6 +143,16 @@ export const logsQuery = (id: string, stepId: string) =>
   queryOptions({ queryKey: logsKey(id, stepId), queryFn: ({ signal }) => allLines(id, stepId, signal) });
 
 export type Start = { workflow_id: string; inputs: Record<string, unknown> };
+export type RunPlan = components["schemas"]["RunPlan"];
+
+/** What a start would do; asked anew each time, for workers come and go. */
+export const planQuery = (body: Start) =>
+  queryOptions({
+    queryKey: ["instances", "outlook", body],
+    queryFn: ({ signal }) => take(api.POST("/api/v1/instances/plan", { body, signal })),
+    gcTime: 0,
+    retry: false,
+  });
 
 /** A key of its own makes a repeat after a broken line harmless. */
 export function startInstance(body: Start): Promise<Instance> {

@@ -1,4 +1,5 @@
 /** A form made from what a workflow asks for: when it starts, or in the middle of a run. */
+import { Images } from "lucide-react";
 import { useRef, useState, type SyntheticEvent, type ReactNode } from "react";
 
 import { ProblemNote } from "@/components/problem-note";
@@ -29,6 +30,10 @@ type InputFormProps = {
   /** Between the fields and the button: how it is to be sent. */
   children?: ReactNode;
   action: ReactNode;
+  /** Values that one press fills in. */
+  suggestion?: { label: string; values: Record<string, unknown> };
+  /** A second button, for what is not sent yet. */
+  trial?: { label: string; onTry: (inputs: Record<string, unknown>) => void };
 };
 
 export function InputForm({
@@ -41,6 +46,8 @@ export function InputForm({
   empty,
   children,
   action,
+  suggestion,
+  trial,
 }: InputFormProps) {
   const form = useRef<HTMLFormElement>(null);
   const [values, setValues] = useState<FieldValues>(() =>
@@ -63,17 +70,30 @@ export function InputForm({
     if (sending.error) sending.reset();
   }
 
-  function submit(event: SyntheticEvent): void {
-    event.preventDefault();
+  function hand(take: (inputs: Record<string, unknown>) => void): void {
     if (sending.isPending || outcome.waiting > 0) return;
     setMissing(outcome.complaints);
     if (Object.keys(outcome.complaints).length > 0) setTries((before) => before + 1);
-    else onSend(outcome.inputs);
+    else take(outcome.inputs);
+  }
+
+  function submit(event: SyntheticEvent): void {
+    event.preventDefault();
+    hand(onSend);
+  }
+
+  function fill(given: Record<string, unknown>): void {
+    for (const spec of specs) if (spec.name in given) change(spec.name, initialValue(spec, given[spec.name]));
   }
 
   return (
     <form ref={form} onSubmit={submit} noValidate className="space-y-5" aria-label={label}>
       {specs.length === 0 ? <p className="text-soft">{empty}</p> : null}
+      {suggestion === undefined ? null : (
+        <Button size="sm" onClick={() => fill(suggestion.values)}>
+          <Images aria-hidden /> {suggestion.label}
+        </Button>
+      )}
       <InputFields
         specs={specs}
         values={values}
@@ -83,10 +103,15 @@ export function InputForm({
       />
       {children}
       {sending.error && !isPlaced ? <ProblemNote error={sending.error} /> : null}
-      <div className="flex items-center gap-3">
+      <div className="flex flex-wrap items-center gap-3">
         <Button type="submit" variant="primary" size="lg" isBusy={sending.isPending} disabled={outcome.waiting > 0}>
           {action}
         </Button>
+        {trial === undefined ? null : (
+          <Button size="lg" variant="quiet" disabled={outcome.waiting > 0} onClick={() => hand(trial.onTry)}>
+            {trial.label}
+          </Button>
+        )}
         <span className="text-[13px] text-soft" role="status">
           {outcome.waiting > 0 ? t("run.waiting_uploads") : ""}
         </span>

@@ -74,7 +74,7 @@ export function InstanceList({ workflowId }: { workflowId: string | null }) {
             <span className="w-20 text-right text-[13px] text-soft tabular-nums max-sm:hidden">
               {instance.started_at === null ? null : <Elapsed start={instance.started_at} end={instance.ended_at} />}
             </span>
-            <Ago time={instance.created_at} className="w-24 text-right text-[13px] text-soft max-sm:hidden" />
+            <Ago time={instance.created_at} className="text-right text-[13px] whitespace-nowrap text-soft sm:w-24" />
             <StatusPill status={instance.status} />
           </li>
         ))}

@@ -23,6 +23,7 @@ import { useLiveInstance, useLiveState } from "./live";
 import { t, tn } from "./messages";
 import { Origin } from "./origin";
 import { Questions } from "./questions";
+import { StartedBy } from "./started-by";
 import { StepRow } from "./step-row";
 import { ValueList } from "./value-view";
 
@@ -127,8 +128,7 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
       subtitle={
         <span className="text-[13px]">
           {t("instance.started")} <Ago time={instance.created_at} />
-          {instance.source === "webhook" ? ` ${t("instance.by_webhook")}` : null}
-          {instance.source === "schedule" ? ` ${t("instance.by_schedule")}` : null}
+          <StartedBy instance={instance} />
           {instance.started_at === null ? null : (
             <>
               {" · "}

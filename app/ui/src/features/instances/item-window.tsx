@@ -10,6 +10,7 @@ import type { Instance, Step } from "@/lib/types";
 
 import { useRerunStep } from "./control";
 import { t } from "./messages";
+import { Callback } from "./questions";
 import { CancelStep, useMayRunAgain } from "./step-actions";
 import { StepValues } from "./step-values";
 import { Taken } from "./taken";
@@ -56,6 +57,7 @@ export function ItemWindow({ instance, item, number, name, onClose }: ItemWindow
             <CancelStep instance={instance} step={item} name={heading} label={t("item.cancel")} />
           </div>
           <Taken step={item} />
+          {item.wait?.kind === "callback" ? <Callback step={item} wait={item.wait} name={heading} /> : null}
           {item.error === null ? null : (
             <FailureNote heading={item.error.message} remedy={item.error.remedy} tag={item.error.class} />
           )}

@@ -10,6 +10,23 @@ const english = {
   "run.choose": "Choose…",
   "run.between": "From {min} to {max}",
 
+  "run.samples": "Use the sample files",
+  "run.plan": "What would this do?",
+
+  "plan.heading": "What this would do",
+  "plan.body": "Nothing has been started. This is as far as the inputs tell.",
+  "plan.order": "Steps in their order",
+  "plan.wave": "At the same time, {number}",
+  "plan.items_one": "for {count} item",
+  "plan.items_other": "for {count} items",
+  "plan.items_unknown": "for each item of a list made on the way",
+  "plan.by_hand": "waits until somebody starts it",
+  "plan.perhaps": "Perhaps",
+  "plan.skipped": "Skipped",
+  "plan.fails": "Fails",
+  "plan.no_worker": "No worker of the {lane} lane is here now.",
+  "plan.no_worker_remedy": "Its steps wait until one comes; the system page tells of workers.",
+
   "media.download": "Download {name}",
 
   "value.empty": "empty",

@@ -134,7 +134,7 @@ function Question({ question, name, isWanted }: { question: Approval; name: stri
 }
 
 /** A step that another program calls: its address, for whoever may run workflows. */
-function Callback({ step, wait, name }: { step: Step; wait: Wait; name: string }) {
+export function Callback({ step, wait, name }: { step: Step; wait: Wait; name: string }) {
   const methods = wait.request["methods"];
   return (
     <Card aria-label={t("question.callback", { step: name })}>

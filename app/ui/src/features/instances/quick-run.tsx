@@ -4,15 +4,15 @@ import { Play } from "lucide-react";
 import { toast } from "sonner";
 
 import { Button } from "@/components/ui/button";
-import { api, take } from "@/lib/api";
 import { readInputs } from "@/lib/definition";
 import { asProblem } from "@/lib/problem";
-import { filePort, isList, toInputs } from "@/lib/run-values";
+import { initialValue, toInputs } from "@/lib/run-values";
 import type { Instance, WorkflowSummary } from "@/lib/types";
 import { workflowQuery } from "@/lib/workflow";
 
 import { startInstance } from "./api";
 import { t } from "./messages";
+import { samplesFor } from "./samples";
 
 type QuickRunProps = {
   workflow: WorkflowSummary;
@@ -24,19 +24,11 @@ type QuickRunProps = {
 /** The sample comes with photos of its own; they fill the file inputs nobody has filled yet. */
 async function withSamples(definition: unknown): Promise<Record<string, unknown>> {
   const specs = readInputs(definition);
-  const { inputs } = toInputs(specs, {});
-  for (const spec of specs) {
-    const port = filePort(spec);
-    if (port === null || spec.name in inputs) continue;
-    const kind = port === "file" ? null : port;
-    const { items } = await take(
-      api.GET("/api/v1/assets", { params: { query: { source: ["sample"], kind, limit: 12 } } }),
-    );
-    // Their names begin with their place in the story.
-    const files = items.sort((one, other) => one.name.localeCompare(other.name)).map((asset) => ({ asset: asset.id }));
-    if (files[0]) inputs[spec.name] = isList(spec) ? files : files[0];
-  }
-  return inputs;
+  const samples = await samplesFor(specs);
+  const values = Object.fromEntries(
+    specs.map((spec) => [spec.name, initialValue(spec, samples[spec.name] ?? spec.default)]),
+  );
+  return toInputs(specs, values).inputs;
 }
 
 export function QuickRun({ workflow, onStarted, onAsk }: QuickRunProps) {

@@ -7,28 +7,32 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { Switch } from "@/components/ui/switch";
 import type { AssetFieldProps } from "@/lib/asset-entry";
 import { readInputs } from "@/lib/definition";
-import type { Instance } from "@/lib/types";
+import type { Instance, Workflow } from "@/lib/types";
 
-import { instanceQuery, startInstance, useStart } from "./api";
+import { instanceQuery, startInstance, useStart, type Start } from "./api";
 import { rerunInstance } from "./control";
 import { ENDED } from "./ends";
 import { InputForm } from "./input-form";
 import { t } from "./messages";
+import { PlanWindow } from "./plan-window";
+import { samplesQuery } from "./samples";
 
 type RunFormProps = {
-  workflowId: string;
-  definition: unknown;
+  workflow: Workflow;
   /** An earlier instance whose inputs to start from. */
   from: string | null;
   renderAssets: (props: AssetFieldProps) => ReactNode;
   onStarted: (instanceId: string) => void;
 };
 
-export function RunForm({ workflowId, definition, from, renderAssets, onStarted }: RunFormProps) {
+export function RunForm({ workflow, from, renderAssets, onStarted }: RunFormProps) {
+  const workflowId = workflow.id;
   const earlier = useQuery({ ...instanceQuery(from ?? ""), enabled: from !== null });
   const [keeps, setKeeps] = useState(false);
   const origin = goesOnFrom(earlier.data);
-  const specs = readInputs(definition);
+  const [tried, setTried] = useState<Start | null>(null);
+  const specs = readInputs(workflow.definition);
+  const samples = useQuery({ ...samplesQuery(workflowId, specs), enabled: workflow.is_sample }).data ?? {};
   const start = useStart((inputs: Record<string, unknown>) =>
     origin === null
       ? startInstance({ workflow_id: workflowId, inputs })
@@ -41,22 +45,31 @@ export function RunForm({ workflowId, definition, from, renderAssets, onStarted 
   );
   if (from !== null && earlier.isPending) return <Skeleton className="h-64 rounded-xl" />;
   return (
-    <InputForm
-      label={t("run.form")}
-      specs={specs}
-      given={earlier.data?.inputs ?? {}}
-      sending={start}
-      renderAssets={renderAssets}
-      onSend={(inputs) => start.mutate(inputs, { onSuccess: (made) => onStarted(made.id) })}
-      empty={t("run.no_inputs")}
-      action={
-        <>
-          {start.isPending ? null : <Play aria-hidden />} {t("run.start")}
-        </>
-      }
-    >
-      {origin === null ? null : <KeepSwitch isOn={keeps} onChange={setKeeps} />}
-    </InputForm>
+    <>
+      <InputForm
+        label={t("run.form")}
+        specs={specs}
+        given={earlier.data?.inputs ?? {}}
+        sending={start}
+        renderAssets={renderAssets}
+        onSend={(inputs) => start.mutate(inputs, { onSuccess: (made) => onStarted(made.id) })}
+        empty={t("run.no_inputs")}
+        suggestion={Object.keys(samples).length > 0 ? { label: t("run.samples"), values: samples } : undefined}
+        trial={
+          origin === null
+            ? { label: t("run.plan"), onTry: (inputs) => setTried({ workflow_id: workflowId, inputs }) }
+            : undefined
+        }
+        action={
+          <>
+            {start.isPending ? null : <Play aria-hidden />} {t("run.start")}
+          </>
+        }
+      >
+        {origin === null ? null : <KeepSwitch isOn={keeps} onChange={setKeeps} />}
+      </InputForm>
+      <PlanWindow start={tried} onClose={() => setTried(null)} />
+    </>
   );
 }
 

@@ -105,9 +105,12 @@ function Details({ instance, step, name, names }: Omit<StepRowProps, "title">) {
 
 export function StepRow({ instance, step, name, names, title }: StepRowProps) {
   const id = useId();
-  // Failures and small fan-outs, whose pictures arrive one by one, are open until somebody decides otherwise.
+  // Failures, what waits (perhaps for the question of a run of its own) and small fan-outs, whose pictures arrive
+  // one by one, are open until somebody decides otherwise.
   const [choice, setChoice] = useState<boolean | null>(null);
-  const isOpen = choice ?? (step.status === "failed" || (step.items !== null && step.items.total <= MANY));
+  const isOpen =
+    choice ??
+    (step.status === "failed" || step.status === "waiting" || (step.items !== null && step.items.total <= MANY));
   const isRunning = step.status === "running";
   const fraction = fractionOf(step);
   const summary = summaryOf(step);

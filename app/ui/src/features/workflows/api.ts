@@ -173,3 +173,10 @@ export function useDeleteWorkflow() {
     },
   });
 }
+
+/** Every function that expressions may call; they change only when the server restarts. */
+export const functionsQuery = queryOptions({
+  queryKey: ["catalog", "functions"],
+  queryFn: ({ signal }) => take(api.GET("/api/v1/catalog/functions", { signal })),
+  staleTime: 600_000,
+});

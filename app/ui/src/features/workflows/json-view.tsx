@@ -13,6 +13,7 @@ import type { Definition, Workflow } from "@/lib/types";
 
 import { useSaveDefinition, versionQuery } from "./api";
 import { DefinitionEditor, parseDefinition } from "./definition-editor";
+import { FunctionsWindow } from "./functions-window";
 import { t } from "./messages";
 import { StateBadge } from "./state-badge";
 
@@ -103,6 +104,7 @@ function Text({ workflow, number, definition }: { workflow: Workflow; number: nu
             {t("workflows.revert")}
           </Button>
         ) : null}
+        <FunctionsWindow />
         <span className="ml-auto flex items-center gap-2 text-[13px] text-soft">
           {isChanged ? (
             t("workflows.unsaved")

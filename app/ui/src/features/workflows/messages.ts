@@ -80,6 +80,12 @@ const english = {
   "definition.unchecked": "Not checked",
   "definition.complaints_one": "{count} complaint",
   "definition.complaints_other": "{count} complaints",
+
+  "functions.open": "Functions",
+  "functions.heading": "Functions of expressions",
+  "functions.body": "Written either way: trim(x), or x.trim().",
+  "functions.search": "Search functions",
+  "functions.none": "No function holds these words.",
 } as const;
 
 export const { t, tn } = catalogue(english);

@@ -11,6 +11,7 @@ import type { Definition } from "@/lib/types";
 import { useCreateWorkflow } from "./api";
 import { DefinitionEditor, parseDefinition } from "./definition-editor";
 import { useArrival } from "./import-file";
+import { FunctionsWindow } from "./functions-window";
 import { t } from "./messages";
 
 /** A definition that runs as it is, so that the first thing a newcomer saves is not refused. */
@@ -66,6 +67,7 @@ export function NewWorkflow({ onCreated }: { onCreated: (id: string) => void }) 
         <Button onClick={() => picker.current?.click()}>
           <Upload aria-hidden /> {t("workflows.open_file")}
         </Button>
+        <FunctionsWindow />
         <input
           ref={picker}
           type="file"
