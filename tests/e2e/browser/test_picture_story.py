@@ -74,6 +74,27 @@ def test_one_click_runs_the_sample_with_its_own_photos(page: Page) -> None:
     play_film(page, 5 * 2.5)
 
 
+def test_the_form_fills_in_its_own_photos_and_says_what_a_run_would_do(page: Page) -> None:
+    field = open_story(page)
+    page.get_by_role("button", name="What would this do?").click()
+    expect(field).to_contain_text("Add at least 1 file.")
+    page.get_by_role("button", name="Use the sample files").click()
+    expect(chosen(field).get_by_role("img")).to_have_count(5)
+    page.get_by_role("button", name="What would this do?").click()
+    plan = page.get_by_role("dialog", name="What this would do")
+    expect(plan.locator("[data-step=frames]")).to_contain_text("for 5 items")
+    expect(plan.locator("[data-step=film]")).to_have_attribute("data-fate", "runs")
+
+
+def test_functions_are_found_where_a_workflow_is_written(page: Page) -> None:
+    page.goto("/workflows/new")
+    page.get_by_role("button", name="Functions").click()
+    functions = page.get_by_role("dialog", name="Functions of expressions")
+    functions.get_by_label("Search functions").fill("sort_by")
+    expect(functions.locator("[data-function=sort_by]")).to_be_visible()
+    expect(functions.locator("[data-function=trim]")).to_have_count(0)
+
+
 def test_a_worker_killed_in_the_middle_is_told_and_the_film_plays_all_the_same(
     page: Page, box: Box, photos: list[Path]
 ) -> None:

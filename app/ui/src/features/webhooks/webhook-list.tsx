@@ -161,6 +161,11 @@ function Row({ webhook, isOfMany }: { webhook: Webhook; isOfMany: boolean }) {
           })}{" "}
           <code className="ml-1 text-xs text-faint">{t("webhooks.address", { prefix: webhook.token_prefix })}</code>
         </p>
+        {webhook.last_delivery === null ? null : (
+          <p className="text-[13px] text-soft sm:hidden">
+            {t("webhooks.last")} <Ago time={webhook.last_delivery.received_at} />
+          </p>
+        )}
       </div>
       <p className="w-28 shrink-0 text-right text-[13px] text-soft max-sm:hidden">
         {webhook.last_delivery === null ? (

@@ -51,7 +51,7 @@ function Content() {
         {topics.length === 0 ? <p className="text-soft">{t("functions.none")}</p> : null}
         {topics.map(([topic, entries]) => (
           <section key={topic} aria-label={topic}>
-            <h3 className="mb-2 text-xs font-medium text-soft">{topic}</h3>
+            <h3 className="mb-2 text-xs font-medium text-soft first-letter:uppercase">{topic}</h3>
             <ul className="space-y-3">
               {entries.map((entry) => (
                 <Entry key={entry.name} entry={entry} />
