@@ -52,7 +52,7 @@ def volume(settings: Settings, database: Database, tmp_path: Path) -> Volume:
 
 
 def drill(outcome: str, at: datetime) -> Drill:
-    about = {"at": at, "outcome": outcome, "sentence": "It was tried.", "restore_s": 4.5}
+    about = {"at": at, "outcome": outcome, "sentence": "It was tried.", "studio": "1.0", "restore_s": 4.5}
     return msgspec.convert(about, Drill)
 
 
