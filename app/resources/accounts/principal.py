@@ -11,7 +11,7 @@ import msgspec
 from app.kit.errors import Forbidden, Malformed, Unauthorized
 from app.kit.ids import OrganizationId, SessionId, UserId
 from app.kit.settings import Settings
-from app.resources.accounts.connection import Connection
+from app.resources.accounts.connection import Connection, address_of
 from app.resources.accounts.origin import refuse_foreign_origin
 from app.resources.accounts.roles import Role
 from app.resources.accounts.tokens import ACCESS_COOKIE, AccessClaims, read_access_token
@@ -44,6 +44,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     organization_slug: str
     role: Role
     session_id: SessionId
+    address: str | None = None  # where this request comes from
 
     @property
     def called(self) -> str:
@@ -80,7 +81,8 @@ async def read_principal(connection: Connection) -> Principal:
     claims = read_access_token(settings, token)
     if claims is None:
         raise SignInEnded("Your access token is not valid or has run out; refresh it or sign in again.")
-    return await _look_up(database, claims, _wanted_organization(connection))
+    principal = await _look_up(database, claims, _wanted_organization(connection))
+    return msgspec.structs.replace(principal, address=address_of(connection))
 
 
 def _wanted_organization(connection: Connection) -> UUID | None:

@@ -14,10 +14,11 @@ from app.kit.volume import Watch
 from app.resources.accounts.guards import requires
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
-from app.resources.assets import model, service, uploads
+from app.resources.assets import acts, model, service, uploads
 from app.resources.assets.delivery import FileAnswer
 from app.resources.assets.multipart import FilePart, UploadBroken
 from app.resources.assets.schemas import Assets, AssetView, Kind, NewUpload, Source, UploadView
+from app.resources.audit.record import record
 from app.resources.idempotency import IdempotencyKey
 from app.resources.openapi import streamed_body
 from app.resources.paging import DEFAULT_LIMIT, Cursor, Limit, page
@@ -136,7 +137,9 @@ class AssetController(Controller):
     async def delete(self, principal: Principal, database: Database, asset_id: UUID) -> None:
         """Forget a file. Results that show it say that it is gone."""
         async with database.transaction(principal.scope) as tx:
+            asset = await service.get(tx, asset_id)
             await service.delete(tx, asset_id)
+            await record(tx, acts.DELETED, principal, subject=asset.name, subject_id=asset_id)
 
 
 class UploadController(Controller):

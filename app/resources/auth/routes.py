@@ -12,7 +12,8 @@ from app.resources.accounts.guards import public, requires
 from app.resources.accounts.principal import Principal, bearer
 from app.resources.accounts.roles import Role
 from app.resources.accounts.tokens import ACCESS_LIFE, REFRESH_COOKIE, cleared_cookies, session_cookies
-from app.resources.auth import model, service
+from app.resources.audit.record import Actor, record_of_account
+from app.resources.auth import acts, model, service
 from app.resources.auth.schemas import (
     Login,
     Me,
@@ -67,7 +68,7 @@ class AuthController(Controller):
         self, request: AnyRequest, database: Database, settings: Settings
     ) -> Response[SignedIn]:
         """New tokens for the refresh cookie, which is spent by this. Showing a spent one ends the sign-in."""
-        tokens = await service.refresh(database, settings, request.cookies.get(REFRESH_COOKIE))
+        tokens = await service.refresh(database, settings, request, request.cookies.get(REFRESH_COOKIE))
         return signed_in(request, tokens, 200)
 
     @post("/logout", operation_id="logout", status_code=204, guards=[public()])
@@ -116,8 +117,12 @@ class AuthController(Controller):
         )
 
     @delete("/sessions/{session_id:uuid}", operation_id="revokeSession", guards=[requires(Role.viewer)])
-    async def revoke(self, principal: Principal, database: Database, session_id: UUID) -> None:
+    async def revoke(
+        self, request: AnyRequest, principal: Principal, database: Database, session_id: UUID
+    ) -> None:
         """Sign out somewhere else."""
         async with database.transaction(Scope.system()) as tx:
             if not await model.revoke_session(tx, session_id, "revoked", user_id=principal.user_id):
                 raise SessionNotFound
+            user = await accounts.get_user(tx, principal.user_id)
+            await record_of_account(tx, acts.SIGN_IN_ENDED, Actor.of(user, request), user.id)

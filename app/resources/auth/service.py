@@ -8,7 +8,7 @@ from app.kit.errors import Forbidden, Unauthorized
 from app.kit.log import get_logger
 from app.kit.settings import Settings
 from app.resources.accounts import model as accounts
-from app.resources.accounts.connection import Connection
+from app.resources.accounts.connection import Connection, address_of
 from app.resources.accounts.email import normal_email
 from app.resources.accounts.model import Membership, User
 from app.resources.accounts.principal import Principal
@@ -20,10 +20,11 @@ from app.resources.accounts.tokens import (
     make_refresh_token,
     read_access_token,
 )
-from app.resources.auth import model
+from app.resources.audit.record import Actor, record_of_account
+from app.resources.auth import acts, model
 from app.resources.auth.passwords import check_password, hash_password, refuse_unfit
 from app.resources.auth.schemas import PasswordChange
-from app.resources.auth.throttle import ACCOUNT, ADDRESS, address_of, count_attempt, forgive
+from app.resources.auth.throttle import ACCOUNT, ADDRESS, count_attempt, forgive
 from app.store.database import Database, Scope, Transaction
 
 log = get_logger(__name__)
@@ -71,10 +72,14 @@ async def log_in(
         log.info(
             "sign-in refused", action="login_refused", user=user.id if user else None, address=address[1]
         )
+        if user is not None:
+            async with database.transaction(Scope.system()) as tx:
+                await record_of_account(tx, acts.SIGN_IN_REFUSED, Actor.of(user, connection), user.id)
         raise WrongCredentials
     await forgive(database, settings, account, address)
     async with database.transaction(Scope.system()) as tx:
         await model.note_login(tx, user.id, verdict.new_hash)
+        await record_of_account(tx, acts.SIGNED_IN, Actor.of(user, connection), user.id)
         return await open_session(tx, settings, connection, user)
 
 
@@ -104,7 +109,9 @@ async def open_session(tx: Transaction, settings: Settings, connection: Connecti
     )
 
 
-async def refresh(database: Database, settings: Settings, token: str | None) -> Tokens:
+async def refresh(
+    database: Database, settings: Settings, connection: Connection, token: str | None
+) -> Tokens:
     """Spend a refresh token for new tokens. A token shown twice ends the sign-in: one of the two who held it
     was a thief. Raises RefreshRefused.
     """
@@ -118,6 +125,9 @@ async def refresh(database: Database, settings: Settings, token: str | None) -> 
         elif shown.verdict is model.Shown.reused and shown.session_id is not None:
             # Committed, not raised here: the refusal must outlive this transaction.
             await model.revoke_session(tx, shown.session_id, "a refresh token was shown twice")
+            if shown.user_id is not None:
+                user = await accounts.get_user(tx, shown.user_id)
+                await record_of_account(tx, acts.TOKEN_REUSED, Actor.of(user, connection), user.id)
             log.warning(
                 "a refresh token was shown twice; its sign-in is revoked",
                 action="refresh_reuse",
@@ -172,6 +182,7 @@ async def change_password(
     new_hash = await hash_password(change.new)
     async with database.transaction(Scope.system()) as tx:
         await model.set_password(tx, principal.user_id, new_hash, keep=principal.session_id)
+        await record_of_account(tx, acts.PASSWORD_CHANGED, Actor.of(user, connection), user.id)
     log.info("password changed", action="password_changed", user=principal.user_id)
 
 

@@ -4,15 +4,12 @@ An attempt is counted before its password is looked at, in one statement, so tha
 a hundred. Success takes the count of the account away again.
 """
 
-from ipaddress import ip_address, ip_network
-
 import msgspec
 
 from app.flow.wording import count
 from app.kit.crypto import derive, keyed_hash
 from app.kit.errors import TooManyRequests
 from app.kit.settings import Settings
-from app.resources.accounts.connection import Connection
 from app.store.database import Database, Scope
 
 FORGET_S = 900  # a quiet quarter of an hour starts the count anew
@@ -29,23 +26,6 @@ class Limit(msgspec.Struct, frozen=True):
 ACCOUNT = Limit("account", free=5)
 ADDRESS = Limit("address", free=30)  # an office or a proxy shares one address
 SETUP = Limit("setup", free=5)
-
-
-# Loopback and the private networks: RFC 1918, carrier-grade NAT, link-local, unique local.
-NEIGHBOURS = tuple(
-    ip_network(text)
-    for text in (
-        "127.0.0.0/8",
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "100.64.0.0/10",
-        "169.254.0.0/16",
-        "::1/128",
-        "fc00::/7",
-        "fe80::/10",
-    )
-)
 
 
 class SlowDown(TooManyRequests):
@@ -110,24 +90,3 @@ async def forgive(
             "UPDATE throttles SET failures = greatest(failures - 1, 0) WHERE key = %(key)s",
             {"key": key_of(settings, *address)},
         )
-
-
-def address_of(connection: Connection) -> str:
-    """The person's address, as far as it can be known.
-
-    A forwarded address is believed only from a neighbour: this machine's tunnel, a proxy on a private network
-    (RunPod, Compose, Kubernetes). Its last hop is the one the neighbour wrote; those before are anybody's
-    claim. Without this, everybody behind a proxy would share one count, and one stranger could stop them all.
-    """
-    peer = connection.client.host if connection.client else "unknown"
-    try:
-        is_neighbour = any(ip_address(peer) in network for network in NEIGHBOURS)
-    except ValueError:
-        return peer
-    if not is_neighbour:
-        return peer
-    settings: Settings = connection.app.state.settings
-    # Any other proxy hands on what a stranger wrote into Cloudflare's header.
-    named = connection.headers.get("cf-connecting-ip") if settings.behind_cloudflare else None
-    forwarded = named or connection.headers.get("x-forwarded-for") or ""
-    return forwarded.rsplit(",", maxsplit=1)[-1].strip()[:64] or peer

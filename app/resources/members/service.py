@@ -10,6 +10,8 @@ from app.resources.accounts import model
 from app.resources.accounts.model import Member
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
+from app.resources.audit.record import record
+from app.resources.members import acts
 from app.resources.members.schemas import NewMember
 from app.store.database import Transaction
 
@@ -50,6 +52,7 @@ async def add(tx: Transaction, by: Principal, new: NewMember, password_hash: str
         user = await model.add_user(tx, email=new.email, name=name, password_hash=password_hash)
     if not await model.add_membership(tx, tx.organization_id, user.id, new.role):
         raise AlreadyMember
+    await record(tx, acts.ADDED, by, subject=user.email, subject_id=user.id, role=new.role)
     return await _find(tx, user.id)
 
 
@@ -58,13 +61,17 @@ async def change_role(tx: Transaction, by: Principal, user_id: UUID, role: Role)
     _refuse_above(by, role)
     await _refuse_or_lock(tx, by, user_id, stays_owner=role is Role.owner)
     await model.set_role(tx, user_id, role)
-    return await _find(tx, user_id)
+    member = await _find(tx, user_id)
+    await record(tx, acts.ROLE_CHANGED, by, subject=member.email, subject_id=user_id, role=role)
+    return member
 
 
 async def remove(tx: Transaction, by: Principal, user_id: UUID) -> None:
     """End a membership; it counts from their next request on. Raises as `change_role` does."""
     await _refuse_or_lock(tx, by, user_id, stays_owner=False)
+    member = await _find(tx, user_id)
     await model.remove_membership(tx, user_id)
+    await record(tx, acts.REMOVED, by, subject=member.email, subject_id=user_id)
 
 
 async def _refuse_or_lock(tx: Transaction, by: Principal, user_id: UUID, *, stays_owner: bool) -> None:

@@ -9,7 +9,9 @@ from msgspec import Meta
 
 from app.kit.errors import NotFound
 from app.resources.accounts.guards import super_admin
-from app.resources.organizations import model
+from app.resources.accounts.principal import Principal
+from app.resources.audit.record import record
+from app.resources.organizations import acts, model
 from app.resources.organizations.model import Organization
 from app.resources.paging import DEFAULT_LIMIT, Cursor, Limit, page
 from app.store.database import Database, Scope
@@ -53,11 +55,13 @@ class OrganizationController(Controller):
 
     @patch("/{organization_id:uuid}", operation_id="limitOrganization", guards=[super_admin()])
     async def limit(
-        self, database: Database, organization_id: UUID, data: OrganizationLimits
+        self, principal: Principal, database: Database, organization_id: UUID, data: OrganizationLimits
     ) -> Organization:
         """Give an organization a limit. What runs beyond it ends by itself; nothing new begins until then."""
         async with database.transaction(Scope.system()) as tx:
             changed = await model.limit(tx, organization_id, data.max_running_steps)
-        if changed is None:
-            raise OrganizationNotFound
+            if changed is None:
+                raise OrganizationNotFound
+            limit = "any" if changed.max_running_steps is None else changed.max_running_steps
+            await record(tx, acts.LIMITED, principal, organization_id=changed.id, limit=limit)
         return changed

@@ -16,9 +16,11 @@ from app.kit.errors import Forbidden, Invalid
 from app.kit.ids import InstanceId, VersionId
 from app.resources.accounts.principal import Principal
 from app.resources.assets.service import values_of
+from app.resources.audit.record import record
 from app.resources.instances import model
 from app.resources.instances import service as instances
 from app.resources.instances.schemas import InstanceView
+from app.resources.reruns import acts
 from app.resources.reruns import model as counts
 from app.resources.reruns.schemas import Item, Outdated, Rerun, RerunPlan, Retry, StepRerun, WhichVersion
 from app.store.database import Transaction
@@ -179,6 +181,11 @@ async def _start(tx: Transaction, engine: Engine, principal: Principal, ready: R
             origin=ready.origin,
         ),
     )
+    wish = ready.origin.wish
+    edited = [*wish.outputs, *wish.values, *dict.fromkeys(one.step for one in wish.items if one.values)]
+    if edited:
+        steps = ", ".join(edited)
+        await record(tx, acts.EDITED, principal, subject_id=started.id, steps=steps, number=started.number)
     return await instances.get(tx, started.id)
 
 

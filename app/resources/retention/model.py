@@ -16,10 +16,16 @@ Days = Annotated[int, Meta(ge=1, le=36_500)]
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long what has ended is kept; null: for ever. The details, events and log lines, go sooner."""
+    """How long what has ended is kept; null: for ever. The details, events and log lines, go sooner.
+
+    Audit entries always end, and never before a month.
+    """
 
     instances_days: Annotated[Days | None, Meta(description="Runs with all that belongs to them")]
     details_days: Annotated[Days | None, Meta(description="Their events and log lines")]
+    audit_days: Annotated[
+        Annotated[int, Meta(ge=30, le=36_500)], Meta(description="Who did what; never less than 30")
+    ] = 365
 
     def instances_before(self, moment: datetime) -> datetime | None:
         """Instances that ended before this may go."""
@@ -28,6 +34,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def details_before(self, moment: datetime) -> datetime | None:
         """Of instances that ended before this, events and log lines may go."""
         return None if self.details_days is None else moment - timedelta(days=self.details_days)
+
+    def audit_before(self, moment: datetime) -> datetime:
+        """Audit entries from before this may go."""
+        return moment - timedelta(days=self.audit_days)
 
 
 # A year of runs is what people look back at; what happened second by second interests for a month.
@@ -44,7 +54,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _KEPT: Final = (
-    "SELECT o.id, o.name, r.instances_days, r.details_days, r.updated_at "
+    "SELECT o.id, o.name, r.instances_days, r.details_days, r.audit_days, r.updated_at "
     "FROM organizations o LEFT JOIN retention r ON r.organization_id = o.id"
 )
 
@@ -69,10 +79,10 @@ async def every_organization(tx: Transaction) -> list[Kept]:
 async def choose(tx: Transaction, terms: Terms) -> None:
     """Keep these terms for the transaction's organization."""
     await tx.execute(
-        "INSERT INTO retention (organization_id, instances_days, details_days) "
-        "VALUES (%(id)s, %(instances_days)s, %(details_days)s) ON CONFLICT (organization_id) DO UPDATE "
-        "SET instances_days = excluded.instances_days, details_days = excluded.details_days, "
-        "updated_at = now()",
+        "INSERT INTO retention (organization_id, instances_days, details_days, audit_days) "
+        "VALUES (%(id)s, %(instances_days)s, %(details_days)s, %(audit_days)s) "
+        "ON CONFLICT (organization_id) DO UPDATE SET instances_days = excluded.instances_days, "
+        "details_days = excluded.details_days, audit_days = excluded.audit_days, updated_at = now()",
         {"id": tx.organization_id, **msgspec.structs.asdict(terms)},
     )
 
@@ -85,7 +95,7 @@ def _read(rows: Sequence[dict[str, object]]) -> list[Kept]:
                 "name": row["name"],
                 "terms": DEFAULTS
                 if row["updated_at"] is None
-                else {"instances_days": row["instances_days"], "details_days": row["details_days"]},
+                else {name: row[name] for name in Terms.__struct_fields__},
                 "chosen_at": row["updated_at"],
             },
             Kept,

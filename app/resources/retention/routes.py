@@ -14,8 +14,9 @@ from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
 from app.resources.assets import collection
 from app.resources.assets.collection import Freed, Outlook
+from app.resources.audit.record import record
 from app.resources.paging import Cursor, Limit, page
-from app.resources.retention import model, service
+from app.resources.retention import acts, model, service
 from app.resources.retention.model import DEFAULTS, Terms
 from app.resources.retention.service import Cleared, Preview
 from app.store.database import Database, Scope
@@ -66,6 +67,14 @@ class RetentionController(Controller):
         service.refuse_unfit(data)
         async with database.transaction(principal.scope) as tx:
             await model.choose(tx, data)
+            await record(
+                tx,
+                acts.CHOSEN,
+                principal,
+                runs=_in_words(data.instances_days),
+                details=_in_words(data.details_days),
+                audit=data.audit_days,
+            )
             kept = await model.find(tx, principal.organization_id)
         return Retention(terms=kept.terms, defaults=DEFAULTS, chosen_at=kept.chosen_at)
 
@@ -85,7 +94,11 @@ class RetentionController(Controller):
         """Let go now what the daemon would let go within a quarter of an hour."""
         async with database.transaction(principal.scope) as tx:
             terms = (await model.find(tx, principal.organization_id)).terms
-        return await service.clear(database, engine, principal.organization_id, terms, most_s=AT_ONCE_S)
+        cleared = await service.clear(database, engine, principal.organization_id, terms, most_s=AT_ONCE_S)
+        # Many small transactions: one entry tells of all of them when they are done.
+        async with database.transaction(principal.scope) as tx:
+            await record(tx, acts.RUN, principal, runs=cleared.gone.instances, events=cleared.gone.events)
+        return cleared
 
 
 class BoxRetentionController(Controller):
@@ -124,3 +137,7 @@ class BoxRetentionController(Controller):
     async def collect(self, database: Database, blobs: BlobFolder, settings: Settings) -> Freed:
         """Delete now what the daemon would delete within the hour; nothing while a backup holds it."""
         return await collection.collect(database, blobs, settings.collect_after_s)
+
+
+def _in_words(days: int | None) -> str:
+    return "for ever" if days is None else f"{days} days"

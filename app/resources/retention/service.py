@@ -1,6 +1,7 @@
 """What would go, and letting it go: of one organization, and of all."""
 
 import time
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -13,6 +14,7 @@ from app.kit.errors import Complaint, Invalid
 from app.kit.ids import OrganizationId
 from app.kit.log import get_logger
 from app.resources.assets import model as assets
+from app.resources.audit import model as audit
 from app.resources.retention import model
 from app.resources.retention.model import Terms
 from app.store.database import Database, Scope, Transaction
@@ -20,6 +22,7 @@ from app.store.database import Database, Scope, Transaction
 log = get_logger(__name__)
 
 USES_AT_ONCE: Final = 500
+ENTRIES_AT_ONCE: Final = 5_000
 
 
 class TermsUnfit(Invalid):
@@ -39,12 +42,14 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     details: Details
     results_kept: int
     rows_bytes: int
+    audit_entries: int
 
 
 class Cleared(msgspec.Struct, frozen=True, kw_only=True):
     """What went. `is_done`: nothing is left that may go; else ask again."""
 
     gone: Gone
+    audit_entries: int
     is_done: bool
 
 
@@ -71,6 +76,7 @@ async def preview(tx: Transaction, engine: Engine, organization_id: Organization
         details=found.details,
         results_kept=await assets.count_results(tx, found.ids),
         rows_bytes=found.rows_bytes,
+        audit_entries=await audit.count_old(tx, organization_id, terms.audit_before(moment)),
     )
 
 
@@ -101,6 +107,7 @@ async def clear(
         except LockNotAvailable:
             is_done = False  # somebody works with what is to go; the next run looks again
     gone += await _clear_forsaken(database, organization_id)
+    audit_entries = await _clear_audit(database, organization_id, terms.audit_before(moment))
     if gone:
         log.info(
             "what has ended was cleared away",
@@ -108,7 +115,7 @@ async def clear(
             organization=organization_id,
             **msgspec.structs.asdict(gone),
         )
-    return Cleared(gone=gone, is_done=is_done)
+    return Cleared(gone=gone, audit_entries=audit_entries, is_done=is_done)
 
 
 async def clear_all(database: Database, engine: Engine) -> Gone:
@@ -117,8 +124,19 @@ async def clear_all(database: Database, engine: Engine) -> Gone:
         organizations = await model.every_organization(tx)
     gone = Gone()
     for one in organizations:
-        gone += (await clear(database, engine, one.organization_id, one.terms)).gone
+        cleared = await clear(database, engine, one.organization_id, one.terms)
+        gone += cleared.gone
     return gone
+
+
+async def _clear_audit(database: Database, organization_id: OrganizationId, before: datetime) -> int:
+    forgotten = 0
+    while True:
+        async with database.transaction(Scope.organization(organization_id)) as tx:
+            gone = await audit.forget_old(tx, organization_id, before, ENTRIES_AT_ONCE)
+        forgotten += gone
+        if gone < ENTRIES_AT_ONCE:
+            return forgotten
 
 
 async def _clear_forsaken(database: Database, organization_id: OrganizationId) -> Gone:

@@ -10,9 +10,10 @@ from app.engine.engine import Engine
 from app.resources.accounts.guards import requires
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
+from app.resources.audit.record import named, record
 from app.resources.idempotency import IdempotencyKey
 from app.resources.paging import DEFAULT_LIMIT, Cursor, Limit, page
-from app.resources.schedules import model, service
+from app.resources.schedules import acts, model, service
 from app.resources.schedules.schemas import (
     NewSchedule,
     Preview,
@@ -66,7 +67,9 @@ class ScheduleController(Controller):
         async with database.transaction(principal.scope) as tx:
 
             async def save() -> ScheduleView:
-                return ScheduleView.of(await service.create(tx, engine, data, created_by=principal.user_id))
+                made = await service.create(tx, engine, data, created_by=principal.user_id)
+                await record(tx, acts.CREATED, principal, subject=made.name, subject_id=made.id)
+                return ScheduleView.of(made)
 
             call = ("createSchedule", data)
             return await once(tx, principal.user_id, idempotency_key, call, effect=save, into=ScheduleView)
@@ -93,13 +96,19 @@ class ScheduleController(Controller):
     ) -> ScheduleView:
         """Change a schedule, pause it or switch it on again. What it missed meanwhile is not caught up."""
         async with database.transaction(principal.scope) as tx:
-            return ScheduleView.of(await service.change(tx, engine, schedule_id, data))
+            changed = await service.change(tx, engine, schedule_id, data)
+            await record(
+                tx, acts.CHANGED, principal, subject=changed.name, subject_id=schedule_id, fields=named(data)
+            )
+            return ScheduleView.of(changed)
 
     @delete("/{schedule_id:uuid}", operation_id="deleteSchedule", guards=[requires(Role.editor)])
     async def delete(self, principal: Principal, database: Database, schedule_id: UUID) -> None:
         """Take a schedule away. What it started goes on."""
         async with database.transaction(principal.scope) as tx:
+            schedule = await service.get(tx, schedule_id)
             await service.delete(tx, schedule_id)
+            await record(tx, acts.DELETED, principal, subject=schedule.name, subject_id=schedule_id)
 
     @post("/{schedule_id:uuid}/run", operation_id="runSchedule", guards=[requires(Role.operator)])
     async def run(

@@ -7,11 +7,12 @@ from litestar import Controller, Request, Response, get, post
 from app.flow.catalog import Catalog
 from app.kit.blobs import BlobFolder
 from app.kit.settings import Settings
+from app.resources.accounts.connection import address_of
 from app.resources.accounts.guards import public
 from app.resources.auth.routes import signed_in
 from app.resources.auth.schemas import SignedIn
 from app.resources.auth.service import open_session
-from app.resources.auth.throttle import ADDRESS, SETUP, address_of, count_attempt, forgive
+from app.resources.auth.throttle import ADDRESS, SETUP, count_attempt, forgive
 from app.resources.setup import service
 from app.resources.setup.schemas import Claim, SetupState
 from app.store.database import Database, Scope

@@ -12,8 +12,9 @@ from app.kit.settings import Settings
 from app.resources.accounts import model as accounts
 from app.resources.accounts.model import User
 from app.resources.accounts.roles import Role
+from app.resources.audit.record import Actor, record
 from app.resources.auth.passwords import hash_password, refuse_unfit
-from app.resources.setup import model
+from app.resources.setup import acts, model
 from app.resources.workflows import samples
 from app.store.database import Database, Scope, Transaction
 
@@ -82,6 +83,7 @@ async def claim(
         user = await _found(tx, founder, password_hash)
         await model.mark_claimed(tx)
         await samples.install(tx, catalog, blobs, photos, user.id)
+        await record(tx, acts.CLAIMED, Actor(id=user.id, name=user.name))
     log.info("box claimed", action="claimed", user=user.id)
     return user
 

@@ -11,13 +11,14 @@ from litestar.params import QueryParameter
 from app.engine.engine import Engine
 from app.kit.blobs import BlobFolder
 from app.kit.settings import Settings
+from app.resources.accounts.connection import address_of
 from app.resources.accounts.guards import hook, requires
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
-from app.resources.auth.throttle import address_of
+from app.resources.audit.record import Act, named, record
 from app.resources.idempotency import IdempotencyKey
 from app.resources.paging import DEFAULT_LIMIT, Cursor, Limit, page
-from app.resources.webhooks import deliveries, model, service
+from app.resources.webhooks import acts, deliveries, model, service
 from app.resources.webhooks.deliveries import DeliveryNotFound, Desk, Source
 from app.resources.webhooks.door import Door
 from app.resources.webhooks.known import KnownWebhooks
@@ -33,7 +34,7 @@ from app.resources.webhooks.schemas import (
     WebhookShown,
     WebhookView,
 )
-from app.store.database import Database
+from app.store.database import Database, Transaction
 from app.store.idempotency import once
 from app.store.vault import Vault
 
@@ -92,6 +93,7 @@ class WebhookController(Controller):
             async def save() -> WebhookView:
                 nonlocal url, secret
                 shown = await service.create(tx, engine, vault, known, data, principal=principal)
+                await _record(tx, acts.CREATED, principal, shown.webhook)
                 url, secret = service.url_of(request, settings, shown.token or ""), shown.secret
                 return WebhookView.of(shown.webhook)
 
@@ -120,6 +122,7 @@ class WebhookController(Controller):
         """Change a webhook or switch it off; its address stays. A secret Studio made is shown this once."""
         async with database.transaction(principal.scope) as tx:
             shown = await service.change(tx, engine, vault, webhook_id, data)
+            await _record(tx, acts.CHANGED, principal, shown.webhook, fields=named(data))
         KnownWebhooks.of(state).forget(webhook_id)
         return WebhookShown.once(WebhookView.of(shown.webhook), None, shown.secret)
 
@@ -127,7 +130,9 @@ class WebhookController(Controller):
     async def delete(self, principal: Principal, database: Database, state: State, webhook_id: UUID) -> None:
         """Take a webhook and its log away. What it started goes on."""
         async with database.transaction(principal.scope) as tx:
+            webhook = await service.get(tx, webhook_id)
             await service.delete(tx, webhook_id)
+            await _record(tx, acts.DELETED, principal, webhook)
         KnownWebhooks.of(state).forget(webhook_id)
 
     @post(
@@ -150,6 +155,7 @@ class WebhookController(Controller):
         known = KnownWebhooks.of(state)
         async with database.transaction(principal.scope) as tx:
             shown = await service.rotate(tx, known, webhook_id)
+            await _record(tx, acts.ROTATED, principal, shown.webhook)
         known.forget(webhook_id)
         url = service.url_of(request, settings, shown.token or "")
         return WebhookShown.once(WebhookView.of(shown.webhook), url, None)
@@ -262,6 +268,10 @@ class HookController(Controller):
         return await Door.of(request.app.state).receive(
             request, token[:200], time.time(), address_of(request)
         )
+
+
+async def _record(tx: Transaction, act: Act, principal: Principal, webhook: Webhook, **details: Any) -> None:
+    await record(tx, act, principal, subject=webhook.name, subject_id=webhook.id, **details)
 
 
 async def _line(database: Database, webhook: Webhook, delivery_id: UUID) -> DeliveryView:

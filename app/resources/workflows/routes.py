@@ -14,9 +14,10 @@ from app.kit.codec import encode
 from app.resources.accounts.guards import requires
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
+from app.resources.audit.record import record
 from app.resources.idempotency import IdempotencyKey
 from app.resources.paging import DEFAULT_LIMIT, Cursor, Limit, page
-from app.resources.workflows import model, service, transfer
+from app.resources.workflows import acts, model, service, transfer
 from app.resources.workflows.schemas import (
     ImportedWorkflow,
     NewDefinition,
@@ -33,7 +34,7 @@ from app.resources.workflows.schemas import (
     WorkflowSummary,
     WorkflowView,
 )
-from app.store.database import Database
+from app.store.database import Database, Transaction
 from app.store.idempotency import once
 
 OfVersion = Annotated[
@@ -69,12 +70,18 @@ class WorkflowController(Controller):
     ) -> WorkflowView:
         """Save a new workflow as version 1. A document with mistakes is refused, each one listed."""
         async with database.transaction(principal.scope) as tx:
+
+            async def make() -> WorkflowView:
+                made = await service.create(tx, catalog, data, created_by=principal.user_id)
+                await record(tx, acts.CREATED, principal, subject=made.name, subject_id=made.id)
+                return made
+
             return await once(
                 tx,
                 principal.user_id,
                 idempotency_key,
                 ("createWorkflow", data),
-                effect=lambda: service.create(tx, catalog, data, created_by=principal.user_id),
+                effect=make,
                 into=WorkflowView,
             )
 
@@ -101,12 +108,19 @@ class WorkflowController(Controller):
         """
         portable = unpack(data)
         async with database.transaction(principal.scope) as tx:
+
+            async def bring() -> ImportedWorkflow:
+                made = await transfer.import_(tx, catalog, portable, created_by=principal.user_id)
+                for one in (made, *made.brought):
+                    await record(tx, acts.CREATED, principal, subject=one.name, subject_id=one.id)
+                return made
+
             return await once(
                 tx,
                 principal.user_id,
                 idempotency_key,
                 ("importWorkflow", data),
-                effect=lambda: transfer.import_(tx, catalog, portable, created_by=principal.user_id),
+                effect=bring,
                 into=ImportedWorkflow,
             )
 
@@ -128,7 +142,9 @@ class WorkflowController(Controller):
     async def delete(self, principal: Principal, database: Database, workflow_id: UUID) -> None:
         """Take a workflow away. Its instances and what they made stay."""
         async with database.transaction(principal.scope) as tx:
+            workflow = await service.get(tx, workflow_id)
             await service.delete(tx, workflow_id)
+            await record(tx, acts.DELETED, principal, subject=workflow.name, subject_id=workflow_id)
 
     @put("/{workflow_id:uuid}/definition", operation_id="defineWorkflow", guards=[requires(Role.editor)])
     async def define(
@@ -144,7 +160,10 @@ class WorkflowController(Controller):
         Instances under way keep the version they were started with.
         """
         async with database.transaction(principal.scope) as tx:
-            return await service.define(tx, catalog, workflow_id, data, created_by=principal.user_id)
+            saved = await service.define(tx, catalog, workflow_id, data, created_by=principal.user_id)
+            if saved.draft_version is None:
+                await _record_published(tx, principal, saved)
+            return saved
 
     @get("/{workflow_id:uuid}/export", operation_id="exportWorkflow", guards=[requires(Role.viewer)])
     async def export(
@@ -215,7 +234,11 @@ class WorkflowController(Controller):
         """Let this version run from now on: a draft, or an older one again."""
         wish = data or Publish()
         async with database.transaction(principal.scope) as tx:
-            return await service.publish(tx, catalog, workflow_id, number, wish, created_by=principal.user_id)
+            published = await service.publish(
+                tx, catalog, workflow_id, number, wish, created_by=principal.user_id
+            )
+            await _record_published(tx, principal, published)
+            return published
 
     @post(
         "/{workflow_id:uuid}/versions/{number:int}/restore",
@@ -251,3 +274,14 @@ class WorkflowController(Controller):
             before = await service.get_version(tx, workflow_id, number)
             after = await service.get_version(tx, workflow_id, other)
         return difference(before.definition, after.definition)
+
+
+async def _record_published(tx: Transaction, principal: Principal, workflow: WorkflowView) -> None:
+    await record(
+        tx,
+        acts.PUBLISHED,
+        principal,
+        subject=workflow.name,
+        subject_id=workflow.id,
+        version=workflow.version,
+    )

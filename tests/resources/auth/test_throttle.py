@@ -9,9 +9,9 @@ import pytest
 from litestar.connection import ASGIConnection
 
 from app.kit.settings import Settings, load_settings
-from app.resources.accounts.connection import Connection
+from app.resources.accounts.connection import Connection, address_of
 from app.resources.auth.jobs import forget_ended
-from app.resources.auth.throttle import ACCOUNT, SlowDown, address_of, count_attempt, key_of
+from app.resources.auth.throttle import ACCOUNT, SlowDown, count_attempt, key_of
 from app.resources.periodic import Parts
 from app.server.edge import Edge
 from app.store.database import Database, Scope

@@ -130,6 +130,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what to which thing, when and from where; newest first */
+        get: operations["listAuditEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/login": {
         parameters: {
             query?: never;
@@ -1810,6 +1827,7 @@ export interface components {
         };
         /** Cleared */
         Cleared: {
+            audit_entries: number;
             gone: components["schemas"]["Gone"];
             is_done: boolean;
         };
@@ -1967,6 +1985,28 @@ export interface components {
             id: string;
             name: string;
             version: number | null;
+        };
+        /** Entries */
+        Entries: {
+            items: components["schemas"]["Entry"][];
+            next_cursor: string | null;
+        };
+        /** Entry */
+        Entry: {
+            action: string;
+            actor_id: string | null;
+            actor_name: string;
+            address: string | null;
+            /** Format: date-time */
+            at: string;
+            details: {
+                [key: string]: unknown;
+            };
+            /** Format: uuid */
+            id: string;
+            subject_id: string | null;
+            subject_name: string;
+            words: string;
         };
         /**
          * ErrorClass
@@ -2984,6 +3024,7 @@ export interface components {
         };
         /** Preview */
         retention_service_Preview: {
+            audit_entries: number;
             details: components["schemas"]["Details"];
             results_kept: number;
             rows_bytes: number;
@@ -3309,6 +3350,11 @@ export interface components {
         };
         /** Terms */
         Terms: {
+            /**
+             * @description Who did what; never less than 30
+             * @default 365
+             */
+            audit_days?: number;
             /** @description Their events and log lines */
             details_days: number | null;
             /** @description Runs with all that belongs to them */
@@ -4030,6 +4076,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AssetView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAuditEntries: {
+        parameters: {
+            query?: {
+                /** @description Only this action, such as member.role_changed */
+                action?: string | null;
+                /** @description Only what this person did */
+                actor_id?: string | null;
+                /** @description The next_cursor of the page before */
+                cursor?: string | null;
+                /** @description How many at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Entries"];
                 };
             };
             /** @description A problem, with a sentence to act on */

@@ -1,0 +1,10 @@
+"""Doors for programs from outside, and what they prove themselves with."""
+
+from typing import Final
+
+from app.resources.audit.record import Act
+
+CREATED: Final = Act("webhook.created", "made the webhook {subject}")
+CHANGED: Final = Act("webhook.changed", "changed the webhook {subject}: {fields}")
+ROTATED: Final = Act("webhook.rotated", "gave the webhook {subject} another address")
+DELETED: Final = Act("webhook.deleted", "deleted the webhook {subject}")
