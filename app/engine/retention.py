@@ -121,21 +121,25 @@ SELECT relname AS name, (pg_total_relation_size(oid) / greatest(reltuples, 1))::
 class Details(msgspec.Struct, frozen=True, kw_only=True):
     """Events and log lines, and of how many instances."""
 
-    instances: int = 0
-    events: int = 0
-    log_lines: int = 0
+    instances: int
+    events: int
+    log_lines: int
 
 
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """Instances that people started, with all that belongs to them. `held`: old ones others go on from."""
 
-    instances: int = 0
-    held: int = 0
-    steps: int = 0
-    events: int = 0
-    log_lines: int = 0
-    files: int = 0
-    files_bytes: int = 0
+    instances: int
+    held: int
+    steps: int
+    events: int
+    log_lines: int
+    files: int
+    files_bytes: int
+
+
+NO_DETAILS: Final = Details(instances=0, events=0, log_lines=0)
+NO_RUNS: Final = Whole(instances=0, held=0, steps=0, events=0, log_lines=0, files=0, files_bytes=0)
 
 
 class Prospects(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,16 +180,16 @@ async def outlook(
     """What clearing away would take, exactly but for the bytes of rows."""
     place = {"organization": organization_id}
     found: dict[str, Any] = {"ids": []}
-    whole = Whole()
+    whole = NO_RUNS
     if instances_before is not None:
         found = await tx.fetch_one(_OUTLOOK, {**place, "before": instances_before}) or found
         files, size_bytes = await parts.assets.would_let_go(tx, found["ids"], organization_id=organization_id)
         counts = {name: value for name, value in found.items() if name != "ids"}
         whole = Whole(**counts, files=files, files_bytes=size_bytes)
-    details = Details()
+    details = NO_DETAILS
     if details_before is not None:
         row = await tx.fetch_one(_OUTLOOK_DETAILS, {**place, "before": details_before, "but": found["ids"]})
-        details = Details(**(row or {}))
+        details = msgspec.convert(row, Details)
     sizes = {row["name"]: row["bytes"] for row in await tx.fetch_all(_ROW_BYTES)}
     rows_bytes = (
         len(found["ids"]) * sizes["instances"]

@@ -21,7 +21,7 @@ from app.resources.assets import collection
 from app.resources.assets.service import StepFiles
 from app.resources.retention import model, service
 from app.resources.retention.model import Kept
-from app.resources.retention.service import Preview
+from app.resources.retention.service import RetentionPreview
 from app.steps.discovery import catalog, step_types
 from app.store.bus import Bus
 from app.store.database import Database, Scope
@@ -66,7 +66,7 @@ def run(as_json: bool) -> int:
 
 
 async def _preview(tools: Tools, as_json: bool) -> None:
-    found: list[tuple[Kept, Preview]] = []
+    found: list[tuple[Kept, RetentionPreview]] = []
     for one in await _organizations(tools):
         async with tools.database.transaction(Scope.organization(one.organization_id)) as tx:
             found.append((one, await service.preview(tx, tools.engine, one.organization_id, one.terms)))
@@ -98,7 +98,7 @@ async def _preview(tools: Tools, as_json: bool) -> None:
         click.echo(f"Nothing is deleted while this runs: {', '.join(unused.held_by)}.")
 
 
-def _kept(it: Preview) -> str:
+def _kept(it: RetentionPreview) -> str:
     instances, details = it.terms.instances_days, it.terms.details_days
     return (
         f"runs are kept {'for ever' if instances is None else f'{instances} days'}, their events and log "

@@ -18,7 +18,7 @@ from app.resources.audit.record import record
 from app.resources.paging import Cursor, Limit, page
 from app.resources.retention import acts, model, service
 from app.resources.retention.model import DEFAULTS, Terms
-from app.resources.retention.service import Cleared, Preview
+from app.resources.retention.service import Cleared, RetentionPreview
 from app.store.database import Database, Scope
 
 AT_ONCE_S = 20.0  # a run that a person waits for; what is left goes with the next
@@ -38,7 +38,7 @@ class OrganizationRetention(msgspec.Struct, frozen=True, kw_only=True):
     id: OrganizationId
     name: str
     chosen_at: datetime | None
-    preview: Preview
+    preview: RetentionPreview
 
 
 class OrganizationRetentions(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +81,7 @@ class RetentionController(Controller):
     @post("/preview", operation_id="previewRetention", status_code=200, guards=[requires(Role.admin)])
     async def preview(
         self, principal: Principal, database: Database, engine: Engine, data: Terms | None = None
-    ) -> Preview:
+    ) -> RetentionPreview:
         """What would go now on these terms, or on those that are kept. Nothing is written."""
         if data is not None:
             service.refuse_unfit(data)

@@ -29,7 +29,7 @@ class TermsUnfit(Invalid):
     """These times do not fit together."""
 
 
-class Preview(msgspec.Struct, frozen=True, kw_only=True):
+class RetentionPreview(msgspec.Struct, frozen=True, kw_only=True):
     """What would go now on these terms.
 
     `runs`: ended runs with their steps, events, log lines, and the files their steps made on the way. Those
@@ -61,7 +61,9 @@ def refuse_unfit(terms: Terms) -> None:
         raise TermsUnfit(complaints=[Complaint(field="details_days", message=sentence)])
 
 
-async def preview(tx: Transaction, engine: Engine, organization_id: OrganizationId, terms: Terms) -> Preview:
+async def preview(
+    tx: Transaction, engine: Engine, organization_id: OrganizationId, terms: Terms
+) -> RetentionPreview:
     """What these terms would take now; nothing is written."""
     moment = now()
     found = await engine.retention_outlook(
@@ -70,7 +72,7 @@ async def preview(tx: Transaction, engine: Engine, organization_id: Organization
         instances_before=terms.instances_before(moment),
         details_before=terms.details_before(moment),
     )
-    return Preview(
+    return RetentionPreview(
         terms=terms,
         runs=found.whole,
         details=found.details,

@@ -26,7 +26,7 @@ from app.kit.ids import InstanceId, new_id
 from app.resources.assets import collection, model
 from app.resources.assets.service import StepFiles, note_uses
 from app.resources.retention.model import Terms
-from app.resources.retention.service import Preview, clear, preview
+from app.resources.retention.service import RetentionPreview, clear, preview
 from app.steps.discovery import catalog
 from app.steps.tools.sniff import Facts
 from app.store.bus import Bus
@@ -209,7 +209,7 @@ class Days:
         assert (left.instances, left.files) == (0, 0)
         await collection.collect(self.world.database, self.blobs, 48 * 3600)
 
-    async def preview(self) -> Preview:
+    async def preview(self) -> RetentionPreview:
         async with self.world.database.transaction(self.scope) as tx:
             return await preview(tx, self.world.engine, self.world.organization_id, TERMS)
 
@@ -264,6 +264,7 @@ async def days(database: Database, bus: Bus, tmp_path: Path, request: pytest.Fix
     async with database.transaction(Scope.system()) as tx:
         for table in ("instances", "step_results", "assets", "blobs"):
             await tx.execute(f"DELETE FROM {table}")  # noqa: S608  constant names
+    (tmp_path / "blobs").mkdir()
     blobs = BlobFolder(tmp_path / "blobs", tmp_path / "tmp")
     engine = Engine(database, catalog(), Bells(bus.redis), bus, assets=StepFiles(blobs), callbacks=ADDRESSES)
     return Days(World(database, engine, await new_organization(database), Shelf()), blobs, request.param)

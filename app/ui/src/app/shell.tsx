@@ -10,15 +10,18 @@ import { Wordmark } from "@/components/wordmark";
 import type { AssetFieldProps } from "@/lib/asset-entry";
 import { AssetFields } from "@/lib/asset-fields";
 import { cn } from "@/lib/cn";
-import { useMe } from "@/lib/me";
+import { ranks, useMe } from "@/lib/me";
 import type { Door } from "@/lib/rooms";
 
 const LINK =
   "flex items-center rounded-md text-soft transition-colors hover:bg-sunken hover:text-foreground data-[status=active]:text-foreground dark:hover:bg-raised";
 
 function useDoors(): readonly Door[] {
-  const { user } = useMe();
-  return doors.filter((door) => door.isForSuperAdmin !== true || user.is_super_admin);
+  const { user, role } = useMe();
+  return doors.filter(
+    (door) =>
+      (door.isForSuperAdmin !== true || user.is_super_admin) && (door.isFor === undefined || ranks(role, door.isFor)),
+  );
 }
 
 /** How much waits behind a door; nothing where nothing does. */

@@ -1946,12 +1946,9 @@ export interface components {
         };
         /** Details */
         Details: {
-            /** @default 0 */
-            events?: number;
-            /** @default 0 */
-            instances?: number;
-            /** @default 0 */
-            log_lines?: number;
+            events: number;
+            instances: number;
+            log_lines: number;
         };
         /** Difference */
         Difference: {
@@ -2746,7 +2743,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             name: string;
-            preview: components["schemas"]["retention_service_Preview"];
+            preview: components["schemas"]["RetentionPreview"];
         };
         /** OrganizationRetentions */
         OrganizationRetentions: {
@@ -2902,6 +2899,12 @@ export interface components {
             field: string;
             node?: string | null;
         };
+        /** Preview */
+        Preview: {
+            /** @default 5 */
+            count?: number;
+            timing: components["schemas"]["Cron"] | components["schemas"]["Every"];
+        };
         /**
          * Problem
          * @description What went wrong, why and what to do (RFC 9457).
@@ -3022,8 +3025,8 @@ export interface components {
             defaults: components["schemas"]["Terms"];
             terms: components["schemas"]["Terms"];
         };
-        /** Preview */
-        retention_service_Preview: {
+        /** RetentionPreview */
+        RetentionPreview: {
             audit_entries: number;
             details: components["schemas"]["Details"];
             results_kept: number;
@@ -3105,12 +3108,6 @@ export interface components {
         Schedules: {
             items: components["schemas"]["ScheduleView"][];
             next_cursor: string | null;
-        };
-        /** Preview */
-        schedules_schemas_Preview: {
-            /** @default 5 */
-            count?: number;
-            timing: components["schemas"]["Cron"] | components["schemas"]["Every"];
         };
         /** ScheduleView */
         ScheduleView: {
@@ -3577,20 +3574,13 @@ export interface components {
         WhichVersion: "same" | "newest";
         /** Whole */
         Whole: {
-            /** @default 0 */
-            events?: number;
-            /** @default 0 */
-            files?: number;
-            /** @default 0 */
-            files_bytes?: number;
-            /** @default 0 */
-            held?: number;
-            /** @default 0 */
-            instances?: number;
-            /** @default 0 */
-            log_lines?: number;
-            /** @default 0 */
-            steps?: number;
+            events: number;
+            files: number;
+            files_bytes: number;
+            held: number;
+            instances: number;
+            log_lines: number;
+            steps: number;
         };
         /** Wished */
         Wished: {
@@ -6028,7 +6018,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["retention_service_Preview"];
+                    "application/json": components["schemas"]["RetentionPreview"];
                 };
             };
             /** @description A problem, with a sentence to act on */
@@ -6314,7 +6304,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["schedules_schemas_Preview"];
+                "application/json": components["schemas"]["Preview"];
             };
         };
         responses: {

@@ -16,7 +16,12 @@ export function useMe(): Me {
   return useSuspenseQuery(meQuery).data;
 }
 
+/** Whether one role allows what another one does. */
+export function ranks(own: Role, wanted: Role): boolean {
+  return RANK[own] >= RANK[wanted];
+}
+
 /** Whether the signed-in person has this role or a higher one. */
 export function useMay(role: Role): boolean {
-  return RANK[useMe().role] >= RANK[role];
+  return ranks(useMe().role, role);
 }

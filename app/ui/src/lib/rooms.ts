@@ -16,10 +16,10 @@ import { createRootRouteWithContext, createRoute, redirect, type LinkProps } fro
 import type { LucideIcon } from "lucide-react";
 import type { ComponentType } from "react";
 
-import { meQuery } from "@/lib/me";
+import { meQuery, ranks } from "@/lib/me";
 import { asProblem } from "@/lib/problem";
 import { renewSession } from "@/lib/session";
-import type { Workflow } from "@/lib/types";
+import type { Role, Workflow } from "@/lib/types";
 
 type Context = { cache: QueryClient };
 
@@ -46,6 +46,14 @@ export async function superAdminOnly({ context }: { context: Context }): Promise
   if (!me.user.is_super_admin) throw redirect({ to: "/" });
 }
 
+/** A `beforeLoad` for rooms that need a role. */
+export function needs(role: Role) {
+  return async ({ context }: { context: Context }): Promise<void> => {
+    const me = await context.cache.query({ ...meQuery, staleTime: "static" });
+    if (!ranks(me.role, role)) throw redirect({ to: "/" });
+  };
+}
+
 /** The routes of every room by its name, so that links and parameters are typed; each room adds its own. */
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- filled by the rooms, through merging
 export interface Rooms {}
@@ -62,6 +70,8 @@ export type Door = {
   /** Smaller stands further up. */
   place: number;
   isForSuperAdmin?: boolean;
+  /** Shown to whoever has this role or a higher one. */
+  isFor?: Role;
   /** A hook: how much waits behind it for this person, shown beside its name. */
   useCount?: () => number;
 };

@@ -4,8 +4,8 @@ from alembic import op
 
 from app.migrations.tools import APP_ROLE, protect
 
-revision = "0027_audit"
-down_revision = "0026_retention"
+revision = "0032_audit"
+down_revision = "0031_notifications"
 branch_labels = None
 depends_on = None
 
