@@ -27,6 +27,7 @@ from appliance.chorus import Chorus
 from appliance.crew import Crew
 from appliance.files import FolderLock
 from appliance.handover import Claim
+from appliance.hydrate.standby import Standby
 from appliance.keeper import Keeper
 from appliance.limits import raise_open_files
 from appliance.postgres import Cluster
@@ -60,6 +61,7 @@ class Boot:
         self._passport: passport.Passport | None = None
         self._has_volume = False  # Postgres or Redis is here, so no other box may be
         self._keeper: Keeper | None = None
+        self._standby: Standby | None = None  # in hydrate mode
         self._may_interrupt = True
 
     def run(self) -> int:
@@ -145,8 +147,8 @@ class Boot:
             self._lock(FolderLock(settings.workspace))
         found = probing.probe(settings)
         self._passport = passport.read(settings)
-        sentinel.compare(settings, self._passport)
         self._mode = probing.choose(found, settings, self._passport.storage if self._passport else None)
+        sentinel.compare(settings, self._passport, self._mode)
         probing.judge(found, settings, self._mode)
         storage.make_folders(settings)
         storage.make_run_dir(settings)
@@ -190,7 +192,13 @@ class Boot:
         if warning:
             log.warning(warning, action="newer_volume")
         sentinel.remember(self._settings, self._passport)
-        self._keeper = Keeper(self._settings, self._passport.box_id, holds_reserve=self._has_volume)
+        self._keeper = Keeper(
+            self._settings,
+            self._passport.box_id,
+            holds_reserve=self._has_volume,
+            trouble=lambda: self._standby.trouble() if self._standby else None,
+            risk=lambda: self._standby.risk() if self._standby else "",
+        )
         self._keeper.start()
         return f"made {', '.join(missing)}" if missing else "all there"
 
@@ -203,13 +211,22 @@ class Boot:
                 )
             return "not run here"
         self._cluster = cluster = Cluster(settings)
+        found = None
+        if self._mode is Mode.hydrate:
+            self._standby = Standby(settings, cluster, on_usurped=self._crew.end)
+            found = self._standby.bring_back()
         is_new = cluster.prepare()
         self._crew.start("postgres")
         self._crew.wait_until(cluster.ready, "Postgres")
+        if self._standby is not None:
+            self._standby.open()
+            self._crew.start("receiver")
         cluster.ensure_roles()
+        if self._standby is not None:
+            self._standby.settle()
         if self._passport is not None:
             self._passport = passport.note_cluster(settings, self._passport, cluster.major)
-        return f"Postgres {cluster.major}, {'new cluster' if is_new else 'there'}"
+        return f"Postgres {cluster.major}, {'new cluster' if is_new else found or 'there'}"
 
     def _open_redis(self) -> str:
         settings = self._settings
@@ -260,7 +277,11 @@ class Boot:
         self._progress.become("stopping")
         if self._keeper is not None:
             self._keeper.stop()
+        if self._standby is not None:
+            self._standby.stop()
         self._crew.stop()
+        if self._standby is not None:
+            self._standby.release()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._may_interrupt:

@@ -125,6 +125,12 @@ class Crew:
                     self._supervisord.wait(3600)
             self._refuse_if_ended()
 
+    def end(self, reason: str) -> None:
+        """End the box from another thread, as the watchdog would: with a reason for the boot."""
+        (self.settings.run_dir / "reason").write_text(f"postgres\n{reason}", encoding="utf-8")
+        with contextlib.suppress(OSError):
+            Supervisor(self.settings.run_dir / "supervisor.sock").shutdown()
+
     def stop(self) -> None:
         """Stop everything in order and say how long it took."""
         child = self._supervisord

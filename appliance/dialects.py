@@ -70,6 +70,13 @@ def tunnel(line: str) -> tuple[str, str]:
     return (_TUNNEL_LEVELS[found.group(1)], found.group(2)) if found else ("INFO", line.strip())
 
 
+def receiver(line: str) -> tuple[str, str]:
+    """pg_receivewal: `pg_receivewal: error: text`; that it ended with its connection is no news."""
+    text = line.strip().removeprefix("pg_receivewal: ")
+    level = "WARNING" if text.startswith("error: ") else "DEBUG"
+    return level, text.removeprefix("error: ")
+
+
 def watchdog(line: str) -> tuple[str, str]:
     """Our own event listener, which imports nothing: `LEVEL text`"""
     found = _WATCHDOG.fullmatch(line)

@@ -47,11 +47,18 @@ class Keeper:
     """Looks, judges, writes the room file; `hold` says whether this box keeps the reserve."""
 
     def __init__(
-        self, settings: Settings, box_id: str, *, holds_reserve: bool, trouble: Trouble = lambda: None
+        self,
+        settings: Settings,
+        box_id: str,
+        *,
+        holds_reserve: bool,
+        trouble: Trouble = lambda: None,
+        risk: Callable[[], str] = lambda: "",
     ) -> None:
         self._settings = settings
         self._box_id = box_id
         self._trouble = trouble
+        self._risk = risk
         self._reserve = Reserve(settings) if holds_reserve else None
         self._stopping = threading.Event()
         self._looked_s = time.monotonic()
@@ -100,6 +107,7 @@ class Keeper:
             used_bytes=used,
             quota_bytes=quota,
             reserve_bytes=self._reserve.size_bytes if self._reserve else 0,
+            risk=self._risk(),
         )
         if time.monotonic() - self._looked_s > SILENCE_S:
             return _closed(room, RoomState.shut, Reason.stalled, SILENT)

@@ -14,6 +14,7 @@ from app.kit.crypto import derive
 from app.kit.settings import Settings
 from appliance.backup import archive
 from appliance.files import sync_folder
+from appliance.hydrate.home import data_root, is_hydrating
 from appliance.process import Program, ask, minimal_environment, processes_in
 from appliance.refusal import Refusal
 from appliance.storage import make_folder
@@ -23,6 +24,7 @@ SUPERUSER = "postgres"  # enters by peer authentication alone, as the user that 
 OWNER = "studio"  # owns the database and its tables; migrations and seeding
 APPLICATION = "studio_app"  # what the API and the daemon are: owns nothing, cannot bypass row-level security
 DATABASE = "studio"
+STANDBY = "studio_volume"  # in hydrate mode: who writes the log to the volume, and its slot
 DEBIAN = Path("/usr/lib/postgresql")
 
 # What differs from Postgres's own defaults, each with its reason.
@@ -49,16 +51,31 @@ OPTIONS: Mapping[str, str] = {
     "log_min_error_statement": "'panic'",  # a failed statement may carry what somebody typed
 }
 
+# In hydrate mode: a commit returns when the volume has it.
+HYDRATE_OPTIONS: Mapping[str, str] = {
+    "synchronous_commit": "on",
+    "synchronous_standby_names": STANDBY,
+    # A volume that is away for long must not fill this disk too; then a new base is made.
+    "max_slot_wal_keep_size": "4GB",
+    "wal_sender_timeout": "15s",  # a stop waits for the volume so long, and no longer
+}
+
 
 class Cluster:
-    """One Postgres cluster on the volume, `postgres/<major>`, and the way to start it."""
+    """One Postgres cluster, `postgres/<major>` on the volume or this machine's disk, and how to start it."""
 
     def __init__(self, settings: Settings, options: Mapping[str, str] | None = None) -> None:
         self._settings = settings
-        self._options = {**OPTIONS, **archive.options(settings), **(options or {})}
+        self._is_hydrating = is_hydrating(settings)
+        self._options = {
+            **OPTIONS,
+            **archive.options(settings),
+            **(HYDRATE_OPTIONS if self._is_hydrating else {}),
+            **(options or {}),
+        }
         self._program = Program("Postgres", signal.SIGINT)
         self._account = postgres_account(settings)
-        self._root = settings.workspace / "postgres"
+        self._root = data_root(settings)
         self.socket_dir = settings.database.socket_dir
         self.major, self._binaries = self._choose_major()
         self.data = self._root / str(self.major)
@@ -68,7 +85,7 @@ class Cluster:
 
         Gives True when the cluster is new. Needs `storage.prepare` before it.
         """
-        make_folder(self._root, service_account(self._settings), 0o755)
+        self.make_root()
         make_folder(Backups(self._settings.workspace).wal, self._account, 0o700)
         is_new = not (self.data / "PG_VERSION").exists()
         if is_new:
@@ -77,6 +94,17 @@ class Cluster:
         self._clear_leftovers()
         self._write_configuration()
         return is_new
+
+    def make_root(self) -> None:
+        """The folder of the clusters."""
+        self._root.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        make_folder(self._root, service_account(self._settings), 0o755)
+
+    def set_standby(self, name: str) -> None:
+        """From now on commits wait for this standby; for none with an empty name."""
+        self._options = {**self._options, "synchronous_standby_names": _literal(name)}
+        self._write_configuration()
+        self.run_sql("SELECT pg_reload_conf()")
 
     def command(self) -> list[str]:
         """The command line of the server, as its own user."""
@@ -92,9 +120,13 @@ class Cluster:
 
     def start(self, timeout_s: float = 60.0) -> None:
         """Start it outside supervisord, wait until it answers, and see to its roles."""
+        self.start_server(timeout_s)
+        self.ensure_roles()
+
+    def start_server(self, timeout_s: float = 60.0) -> None:
+        """The same, with nothing written yet."""
         self._program.start(self.command(), self.environment())
         self._program.wait_until(self.ready, timeout_s)
-        self.ensure_roles()
 
     def stop(self, timeout_s: float = 60.0) -> int | None:
         """A fast, clean shutdown: clients are cut, the checkpoint is written."""
@@ -167,9 +199,10 @@ class Cluster:
                 "Postgres is not installed on this machine. Install Debian's package “postgresql”, "
                 "or set DATABASE_URL to a Postgres elsewhere."
             )
-        held = sorted(
-            int(path.parent.name) for path in self._root.glob("*/PG_VERSION") if path.parent.name.isdigit()
-        )
+        folders = [path.parent for path in self._root.glob("*/PG_VERSION")]
+        if self._is_hydrating:
+            folders = list((self._settings.workspace / "hydrate").iterdir()) if self._has_home() else []
+        held = sorted(int(folder.name) for folder in folders if folder.name.isdigit())
         usable = [major for major in held if major in there]
         if held and not usable:
             raise Refusal(
@@ -179,6 +212,9 @@ class Cluster:
             )
         major = max(usable or there)
         return major, there[major]
+
+    def _has_home(self) -> bool:
+        return (self._settings.workspace / "hydrate").is_dir()
 
     def _initialize(self) -> None:
         """Make the cluster beside its place and move it in when whole: a power cut leaves no half of one."""

@@ -76,11 +76,11 @@ def judge(found: Probe, settings: Settings, mode: Mode) -> None:
     where = f"The volume at {settings.workspace} ({found.file_system})"
     if found.fsync_s is None or not found.renames:
         reasons.append(f"{where} cannot write safely (fsync or rename fails). Mount another one.")
-    if mode is Mode.hydrate or (mode is Mode.local and not holds_a_cluster(found)):
+    if mode is Mode.local and not holds_a_cluster(found):
         reasons.append(
             f"{where} cannot hold Postgres, because it does not keep a folder private to its owner; RunPod's "
-            "network volumes are like this. Use a volume on a local disk, or set DATABASE_URL to a Postgres "
-            "elsewhere."
+            "network volumes are like this. Use a volume on a local disk, let Postgres live on the disk of "
+            "this machine (STORAGE_MODE=hydrate), or set DATABASE_URL to a Postgres elsewhere."
         )
     missing = [name.upper() for name in KEY_NAMES if getattr(settings.keys, name) is None]
     if missing and not found.keeps_modes:

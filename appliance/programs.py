@@ -11,6 +11,8 @@ from app.kit.settings import KEY_NAMES, WORKER_KEYS, Settings
 from appliance import dialects
 from appliance.backup.restic import CREDENTIALS
 from appliance.dialects import Dialect
+from appliance.hydrate import receiver
+from appliance.hydrate.home import is_hydrating
 from appliance.postgres import Cluster
 from appliance.redis import Server
 from appliance.users import Account, as_account, myself, postgres_account, service_account, worker_account
@@ -107,6 +109,16 @@ PROGRAMS: tuple[Program, ...] = (
         dialect=dialects.postgres(),
     ),
     Program(
+        name="receiver",
+        command=receiver.command,
+        account=lambda _: myself(),
+        group="",
+        role="postgres",
+        waits_for=("postgres",),
+        environment=receiver.environment,
+        dialect=dialects.receiver,
+    ),
+    Program(
         name="redis",
         command=lambda settings: Server(settings).command(),
         group="",
@@ -167,6 +179,8 @@ def is_wanted(program: Program, settings: Settings) -> bool:
             return True
         case "postgres":
             return "postgres" in settings.roles and settings.database.embedded
+        case "receiver":
+            return is_wanted(BY_NAME["postgres"], settings) and is_hydrating(settings)
         case "redis":
             return "redis" in settings.roles and settings.redis.embedded
         case "backups":

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from app.kit.settings import Settings
+from appliance.hydrate.home import is_hydrating
 from appliance.process import Program, ask, minimal_environment
 from appliance.refusal import Refusal
 from appliance.storage import make_folder
@@ -19,12 +20,14 @@ class Server:
         self._settings = settings
         self._program = Program("Redis", signal.SIGTERM)
         self._account = service_account(settings)
-        self.data = settings.workspace / "redis"
+        # What it holds may be lost at any moment: a slow volume need not hear of it.
+        self.data = (settings.storage_local if is_hydrating(settings) else settings.workspace) / "redis"
         self.socket = settings.redis.socket
         self._config = settings.run_dir / "redis.conf"
 
     def prepare(self) -> None:
         """Folder and configuration. A damaged append-only file is set aside: Postgres has the truth."""
+        self.data.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         make_folder(self.data, self._account, 0o700)
         self.socket.unlink(missing_ok=True)
         self._config.unlink(missing_ok=True)

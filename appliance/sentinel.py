@@ -50,12 +50,13 @@ def expect(settings: Settings) -> None:
     )
 
 
-def compare(settings: Settings, found: Passport | None) -> None:
+def compare(settings: Settings, found: Passport | None, mode: Mode) -> None:
     """Whether what the passport names is there. Raises Refusal: making it anew would hide the loss."""
     workspace = settings.workspace
     clusters = list((workspace / "postgres").glob("*/PG_VERSION"))
+    bases = list((workspace / "hydrate").glob("*/bases/*/backup_manifest"))
     if found is None:
-        if clusters:
+        if clusters or bases:
             raise Refusal(
                 f"{workspace} holds a database but no studio.json, which says whose it is. Put studio.json "
                 "and keys/ back from a backup of the volume; without its keys nothing sealed could be opened."
@@ -66,9 +67,16 @@ def compare(settings: Settings, found: Passport | None) -> None:
             f"{workspace} is the volume of the box {found.box_id}, but its folder blobs/, with every file, "
             "is not there. Mount it, or put it back from a backup, and start Studio again."
         )
-    homes = clusters if found.storage != Mode.hydrate else list((workspace / "hydrate").glob("*/wal"))
-    if settings.database.embedded and "postgres" in settings.roles and found.postgres_major and not homes:
-        missing = "hydrate/" if found.storage == Mode.hydrate else "postgres/"
+    if mode is Mode.external or not found.postgres_major:
+        return
+    here, there = (bases, clusters) if mode is Mode.hydrate else (clusters, bases)
+    missing = "hydrate/" if mode is Mode.hydrate else "postgres/"
+    if there and not here:
+        raise Refusal(
+            f"The database of this volume is kept in the mode {found.storage}, and STORAGE_MODE is {mode}, "
+            "which would begin an empty one. Unset STORAGE_MODE to go on as before."
+        )
+    if not here:
         raise Refusal(
             f"{workspace} is the volume of the box {found.box_id}, but its database, the folder {missing}, "
             "is not there. Put it back from a backup; Studio does not begin an empty one in its place."

@@ -101,6 +101,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     used_bytes: int = 0
     quota_bytes: int | None = None
     reserve_bytes: int = 0  # what the reserve file holds now
+    risk: str = ""  # what could be lost now that could not be lost else
 
 
 class Bounds(msgspec.Struct, frozen=True):

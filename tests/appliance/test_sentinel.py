@@ -80,13 +80,13 @@ def test_a_volume_of_which_a_part_is_gone_is_not_completed(
 ) -> None:
     settings = settings_in(tmp_path)
     lived_in(settings)
-    sentinel.compare(settings, passport.read(settings))
+    sentinel.compare(settings, passport.read(settings), Mode.local)
 
     gone = settings.workspace / missing
     shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
 
     with pytest.raises(Refusal, match=sentence):
-        sentinel.compare(settings, passport.read(settings))
+        sentinel.compare(settings, passport.read(settings), Mode.local)
 
 
 @needs_mounts

@@ -106,6 +106,7 @@ class StorageFacts(msgspec.Struct, frozen=True, kw_only=True):
     state: RoomState = RoomState.open
     sentence: str = ""  # why nothing new is taken in; empty while it is
     remedy: str = ""
+    risk: str = ""  # what could be lost now that could not be lost else
     free_bytes: int
     used_bytes: int
     total_bytes: int
@@ -295,6 +296,7 @@ async def storage_facts(box: Box) -> StorageFacts:
         state=room.state,
         sentence=room.sentence,
         remedy=room.remedy,
+        risk=room.risk,
         free_bytes=room.free_bytes,
         used_bytes=room.used_bytes,
         total_bytes=room.total_bytes,

@@ -19,6 +19,8 @@ async def look(box: Box) -> Finding:
     about = {"free_bytes": found.free_bytes, "total_bytes": found.total_bytes}
     if found.state is not RoomState.open:
         return unhealthy(f"{detail} {found.sentence}", found.remedy, **about)
+    if found.risk:
+        return degraded(found.risk, "Look at the network and the storage behind the volume.", **about)
     largest = max(found.kinds, key=lambda kind: found.kinds[kind])
     remedy = f"Make room (the most, {size(found.kinds[largest])}, is {largest}), or enlarge the volume."
     if found.free_bytes < LAST_BYTES:

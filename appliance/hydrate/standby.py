@@ -1,0 +1,224 @@
+"""Watches that the volume confirms what Postgres writes: notes how far, says when not, makes the bases."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from app.kit.ids import new_id
+from app.kit.log import get_logger
+from app.kit.settings import Settings
+from appliance.backup import base
+from appliance.hydrate import rebuild, wal
+from appliance.hydrate.home import Home
+from appliance.hydrate.lease import Lease
+from appliance.postgres import STANDBY, SUPERUSER, Cluster
+from appliance.refusal import Refusal
+from appliance.users import postgres_account
+
+if TYPE_CHECKING:
+    import psycopg
+
+log = get_logger(__name__)
+
+LOOK_S = 2.0
+STALL_S = 10.0  # without a word from the volume
+KEPT_BASES = 2
+BASE_PAUSE_S = 60.0  # after one that could not be made
+BASE_AFTER_BYTES = 1024**3  # of log since the last base: a boot replays no more than about this
+BASE_AFTER_S = 24 * 3600.0
+
+_STATE = """
+SELECT pg_current_wal_lsn()::text,
+       (SELECT flush_lsn::text FROM pg_stat_replication WHERE application_name = %s LIMIT 1),
+       (SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s),
+       current_setting('synchronous_standby_names') <> ''
+"""
+
+
+class Standby:
+    """One life of a database whose truth is on the volume."""
+
+    def __init__(
+        self, settings: Settings, cluster: Cluster, on_usurped: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """`on_usurped` hears the sentence when another box has taken the volume."""
+        self._settings = settings
+        self._cluster = cluster
+        self._home = Home(settings, cluster.major)
+        self._lease = Lease(self._home.root / "lease")
+        self._on_usurped = on_usurped
+        self._stopping = threading.Event()
+        self._base_maker = threading.Thread(target=self._try_base, daemon=True)
+        self._confirmed_s = time.monotonic()
+        self._written = 0  # where the log ended at the last look
+        self._noted: str | None = None
+        self._is_stalled = False
+        self._is_asynchronous = False
+
+    def bring_back(self) -> str | None:
+        """Before the cluster is prepared: the local one, if it wrote to the volume last, else rebuilt."""
+        self._home.make()
+        self._lease.take()
+        if rebuild.is_current(self._home, self._cluster):
+            return "the one of before"
+        self._cluster.make_root()
+        return rebuild.rebuild(self._home, self._cluster, postgres_account(self._settings))
+
+    def open(self) -> None:
+        """When Postgres serves and nothing is written yet: is all there that was promised? Then the slot.
+
+        Raises Refusal. The slot comes before the receiver, and both before the first base: a base whose log
+        begins before the slot would look whole and could not be recovered.
+        """
+        rebuild.refuse_short(self._home, self._cluster)
+        if not rebuild.is_current(self._home, self._cluster):
+            life = str(new_id())
+            self._home.begin_life(life)
+            (self._cluster.data / rebuild.LIFE_FILE).write_text(life)
+        self._cluster.run_sql(
+            f"""
+            SELECT pg_create_physical_replication_slot('{STANDBY}', true)
+             WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{STANDBY}')
+            """  # noqa: S608  our own name
+        )
+
+    def settle(self) -> None:
+        """When the roles are there: the first base, without which the log alone is worth nothing."""
+        if self._home.newest_base() is None:
+            self.make_base()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def stop(self) -> None:
+        """No more looks."""
+        self._stopping.set()
+
+    def release(self) -> None:
+        """When Postgres has stopped: the next box may begin at once."""
+        self._lease.release()
+
+    def trouble(self) -> str | None:
+        """Why nothing new may be taken in now, if so."""
+        if not self._is_stalled or self._settings.storage_stall == "available":
+            return None
+        return "The volume no longer confirms what the database writes, so nothing new is taken in."
+
+    def risk(self) -> str:
+        """What could be lost now that could not be lost else; empty: nothing."""
+        if not self._is_asynchronous:
+            return ""
+        return "The volume does not confirm; until it does, new transactions are on this machine alone."
+
+    def make_base(self) -> None:
+        """Copy the running cluster to the volume, check the copy, and forget what it replaces."""
+        name = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        draft = self._home.bases / f".{name}"
+        base.take(self._cluster, draft)
+        draft.rename(self._home.bases / name)
+        log.info("the volume has a base backup of the database", action="base_made", base=name)
+        self._forget_old()
+
+    def _forget_old(self) -> None:
+        bases = self._home.whole_bases()
+        for old in (*bases[:-KEPT_BASES], *self._home.bases.glob(".*")):
+            shutil.rmtree(old, ignore_errors=True)
+        if self._home.outrun.exists():  # the log has begun anew: what is older leads nowhere
+            for old in self._home.whole_bases()[:-1]:
+                shutil.rmtree(old, ignore_errors=True)
+            shutil.rmtree(self._home.outrun, ignore_errors=True)
+        oldest = base.describe(self._home.whole_bases()[0])
+        first = wal.segment_at(wal.position(oldest.start_lsn))
+        for number, path in wal.segments_in(self._home.wal, oldest.timeline).items():
+            if number < first:
+                path.unlink(missing_ok=True)
+
+    def _watch(self) -> None:
+        """Look every two seconds over one connection, which is made anew when Postgres was."""
+        import psycopg  # late: only this mode needs it, and it costs a fifth of a second
+
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(
+                    host=str(self._cluster.socket_dir),
+                    user=SUPERUSER,
+                    dbname=SUPERUSER,
+                    application_name="studio-boot",
+                    autocommit=True,
+                ) as connection:
+                    while not self._stopping.wait(LOOK_S):
+                        self._look(connection)
+            except (psycopg.Error, OSError, Refusal) as exc:
+                self._judge(self._written, None)
+                log.debug("the standby could not be looked at: %s", exc, action="standby_unseen")
+                self._stopping.wait(LOOK_S)
+
+    def _look(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
+        if not self._lease.renew():
+            self._on_usurped("Another Studio has taken this volume, so this one ends; its commits are there.")
+            self._stopping.set()
+            return
+        row = connection.execute(_STATE, (STANDBY, STANDBY)).fetchone()
+        if row is None:
+            return
+        written, flushed, slot, is_synchronous = row
+        self._judge(wal.position(str(written)), wal.position(str(flushed)) if flushed else None)
+        if flushed and is_synchronous and flushed != self._noted:
+            self._home.acknowledge(str(flushed), datetime.now(UTC).isoformat(timespec="seconds"))
+            self._noted = str(flushed)
+        if self._settings.storage_stall == "available" and self._is_stalled is bool(is_synchronous):
+            self._is_asynchronous = self._is_stalled
+            self._cluster.set_standby("" if self._is_stalled else STANDBY)
+        if slot == "lost":
+            self._start_over()
+        elif flushed and self._is_base_due(wal.position(str(flushed))):
+            self._begin_base()
+
+    def _begin_base(self) -> None:
+        """Beside the looks: the copy of a large database takes minutes."""
+        if not self._base_maker.is_alive():
+            self._base_maker = threading.Thread(target=self._try_base, daemon=True)
+            self._base_maker.start()
+
+    def _try_base(self) -> None:
+        try:
+            self.make_base()
+        except (Refusal, OSError) as exc:
+            log.warning("no base backup could be made on the volume: %s", exc, action="base_failed")
+            self._stopping.wait(BASE_PAUSE_S)
+
+    def _judge(self, written: int, flushed: int | None) -> None:
+        """Confirmed: what was written at the last look has been flushed by this one."""
+        now = time.monotonic()
+        if flushed is not None and flushed >= min(self._written, written):
+            self._confirmed_s = now
+        self._written = written
+        is_stalled = now - self._confirmed_s > STALL_S
+        if is_stalled != self._is_stalled:
+            self._is_stalled = is_stalled
+            tell = log.warning if is_stalled else log.info
+            tell(
+                "the volume %s what the database writes",
+                "does not confirm" if is_stalled else "confirms again",
+                action="volume_stalled" if is_stalled else "volume_confirms",
+            )
+
+    def _is_base_due(self, flushed: int) -> bool:
+        newest = self._home.newest_base()
+        if newest is None or self._home.outrun.exists():
+            return True
+        made = datetime.strptime(newest.name, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        age_s = (datetime.now(UTC) - made).total_seconds()
+        log_bytes = flushed - wal.position(base.describe(newest).start_lsn)
+        # A quiet box needs no new one each day.
+        return log_bytes > BASE_AFTER_BYTES or (age_s > BASE_AFTER_S and log_bytes > 4 * wal.SEGMENT_BYTES)
+
+    def _start_over(self) -> None:
+        """The volume was away for so long that Postgres let go of the log it needs: begin with a new base."""
+        log.warning("the log on the volume has a gap; a new base is made", action="standby_starts_over")
+        self._cluster.run_sql(f"SELECT pg_drop_replication_slot('{STANDBY}')")
+        self._cluster.run_sql(f"SELECT pg_create_physical_replication_slot('{STANDBY}', true)")
+        shutil.rmtree(self._home.outrun, ignore_errors=True)
+        self._home.wal.rename(self._home.outrun)
+        self._home.make()  # from here on a base is due until there is one
