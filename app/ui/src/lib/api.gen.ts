@@ -3329,6 +3329,8 @@ export interface components {
             /** @default 0 */
             reserve_bytes?: number;
             /** @default  */
+            risk?: string;
+            /** @default  */
             sentence?: string;
             state?: components["schemas"]["RoomState"];
             total_bytes: number;

@@ -63,9 +63,9 @@ export function StorageCard({ health }: { health: FullHealth }) {
       <CardHeading>{t("system.storage")}</CardHeading>
       <div className="space-y-3 p-4">
         <Meter value={storage.used_bytes} of={storage.total_bytes} label={t("system.volume")} />
-        {storage.sentence ? (
+        {storage.sentence || storage.risk ? (
           <p role="alert" className="text-[13px] text-failed">
-            {storage.sentence} {storage.remedy}
+            {storage.sentence || storage.risk} {storage.remedy}
           </p>
         ) : null}
         {storage.volume ? <p className="text-[13px] text-soft">{storage.volume.promise}</p> : null}
