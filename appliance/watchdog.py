@@ -22,8 +22,8 @@ WINDOW_S = 600.0
 EXITS_ALLOWED = 20  # a program that cannot live for half a minute on average
 STARTS_ALLOWED = 3  # that failed one after another; supervisord pauses longer before each
 
-# The box works without them. The tunnel's other end is not ours: Cloudflare's edge may be away for hours; that
-# backups are missing is told by their age; and that the volume does not hear the receiver, by the standby.
+# The box works without them. The tunnel's other end is not ours: Cloudflare's edge may be away for hours;
+# that backups are missing is told by their age, and a receiver that reaches no volume by the standby.
 EXPENDABLE = ("tunnel", "backups", "receiver")
 
 EXITED, BACKOFF = "PROCESS_STATE_EXITED", "PROCESS_STATE_BACKOFF"  # before and after its startsecs
