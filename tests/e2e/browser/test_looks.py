@@ -7,7 +7,10 @@ from tests.e2e.browser.conftest import NAME
 
 pytestmark = pytest.mark.browser
 
-ROOMS = ("/workflows", "/workflows/new", "/instances", "/triggers", "/assets", "/system", "/nowhere")
+ROOMS = (
+    *("/workflows", "/workflows/new", "/instances", "/triggers", "/assets", "/system", "/nowhere"),
+    *("/retention", "/audit"),
+)
 
 # Controls and pictures that a reader of names could not tell from one another.
 NAMELESS = """() => {

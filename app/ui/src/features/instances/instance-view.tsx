@@ -136,6 +136,7 @@ export function InstanceView({ instanceId }: { instanceId: string }) {
             </>
           )}
           {instance.reason === null ? null : ` · ${instance.reason}`}
+          {instance.details_gone_at === null ? null : ` · ${t("instance.details_gone")}`}
         </span>
       }
       actions={<InstanceActions instance={instance} steps={shown} />}

@@ -41,6 +41,7 @@ const english = {
 
   "instance.title": "{name} #{number}",
   "instance.is": "This instance is {status}.",
+  "instance.details_gone": "its events and log lines were cleared away",
   "instance.started": "Started",
   "instance.failed_at": "Go to “{step}”",
   "instance.by_webhook": "by a webhook",
