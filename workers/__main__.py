@@ -6,6 +6,7 @@ import sys
 import uvloop
 
 from app.flow.messages import Lane
+from app.kit import traces
 from app.kit.garbage import spare_what_stands
 from app.kit.log import configure, get_logger
 from app.kit.redaction import keep_secret
@@ -29,12 +30,14 @@ def main(argv: list[str]) -> int:
         return EXIT_UNUSABLE
     keep_secret(*settings.secrets)
     configure(f"studio-worker-{lane}", settings.log)
+    traces.configure(f"studio-worker-{lane}", settings)
     spare_what_stands()
     try:
         uvloop.run(serve(lane, settings))
     except Unusable as exc:
         get_logger(__name__).error(str(exc), action="worker_unusable")
         return EXIT_UNUSABLE
+    traces.stop()
     return 0
 
 

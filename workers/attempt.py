@@ -13,6 +13,7 @@ from structlog.contextvars import bound_contextvars
 
 from app.flow.messages import Completed, ErrorClass, Failed, Job, Outcome, Postponed, StepError
 from app.flow.mismatch import explain
+from app.kit import traces
 from app.kit.blobs import BlobFolder
 from app.kit.codec import to_plain
 from app.kit.log import get_logger
@@ -193,6 +194,8 @@ def _failed(error_class: ErrorClass, message: str, remedy: str) -> Failed:
 
 
 def _tell(job: Job, outcome: Outcome, seconds: float) -> None:
+    if traces.is_on():
+        _trace(job, outcome, seconds)
     match outcome:
         case Failed(error=error):
             log.warning(
@@ -212,3 +215,23 @@ def _tell(job: Job, outcome: Outcome, seconds: float) -> None:
                 kind=job.kind,
                 seconds=round(seconds, 3),
             )
+
+
+def _trace(job: Job, outcome: Outcome, seconds: float) -> None:
+    """The span of this attempt, below that of its instance."""
+    instance = traces.place_of_instance(job.instance_id)
+    traces.record(
+        job.kind,
+        traces.child(instance, str(job.attempt_id)),
+        took_s=seconds,
+        parent=instance.span,
+        attributes={
+            "studio.instance": str(job.instance_id),
+            "studio.organization": str(job.organization_id),
+            "studio.step": str(job.step_id),
+            "studio.node": job.node_id,
+            "studio.attempt": job.number,
+            "studio.lane": job.lane.value,
+        },
+        error=outcome.error.message if isinstance(outcome, Failed) else None,
+    )

@@ -15,6 +15,7 @@ from app.daemon.clockwork import Clockwork
 from app.daemon.election import Lost, Office
 from app.engine.callbacks import Callbacks
 from app.engine.engine import Engine
+from app.kit import traces
 from app.kit.blobs import BlobFolder
 from app.kit.garbage import spare_what_stands
 from app.kit.log import configure, get_logger
@@ -112,8 +113,10 @@ def main() -> int:
         return 1
     keep_secret(*settings.secrets)
     configure("studio-daemon", settings.log)
+    traces.configure("studio-daemon", settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings))
+    traces.stop()
     return 0
 
 

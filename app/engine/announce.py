@@ -13,7 +13,7 @@ from app.engine.parts import Parts
 from app.engine.rows import Event
 from app.flow.messages import CANCEL_CHANNEL, Lane, live_channel
 from app.flow.waits import WaitKind
-from app.kit import meters
+from app.kit import meters, traces
 from app.kit.codec import encode
 from app.kit.ids import AttemptId, StepId
 from app.kit.tally import Tally
@@ -62,6 +62,8 @@ def announce(
 
 async def _count(tally: Tally, board: Board) -> None:
     """Count what this move has told: the instance's beginning and end, its steps' ends and new tries."""
+    if traces.is_on():
+        _trace(board)
     for event in board.changes.events:
         of, _, what = event.type.partition(".")
         if of == "instance":
@@ -79,6 +81,37 @@ async def _count(tally: Tally, board: Board) -> None:
             tally.count(meters.STEP_RETRIES, "failure")
         elif what == "requeued":
             tally.count(meters.STEP_RETRIES, str(event.data.get("cause")))
+
+
+def _trace(board: Board) -> None:
+    """Write the spans of an instance that this move began or ended."""
+    instance = board.instance
+    place = traces.place_of_instance(instance.id)
+    about = {"studio.instance": str(instance.id), "studio.organization": str(instance.organization_id)}
+    told = {event.type for event in board.changes.events}
+    if "instance.created" in told:
+        traces.record(
+            "instance started",
+            traces.child(place, "started"),
+            took_s=0.0,
+            parent=place.span,
+            linked=traces.current_request(),
+            attributes=about,
+        )
+    if board.has_ended and f"instance.{instance.status}" in told:
+        traces.record(
+            "instance",
+            place,
+            took_s=(board.now - instance.created_at).total_seconds(),
+            ended_at=board.now,
+            attributes={
+                **about,
+                "studio.workflow": str(instance.workflow_id),
+                "studio.number": instance.number,
+                "studio.status": instance.status.value,
+            },
+            error=instance.error.message if instance.error else None,
+        )
 
 
 def event_messages(instance_id: UUID, organization_id: UUID, events: Sequence[Event]) -> Messages:

@@ -133,6 +133,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     collect_after_s: int  # bytes that nothing names stay so long, because a backup may still need them
     run_token: str | None  # for `studio run`: an access token
     run_password: str | None  # for `studio run --email`
+    otlp_endpoint: str | None  # where traces are sent; None: nowhere, at no cost
+    otlp_headers: dict[str, str]  # what that place wants to see, such as a key
     log_keep_bytes: int  # of every program's lines on the volume; 0 keeps none
     metrics_token: str | None  # opens /metrics to whoever is not on this machine
     backup_repository: str  # where backups go: a folder, or what restic calls a repository
@@ -183,6 +185,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             self.metrics_token,
             self.run_token,
             self.run_password,
+            *self.otlp_headers.values(),
             self.keys.encryption_key and self.repository_password,
         )
         return [text for value in values if value for text in (value, unquote(value))]
@@ -284,6 +287,8 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
         collect_after_s=reader.integer("STUDIO_COLLECT_AFTER_S", 48 * 3600, low=0),
         run_token=reader.secret("STUDIO_TOKEN"),
         run_password=reader.secret("STUDIO_PASSWORD"),
+        otlp_endpoint=reader.url("OTEL_EXPORTER_OTLP_ENDPOINT", ("http", "https")),
+        otlp_headers=_read_headers(reader, "OTEL_EXPORTER_OTLP_HEADERS"),
         log_keep_bytes=reader.integer("STUDIO_LOG_KEEP_BYTES", 64 * 1024**2, low=0),
         metrics_token=_read_metrics_token(reader),
         storage_mode=reader.choice("STORAGE_MODE", ("auto", "local", "hydrate"), "auto"),
@@ -446,6 +451,18 @@ def _read_public_urls(reader: Reader) -> tuple[str, ...]:
                 "PUBLIC_URL", f"“{url}” is no web address", "Write it as https://studio.example.org."
             )
     return tuple(url.rstrip("/") for url in urls)
+
+
+def _read_headers(reader: Reader, name: str) -> dict[str, str]:
+    """`name=value` with commas between, as OpenTelemetry writes them."""
+    found = {}
+    for pair in (reader.secret(name) or "").split(","):
+        key, equals, value = pair.strip().partition("=")
+        if key and equals:
+            found[key.strip().lower()] = unquote(value.strip())
+        elif pair.strip():
+            reader.fault(name, "is no list of headers", "Write name=value, with commas between.")
+    return found
 
 
 def _read_metrics_token(reader: Reader) -> str | None:

@@ -7,6 +7,7 @@ from types import FrameType
 
 import uvicorn
 
+from app.kit import traces
 from app.kit.garbage import spare_what_stands
 from app.kit.log import configure, get_logger
 from app.kit.redaction import keep_secret
@@ -37,6 +38,7 @@ def main() -> int:
         return 1
     keep_secret(*settings.secrets)
     configure("studio-api", settings.log)
+    traces.configure("studio-api", settings)
     try:
         for key in ("jwt_secret_key", "worker_shared_secret"):
             settings.keys.require(key)
@@ -68,6 +70,7 @@ def main() -> int:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it tells each phase of its start
     log.info("serving", action="serving", address=settings.local_url)
     server.run()
+    traces.stop()
     return 0 if server.started else 1
 
 

@@ -12,7 +12,7 @@ import structlog
 from litestar import Litestar
 from litestar.routes import BaseRoute
 
-from app.kit import meters
+from app.kit import meters, traces
 from app.kit.ids import new_id
 from app.kit.log import get_logger
 from app.kit.tally import Tally
@@ -96,6 +96,8 @@ class Edge:
                 message["body"] = b""
             await send(message)
 
+        traceparent = _header(scope, b"traceparent") if traces.is_on() else None
+        place = traces.enter_request(request_id, traceparent) if traces.is_on() else None
         # What a guard finds out of the caller (organization, worker) ends with the request, too.
         with structlog.contextvars.bound_contextvars(**NOBODY, request_id=request_id):
             is_page = scope["type"] == "http" and self._is_page(scope["path"])
@@ -108,6 +110,20 @@ class Edge:
                     method = scope["method"] if scope["method"] in METHODS else "other"
                     self._tally.count(meters.HTTP_REQUESTS, route, method, str(status))
                     self._tally.observe(meters.HTTP_DURATION, took_s, route)
+                    if place is not None:
+                        traces.record(
+                            f"{method} {route}",
+                            place,
+                            took_s=took_s,
+                            parent=traces.parent_of(traceparent),
+                            attributes={
+                                "http.request.method": method,
+                                "http.route": route,
+                                "http.response.status_code": status,
+                                "studio.request": request_id,
+                            },
+                            error="an error of ours" if status >= 500 else None,
+                        )
             took_ms = round(took_s * 1000, 1)
             path = for_the_log(scope["path"])
             log.debug("answered", action="request", path=path, status=status, took_ms=took_ms)
@@ -132,12 +148,16 @@ def _pattern(route: BaseRoute) -> re.Pattern[str]:
 
 def _request_id(scope: Scope) -> str:
     """The caller's own id when it is a sane one, so that a proxy's log and ours can be laid side by side."""
+    given = _header(scope, b"x-request-id")
+    return given if given is not None and _REQUEST_ID.fullmatch(given) else new_id().hex
+
+
+def _header(scope: Scope, wanted: bytes) -> str | None:
     for name, value in scope["headers"]:
-        if name == b"x-request-id":
+        if name == wanted:
             text: str = value.decode("latin-1")
-            if _REQUEST_ID.fullmatch(text):
-                return text
-    return new_id().hex
+            return text
+    return None
 
 
 def _with_headers(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
