@@ -15,7 +15,7 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
-from datetime import datetime, time
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
@@ -31,7 +31,7 @@ PROOF_MAX_AGE_S: Final = 8 * 24 * 3600.0
 BACKUP_MAX_AGE_S: Final = 26 * 3600.0
 
 
-class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+class BackupSchedule(msgspec.Struct, frozen=True, kw_only=True):
     """When backups are made and how long they are kept."""
 
     at: str | None = "03:00"  # UTC, every night; None: only when somebody asks
@@ -42,6 +42,14 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     def clock(self) -> time | None:
         """The time of day. Raises ValueError when it is none."""
         return None if self.at is None else datetime.strptime(self.at, "%H:%M").time()  # noqa: DTZ007  UTC
+
+    def next_after(self, now: datetime) -> datetime | None:
+        """When the next backup is made by itself."""
+        clock = self.clock()
+        if clock is None:
+            return None
+        today = datetime.combine(now.astimezone(UTC).date(), clock, tzinfo=UTC)
+        return today if today > now else today + timedelta(days=1)
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +66,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     added_bytes: int | None  # what the repository grew by
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class DrillAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What one question of a drill found."""
 
     question: str
@@ -75,10 +83,10 @@ class Drill(msgspec.Struct, frozen=True, kw_only=True):
     studio: str  # which one tried it
     snapshot: str | None = None
     restore_s: float | None = None  # until the restored database answered
-    answers: list[Answer] = []
+    answers: list[DrillAnswer] = []
 
 
-class Running(msgspec.Struct, frozen=True, kw_only=True):
+class BackupRunning(msgspec.Struct, frozen=True, kw_only=True):
     """What is under way."""
 
     what: What
@@ -88,7 +96,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
 
 
-class Failure(msgspec.Struct, frozen=True, kw_only=True):
+class BackupFailure(msgspec.Struct, frozen=True, kw_only=True):
     """The last thing that went wrong, until it goes right."""
 
     what: What
@@ -96,7 +104,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
+class BackupStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The content of status.json. Times are when things ended; a restore may choose any from `reach_from`."""
 
     repository: str | None = None  # without what opens it
@@ -107,8 +115,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     reach_from: datetime | None = None
     reach_until: datetime | None = None
     repository_bytes: int | None = None
-    running: Running | None = None
-    failure: Failure | None = None
+    running: BackupRunning | None = None
+    failure: BackupFailure | None = None
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,16 +139,16 @@ class Backups:
         self.lock = self.folder / "lock"
         self.hold_marker = self.folder / "hold.json"
 
-    def status(self) -> Status:
+    def status(self) -> BackupStatus:
         """What was made and proved, and what is under way; an empty one where nothing was."""
-        status = _read(self.folder / "status.json", Status) or Status()
+        status = _read(self.folder / "status.json", BackupStatus) or BackupStatus()
         if status.running is not None and not self.is_busy():
             status = msgspec.structs.replace(status, running=None)
         return status
 
-    def schedule(self) -> Schedule:
+    def schedule(self) -> BackupSchedule:
         """When, and how long kept."""
-        return _read(self.folder / "schedule.json", Schedule) or Schedule()
+        return _read(self.folder / "schedule.json", BackupSchedule) or BackupSchedule()
 
     def hold(self) -> Hold | None:
         """Why this box holds everything back, None when it does not."""

@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from app.kit.clock import rfc3339
+from app.kit.settings import Settings
 from app.kit.version import studio_version
 
 _TITLE = "STUDIO RECOVERY KIT"
@@ -83,6 +84,16 @@ class Kit(msgspec.Struct, frozen=True, kw_only=True):
             ("Check", self.check()),
             ("Made", f"{rfc3339(made_at)} by Studio {studio_version()}"),
         ]
+
+
+def kit_of(settings: Settings, box_id: str) -> Kit:
+    """The kit of this box. Raises KeyError before its keys are made."""
+    return Kit(
+        box_id=box_id,
+        repository=settings.backup_repository,
+        password=settings.repository_password,
+        encryption_key=settings.keys.require("encryption_key"),
+    )
 
 
 def read_kit(text: str) -> Kit:

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.kit.backups import KEPT_DRILLS, Answer, Backups, Drill, Outcome
+from app.kit.backups import KEPT_DRILLS, Backups, Drill, DrillAnswer, Outcome
 from app.kit.errors import StudioError
 from app.kit.sealing import Place, master_key, unseal
 from app.kit.settings import Settings
@@ -88,7 +88,7 @@ class _Rehearsal:
         self._folder = Backups(settings.workspace).folder / "drill"
         self.snapshot: str | None = None
         self.restore_s: float | None = None
-        self.answers: list[Answer] = []
+        self.answers: list[DrillAnswer] = []
 
     def judge(self) -> tuple[Outcome, str]:
         """Do all of it; how it ended, in words."""
@@ -165,38 +165,38 @@ class _Rehearsal:
                 f"{free_bytes // 1024**2} MB are. Make room, or a larger volume."
             )
 
-    def _files(self, repository: Repository, plan: Plan, named: list[str]) -> Answer:
+    def _files(self, repository: Repository, plan: Plan, named: list[str]) -> DrillAnswer:
         """Whether every file that the database names is there, and some of them read and hashed."""
         question = "files"
         stored = {Path(path).name: size for path, size in repository.list(plan.base.id, f"/{BLOBS}").items()}
         missing = [name for name in named if name not in stored]
         if missing:
             sentence = f"{len(missing)} of {len(named)} files are not in the backup, such as {missing[0]}."
-            return Answer(question=question, is_right=False, sentence=sentence)
+            return DrillAnswer(question=question, is_right=False, sentence=sentence)
         sample = list(_sample(named, stored))
         if not sample:
-            return Answer(question=question, is_right=True, sentence="The database names no file.")
+            return DrillAnswer(question=question, is_right=True, sentence="The database names no file.")
         repository.restore(plan.base.id, self._folder, [f"/{BLOBS}/{name[:2]}/{name}" for name in sample])
         for name in sample:
             path = self._folder / BLOBS / name[:2] / name
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             if digest != name:
-                return Answer(
+                return DrillAnswer(
                     question=question, is_right=False, sentence=f"The file {name} holds other bytes."
                 )
         sentence = f"All {len(named)} files are there; {len(sample)} of them were read and are right."
-        return Answer(question=question, is_right=True, sentence=sentence)
+        return DrillAnswer(question=question, is_right=True, sentence=sentence)
 
 
-def _schema(connection: Connection, manifest: Manifest) -> Answer:
+def _schema(connection: Connection, manifest: Manifest) -> DrillAnswer:
     found, wanted = manifests.schema_in(connection), manifest.counted.schema
     if found == wanted:
-        return Answer(question="schema", is_right=True, sentence=f"The schema is {found}.")
-    return Answer(question="schema", is_right=False, sentence=f"The schema is {found} and was {wanted}.")
+        return DrillAnswer(question="schema", is_right=True, sentence=f"The schema is {found}.")
+    return DrillAnswer(question="schema", is_right=False, sentence=f"The schema is {found} and was {wanted}.")
 
 
-def _rows(connection: Connection, manifest: Manifest) -> Answer:
+def _rows(connection: Connection, manifest: Manifest) -> DrillAnswer:
     """Every table as long as when it was counted; a little off only where it could not be counted exactly."""
     found, wanted = manifests.rows_in(connection), manifest.counted.rows
 
@@ -209,13 +209,13 @@ def _rows(connection: Connection, manifest: Manifest) -> Answer:
     if off:
         table = off[0]
         sentence = f"{table} has {found.get(table, 0):,} rows and had {wanted.get(table, 0):,}."
-        return Answer(question="rows", is_right=False, sentence=sentence)
+        return DrillAnswer(question="rows", is_right=False, sentence=sentence)
     about = "" if manifest.counted.is_exact else ", give or take what was being written"
     sentence = f"{sum(found.values()):,} rows in {len(found)} tables, as counted{about}."
-    return Answer(question="rows", is_right=True, sentence=sentence)
+    return DrillAnswer(question="rows", is_right=True, sentence=sentence)
 
 
-def _foreign_keys(connection: Connection) -> Answer:
+def _foreign_keys(connection: Connection) -> DrillAnswer:
     """Whether every row that is referred to is there."""
     keys = connection.execute(_FOREIGN_KEYS).fetchall()
     for name, child, parent, match, is_set in keys:
@@ -226,11 +226,13 @@ def _foreign_keys(connection: Connection) -> Answer:
         )
         if orphans:
             sentence = f"{orphans:,} rows of {child} refer to rows of {parent} that are not there ({name})."
-            return Answer(question="references", is_right=False, sentence=sentence)
-    return Answer(question="references", is_right=True, sentence=f"All {len(keys)} kinds of references hold.")
+            return DrillAnswer(question="references", is_right=False, sentence=sentence)
+    return DrillAnswer(
+        question="references", is_right=True, sentence=f"All {len(keys)} kinds of references hold."
+    )
 
 
-def _secret(connection: Connection, manifest: Manifest, settings: Settings) -> Answer:
+def _secret(connection: Connection, manifest: Manifest, settings: Settings) -> DrillAnswer:
     """Whether what is sealed opens with the key of this box."""
     question, encryption_key = "secrets", settings.keys.require("encryption_key")
     try:
@@ -240,9 +242,9 @@ def _secret(connection: Connection, manifest: Manifest, settings: Settings) -> A
             unseal(master_key(encryption_key), row[1], Place("organization_keys", "wrapped", row[0]))
     except StudioError as exc:
         sentence = f"What is sealed in the backup does not open. {exc.detail}"
-        return Answer(question=question, is_right=False, sentence=sentence)
+        return DrillAnswer(question=question, is_right=False, sentence=sentence)
     what = "the box's keys" if row is None else "the box's keys and an organization's key"
-    return Answer(question=question, is_right=len(kept) > 0, sentence=f"Opened: {what}.")
+    return DrillAnswer(question=question, is_right=len(kept) > 0, sentence=f"Opened: {what}.")
 
 
 def _organization_key(connection: Connection) -> tuple[UUID, str] | None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from app.kit import recovery
 from app.kit.recovery import Kit, KitDamaged, read_kit
 from app.kit.settings import Settings
 from appliance import passport
@@ -13,12 +14,7 @@ def kit_of(settings: Settings) -> Kit:
     box = passport.read(settings)
     if box is None or settings.keys.encryption_key is None:
         raise Refusal(f"There is no box at {settings.workspace} yet. Start it once with `studio boot`.")
-    return Kit(
-        box_id=box.box_id,
-        repository=settings.backup_repository,
-        password=settings.repository_password,
-        encryption_key=settings.keys.encryption_key,
-    )
+    return recovery.kit_of(settings, box.box_id)
 
 
 def kit_from(path: Path) -> Kit:

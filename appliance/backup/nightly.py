@@ -12,7 +12,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from app.kit.backups import Backups, Schedule, Status
+from app.kit.backups import Backups, BackupSchedule, BackupStatus
 from app.kit.log import configure, get_logger
 from app.kit.settings import Settings, load_settings
 from app.kit.version import studio_version
@@ -33,7 +33,13 @@ COMMANDS: Final = {"backup": "now", "drill": "drill", "log": "log"}
 
 
 def due(
-    status: Status, schedule: Schedule, now: datetime, *, since: datetime, version: str, is_here: bool
+    status: BackupStatus,
+    schedule: BackupSchedule,
+    now: datetime,
+    *,
+    since: datetime,
+    version: str,
+    is_here: bool,
 ) -> Due | None:
     """What is to be done now. `since`: when the box started; `is_here`: backups lie on its own volume."""
     if status.failure is not None and now - status.failure.at < AGAIN:
@@ -50,17 +56,8 @@ def due(
     return None
 
 
-def next_backup(schedule: Schedule, now: datetime) -> datetime | None:
-    """The next night's; None when there is no schedule."""
-    clock = schedule.clock()
-    if clock is None:
-        return None
-    today = datetime.combine(now.astimezone(UTC).date(), clock, tzinfo=UTC)
-    return today if today > now else today + timedelta(days=1)
-
-
-def _backup_is_due(status: Status, schedule: Schedule, now: datetime, since: datetime) -> bool:
-    following = next_backup(schedule, now)
+def _backup_is_due(status: BackupStatus, schedule: BackupSchedule, now: datetime, since: datetime) -> bool:
+    following = schedule.next_after(now)
     if following is None:
         return False
     if status.last_good_at is None:
@@ -68,7 +65,7 @@ def _backup_is_due(status: Status, schedule: Schedule, now: datetime, since: dat
     return status.last_good_at < following - timedelta(days=1)
 
 
-def _drill_is_due(status: Status, now: datetime, version: str) -> bool:
+def _drill_is_due(status: BackupStatus, now: datetime, version: str) -> bool:
     """Weekly, and once after an upgrade; one that could not run is tried again the next day."""
     last = next(iter(status.drills), None)
     if last is None or last.studio != version:
@@ -102,7 +99,7 @@ class Keeper:
         if status.running is None and (what := self._due(status)):
             run(what)
 
-    def _due(self, status: Status) -> Due | None:
+    def _due(self, status: BackupStatus) -> Due | None:
         return due(
             status,
             self._backups.schedule(),

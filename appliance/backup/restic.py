@@ -17,7 +17,7 @@ from typing import IO, Literal
 
 import msgspec
 
-from app.kit.backups import Schedule
+from app.kit.backups import BackupSchedule
 from app.kit.settings import Settings
 from appliance.process import minimal_environment
 from appliance.refusal import Refusal
@@ -180,7 +180,7 @@ class Repository:
                 found[entry["path"]] = entry.get("size", 0)
         return found
 
-    def forget(self, schedule: Schedule) -> None:
+    def forget(self, schedule: BackupSchedule) -> None:
         """Drop what the schedule no longer keeps, and the space nobody else needs. Raises Refusal."""
         keep = [f"--keep-within={schedule.days}d", f"--keep-daily={schedule.days}"]
         keep += [f"--keep-weekly={schedule.weeks}", f"--keep-monthly={schedule.months}"]

@@ -13,7 +13,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from app.kit.backups import Backups, Running, Schedule, Status
+from app.kit.backups import BackupRunning, Backups, BackupSchedule, BackupStatus
 from app.kit.settings import Settings, SettingsFaults, load_settings
 from appliance import passport
 from appliance.backup import drill as drilling
@@ -143,7 +143,7 @@ def schedule(settings: Settings, *, as_json: bool, changes: Mapping[str, Any]) -
     return 0
 
 
-def changed(schedule: Schedule, changes: Mapping[str, Any]) -> Schedule:
+def changed(schedule: BackupSchedule, changes: Mapping[str, Any]) -> BackupSchedule:
     """The schedule with these changes. Raises Refusal for a time that is none."""
     at = changes.get("at", schedule.at)
     found = msgspec.structs.replace(schedule, **{**changes, "at": None if at in (None, "off") else at})
@@ -214,7 +214,7 @@ class _Shown(Watch):
         self._progress = progress
         self._task = None if progress is None else progress.add_task("", total=None)
 
-    def __call__(self, running: Running) -> None:
+    def __call__(self, running: BackupRunning) -> None:
         self.show(running.phase, running.fraction)
 
     def show(self, phase: str, fraction: float | None) -> None:
@@ -241,7 +241,7 @@ def _repository(settings: Settings) -> Repository:
     return Repository.of(settings, box.box_id)
 
 
-def _print_status(status: Status) -> None:
+def _print_status(status: BackupStatus) -> None:
     if status.running is not None:
         done = "" if status.running.fraction is None else f" ({status.running.fraction:.0%})"
         console.print(

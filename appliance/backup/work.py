@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from app.kit.backups import Backups, Failure, Running, Status, What
+from app.kit.backups import BackupFailure, BackupRunning, Backups, BackupStatus, What
 from appliance.files import write_atomically
 from appliance.refusal import Refusal
 
@@ -40,13 +40,13 @@ class Work:
         if time.monotonic() - self._told_at >= TELL_EVERY_S:
             self._tell(fraction)
 
-    def note(self, **changes: Any) -> Status:
+    def note(self, **changes: Any) -> BackupStatus:
         """Change what status.json says."""
         return note(self._backups, **changes)
 
     def _tell(self, fraction: float | None) -> None:
         self._told_at = time.monotonic()
-        running = Running(
+        running = BackupRunning(
             what=self._what, phase=self._phase, fraction=fraction, since=self._since, pid=os.getpid()
         )
         self.note(running=running)
@@ -57,7 +57,7 @@ class Work:
 class Watch:
     """Who is told while work runs; this one says nothing."""
 
-    def __call__(self, running: Running) -> None:
+    def __call__(self, running: BackupRunning) -> None:
         """Another phase, or more of it."""
 
 
@@ -72,17 +72,21 @@ def working(backups: Backups, what: What, watch: Watch | None = None) -> Iterato
             sentence = (
                 exc.sentence if isinstance(exc, Refusal) else f"It was broken off ({type(exc).__name__})."
             )
-            note(backups, running=None, failure=Failure(what=what, at=datetime.now(UTC), sentence=sentence))
+            note(
+                backups,
+                running=None,
+                failure=BackupFailure(what=what, at=datetime.now(UTC), sentence=sentence),
+            )
             raise
         failure = backups.status().failure
         if work.fault is not None:
-            failure = Failure(what=what, at=datetime.now(UTC), sentence=work.fault)
+            failure = BackupFailure(what=what, at=datetime.now(UTC), sentence=work.fault)
         elif failure is not None and failure.what == what:
             failure = None  # it goes right again
         note(backups, running=None, failure=failure)
 
 
-def note(backups: Backups, **changes: Any) -> Status:
+def note(backups: Backups, **changes: Any) -> BackupStatus:
     """Change what status.json says; for who holds the lock."""
     status = msgspec.structs.replace(backups.status(), **changes)
     write_atomically(backups.folder / "status.json", msgspec.json.encode(status), 0o644)

@@ -172,18 +172,25 @@ async def change_password(
     Raises WrongCredentials, SlowDown, PasswordUnfit.
     """
     await refuse_unfit(change.new, principal.email, principal.name, field="new")
-    account, address = (ACCOUNT, principal.email), (ADDRESS, address_of(connection))
-    await count_attempt(database, settings, account, address)
-    async with database.transaction(Scope.nobody()) as tx:
-        user = await accounts.get_user(tx, principal.user_id)
-    if not (await check_password(change.current, user.password_hash)).is_right:
-        raise WrongPassword
-    await forgive(database, settings, account, address)
+    await confirm_password(database, settings, connection, principal, change.current)
     new_hash = await hash_password(change.new)
     async with database.transaction(Scope.system()) as tx:
         await model.set_password(tx, principal.user_id, new_hash, keep=principal.session_id)
         await record_of_account(tx, acts.PASSWORD_CHANGED, Actor.of(user, connection), user.id)
     log.info("password changed", action="password_changed", user=principal.user_id)
+
+
+async def confirm_password(
+    database: Database, settings: Settings, connection: Connection, principal: Principal, password: str
+) -> None:
+    """Someone who is signed in says again who they are. Raises WrongPassword, SlowDown."""
+    account, address = (ACCOUNT, principal.email), (ADDRESS, address_of(connection))
+    await count_attempt(database, settings, account, address)
+    async with database.transaction(Scope.nobody()) as tx:
+        user = await accounts.get_user(tx, principal.user_id)
+    if not (await check_password(password, user.password_hash)).is_right:
+        raise WrongPassword
+    await forgive(database, settings, account, address)
 
 
 async def log_out(database: Database, settings: Settings, connection: Connection, bearer: str | None) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from app.kit.backups import BACKUP_MAX_AGE_S, PROOF_MAX_AGE_S, Backups, Drill, Schedule, Status
+from app.kit.backups import BACKUP_MAX_AGE_S, PROOF_MAX_AGE_S, Backups, Drill, BackupSchedule, BackupStatus
 from app.kit.clock import now
 from app.resources.infrastructure.looking import Box
 
@@ -19,8 +19,8 @@ PROVE_IT: Final = "Prove the newest: studio backup drill. Until then nobody know
 class BackupFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What was made and proved. `since`: when the volume was made, for a box that has none yet."""
 
-    status: Status
-    schedule: Schedule
+    status: BackupStatus
+    schedule: BackupSchedule
     since: datetime
 
     @property

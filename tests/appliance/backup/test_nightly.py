@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.kit.backups import Backups, Drill, Failure, Outcome, Schedule, Status
+from app.kit.backups import BackupFailure, Backups, BackupSchedule, BackupStatus, Drill, Outcome
 from app.kit.recovery import read_kit
 from appliance.backup import nightly
-from appliance.backup.nightly import Keeper, due, next_backup
+from appliance.backup.nightly import Keeper, due
 from tests.appliance.backup.things import settings_in
 from tests.appliance.box import Box, box_environment, studio
 
@@ -22,9 +22,9 @@ def drilled(ago: timedelta, outcome: Outcome = "proved", studio: str = "1.0.0") 
     return Drill(at=NOW - ago, outcome=outcome, sentence="", studio=studio)
 
 
-def well(**changes: object) -> Status:
+def well(**changes: object) -> BackupStatus:
     """A box that is backed up, saved and proved."""
-    status = Status(
+    status = BackupStatus(
         last_good_at=NOW - 9 * HOUR,
         last_proved_at=NOW - 24 * HOUR,
         drills=[drilled(24 * HOUR)],
@@ -58,9 +58,12 @@ def test_a_box_makes_the_backup_that_somebody_wished_for(tmp_path: Path) -> None
         (well(), None),
         (well(last_good_at=NOW - 9.1 * HOUR), "backup"),
         (well(last_good_at=NOW - 33 * HOUR), "backup"),
-        (Status(), "backup"),
-        (well(failure=Failure(what="backup", at=NOW - HOUR / 2, sentence=""), last_good_at=None), None),
-        (well(failure=Failure(what="backup", at=NOW - 2 * HOUR, sentence=""), last_good_at=None), "backup"),
+        (BackupStatus(), "backup"),
+        (well(failure=BackupFailure(what="backup", at=NOW - HOUR / 2, sentence=""), last_good_at=None), None),
+        (
+            well(failure=BackupFailure(what="backup", at=NOW - 2 * HOUR, sentence=""), last_good_at=None),
+            "backup",
+        ),
         (well(drills=[]), "drill"),
         (well(drills=[drilled(HOUR, studio="0.9.0")]), "drill"),
         (well(last_proved_at=NOW - 170 * HOUR, drills=[drilled(170 * HOUR)]), "drill"),
@@ -69,8 +72,8 @@ def test_a_box_makes_the_backup_that_somebody_wished_for(tmp_path: Path) -> None
         (well(reach_until=NOW - timedelta(minutes=6)), "log"),
     ],
 )
-def test_what_is_due(status: Status, what: str | None) -> None:
-    schedule = Schedule(at="02:55")
+def test_what_is_due(status: BackupStatus, what: str | None) -> None:
+    schedule = BackupSchedule(at="02:55")
     assert due(status, schedule, NOW, since=NOW - HOUR, version="1.0.0", is_here=False) == what
     never = msgspec.structs.replace(schedule, at=None)
     assert due(status, never, NOW, since=NOW - HOUR, version="1.0.0", is_here=False) is None
@@ -78,13 +81,13 @@ def test_what_is_due(status: Status, what: str | None) -> None:
 
 def test_a_young_box_has_other_things_to_do() -> None:
     young = NOW - timedelta(minutes=9)
-    assert due(Status(), Schedule(), NOW, since=young, version="1.0.0", is_here=True) is None
+    assert due(BackupStatus(), BackupSchedule(), NOW, since=young, version="1.0.0", is_here=True) is None
 
 
 def test_the_next_backup_is_tonight_or_tomorrow() -> None:
-    assert next_backup(Schedule(at="12:30"), NOW) == NOW + HOUR / 2
-    assert next_backup(Schedule(at="12:00"), NOW) == NOW + 24 * HOUR
-    assert next_backup(Schedule(at=None), NOW) is None
+    assert BackupSchedule(at="12:30").next_after(NOW) == NOW + HOUR / 2
+    assert BackupSchedule(at="12:00").next_after(NOW) == NOW + 24 * HOUR
+    assert BackupSchedule(at=None).next_after(NOW) is None
 
 
 def test_a_wish_is_done_once_and_a_release_lets_the_box_go_on(

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.kit.backups import Backups, Drill, Failure, Schedule, Status
+from app.kit.backups import Backups, Drill, BackupFailure, BackupSchedule, BackupStatus
 from app.kit.clock import now
 from app.kit.settings import Settings
 from app.resources.alerts.rules import backup_stale, backup_unproved
@@ -32,7 +32,7 @@ class Volume:
         made = {"created_at": now() - ago}
         (self._box.settings.workspace / "studio.json").write_bytes(msgspec.json.encode(made))
 
-    async def found(self, status: Status) -> tuple[str, str, bool, bool]:
+    async def found(self, status: BackupStatus) -> tuple[str, str, bool, bool]:
         """What both checks say, and whether each rule is broken."""
         (self._folder / "status.json").write_bytes(msgspec.json.encode(status))
         box = Box(self._box.settings, self._box.database, self._box.redis)
@@ -58,20 +58,20 @@ def drill(outcome: str, at: datetime) -> Drill:
 
 async def test_a_new_box_has_time_to_make_and_prove_its_first(volume: Volume) -> None:
     volume.is_made(ago=timedelta(hours=1))
-    assert await volume.found(Status()) == ("degraded", "unknown", False, False)
+    assert await volume.found(BackupStatus()) == ("degraded", "unknown", False, False)
     volume.is_made(ago=2 * DAY)
-    assert await volume.found(Status()) == ("unhealthy", "unknown", True, False)
+    assert await volume.found(BackupStatus()) == ("unhealthy", "unknown", True, False)
     volume.is_made(ago=9 * DAY)
-    assert await volume.found(Status()) == ("unhealthy", "unhealthy", True, True)
+    assert await volume.found(BackupStatus()) == ("unhealthy", "unhealthy", True, True)
 
 
 async def test_by_the_age_of_the_newest_and_of_its_proof(volume: Volume) -> None:
     volume.is_made(ago=100 * DAY)
-    fresh = Status(last_good_at=now() - DAY / 2, last_proved_at=now() - 3 * DAY)
+    fresh = BackupStatus(last_good_at=now() - DAY / 2, last_proved_at=now() - 3 * DAY)
     assert await volume.found(fresh) == ("healthy", "healthy", False, False)
-    old = Status(last_good_at=now() - 1.2 * DAY, last_proved_at=now() - 8.1 * DAY)
+    old = BackupStatus(last_good_at=now() - 1.2 * DAY, last_proved_at=now() - 8.1 * DAY)
     assert await volume.found(old) == ("unhealthy", "unhealthy", True, True)
-    failed = Failure(what="backup", at=now(), sentence="The repository is full.")
+    failed = BackupFailure(what="backup", at=now(), sentence="The repository is full.")
     lame = msgspec.structs.replace(fresh, failure=failed)
     assert await volume.found(lame) == ("degraded", "healthy", False, False)
 
@@ -80,7 +80,7 @@ async def test_a_drill_that_failed_is_told_at_once_and_one_that_could_not_run_pr
     volume: Volume,
 ) -> None:
     volume.is_made(ago=100 * DAY)
-    good = Status(last_good_at=now(), last_proved_at=now() - 3 * DAY)
+    good = BackupStatus(last_good_at=now(), last_proved_at=now() - 3 * DAY)
     failed = msgspec.structs.replace(good, drills=[drill("failed", now())])
     assert await volume.found(failed) == ("healthy", "unhealthy", False, True)
     hindered = msgspec.structs.replace(good, drills=[drill("could_not_run", now())])
@@ -91,8 +91,8 @@ async def test_a_drill_that_failed_is_told_at_once_and_one_that_could_not_run_pr
 
 async def test_who_makes_backups_by_hand_is_not_told_every_night(volume: Volume) -> None:
     volume.is_made(ago=100 * DAY)
-    (volume._folder / "schedule.json").write_bytes(msgspec.json.encode(Schedule(at=None)))
-    by_hand = Status(last_good_at=now() - 30 * DAY, last_proved_at=now() - DAY)
+    (volume._folder / "schedule.json").write_bytes(msgspec.json.encode(BackupSchedule(at=None)))
+    by_hand = BackupStatus(last_good_at=now() - 30 * DAY, last_proved_at=now() - DAY)
     assert await volume.found(by_hand) == ("healthy", "healthy", False, False)
 
 

@@ -272,6 +272,95 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was made and proved, what is under way, and when the next backup is made */
+        get: operations["getBackups"];
+        put?: never;
+        /** Make a backup now; it begins within seconds and is told at `GET` */
+        post: operations["makeBackup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/backups/drill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Restore the newest backup beside the box now, and question it */
+        post: operations["drillBackup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/backups/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether this box was restored and holds schedules, deliveries and steps back */
+        get: operations["getHold"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/backups/kit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The recovery kit: what a restore needs and no backup holds
+         * @description Asks for your password again.
+         */
+        post: operations["showRecoveryKit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/backups/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a restored box go on: its schedules, deliveries and the steps that were under way */
+        post: operations["releaseBox"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/catalog": {
         parameters: {
             query?: never;
@@ -1734,6 +1823,56 @@ export interface components {
             status: components["schemas"]["AttemptStatus"];
             worker: string | null;
         };
+        /** BackupFailure */
+        BackupFailure: {
+            /** Format: date-time */
+            at: string;
+            sentence: string;
+            /** @enum {string} */
+            what: "backup" | "drill" | "log" | "check";
+        };
+        /** BackupRunning */
+        BackupRunning: {
+            fraction: number | null;
+            phase: string;
+            pid: number;
+            /** Format: date-time */
+            since: string;
+            /** @enum {string} */
+            what: "backup" | "drill" | "log" | "check";
+        };
+        /** BackupSchedule */
+        BackupSchedule: {
+            /** @default 03:00 */
+            at?: string | null;
+            /** @default 7 */
+            days?: number;
+            /** @default 6 */
+            months?: number;
+            /** @default 4 */
+            weeks?: number;
+        };
+        /** BackupStatus */
+        BackupStatus: {
+            drills?: components["schemas"]["Drill"][];
+            failure?: components["schemas"]["BackupFailure"] | null;
+            last_good_at?: string | null;
+            last_proved_at?: string | null;
+            reach_from?: string | null;
+            reach_until?: string | null;
+            repository?: string | null;
+            repository_bytes?: number | null;
+            running?: components["schemas"]["BackupRunning"] | null;
+            snapshots?: components["schemas"]["Snapshot"][];
+        };
+        /** BackupsView */
+        BackupsView: {
+            hold: components["schemas"]["Hold"] | null;
+            next_at: string | null;
+            schedule: components["schemas"]["BackupSchedule"];
+            status: components["schemas"]["BackupStatus"];
+            wished: ("backup" | "drill" | "release")[];
+        };
         /** BasicAuth */
         BasicAuth: {
             /** @constant */
@@ -1959,6 +2098,24 @@ export interface components {
             outputs: components["schemas"]["Change"][];
             reordered: string[];
         };
+        /** Drill */
+        Drill: {
+            answers?: components["schemas"]["DrillAnswer"][];
+            /** Format: date-time */
+            at: string;
+            /** @enum {string} */
+            outcome: "proved" | "failed" | "could_not_run";
+            restore_s?: number | null;
+            sentence: string;
+            snapshot?: string | null;
+            studio: string;
+        };
+        /** DrillAnswer */
+        DrillAnswer: {
+            is_right: boolean;
+            question: string;
+            sentence: string;
+        };
         /** EditView */
         EditView: {
             /** Format: date-time */
@@ -2139,6 +2296,10 @@ export interface components {
             /** @enum {string} */
             status: "healthy" | "degraded" | "unhealthy";
         };
+        /** Held */
+        Held: {
+            hold: components["schemas"]["Hold"] | null;
+        };
         /** HeldAttempt */
         HeldAttempt: {
             /** Format: uuid */
@@ -2181,6 +2342,14 @@ export interface components {
              * @default 300
              */
             tolerance_s?: number;
+        };
+        /** Hold */
+        Hold: {
+            /** Format: date-time */
+            moment: string;
+            /** Format: date-time */
+            restored_at: string;
+            snapshot: string;
         };
         /** Hook */
         Hook: {
@@ -2357,6 +2526,16 @@ export interface components {
             items_run: number;
             items_total: number;
             step: string;
+        };
+        /** KitAsked */
+        KitAsked: {
+            /** @description Your own password */
+            password: string;
+        };
+        /** KitShown */
+        KitShown: {
+            page: string;
+            text: string;
         };
         /** Known */
         Known: {
@@ -3200,6 +3379,19 @@ export interface components {
         Slack: {
             /** @constant */
             kind: "slack";
+        };
+        /** Snapshot */
+        Snapshot: {
+            added_bytes: number | null;
+            blobs: number;
+            blobs_bytes: number;
+            database_bytes: number;
+            id: string;
+            /** Format: date-time */
+            made_at: string;
+            schema: string;
+            studio: string;
+            took_s: number | null;
         };
         /** StandardAuth */
         StandardAuth: {
@@ -4316,6 +4508,184 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getBackups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupsView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupsView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drillBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupsView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getHold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Held"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    showRecoveryKit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KitAsked"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KitShown"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseBox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupsView"];
+                };
             };
             /** @description A problem, with a sentence to act on */
             default: {

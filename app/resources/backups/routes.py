@@ -1,0 +1,112 @@
+"""The box's backups for whoever runs it. What is asked for here is done by root, which looks for it."""
+
+import asyncio
+from typing import Any
+
+from litestar import Controller, Request, Response, get, post
+from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
+
+from app.kit.backups import Backups, Wish
+from app.kit.clock import now
+from app.kit.errors import Conflict, Unavailable
+from app.kit.log import get_logger
+from app.kit.recovery import kit_of
+from app.kit.settings import Settings
+from app.resources.accounts.guards import requires, super_admin
+from app.resources.accounts.principal import Principal
+from app.resources.accounts.roles import Role
+from app.resources.auth import service as auth
+from app.resources.backups.schemas import BackupsView, Held, KitAsked, KitShown
+from app.resources.workers.service import box_id
+from app.store.database import Database
+
+log = get_logger(__name__)
+AnyRequest = Request[Any, Any, Any]
+
+
+class NobodyBacksUp(Unavailable):
+    """Nothing on this box makes backups."""
+
+
+class NothingHeld(Conflict):
+    """This box holds nothing back."""
+
+
+class BackupsController(Controller):
+    """Backups of the whole box."""
+
+    path = "/api/v1/backups"
+    tags = ("backups",)
+
+    @get("/", operation_id="getBackups", guards=[super_admin()])
+    async def read(self, backups: Backups) -> BackupsView:
+        """What was made and proved, what is under way, and when the next backup is made."""
+        return await asyncio.to_thread(_view, backups)
+
+    @get("/hold", operation_id="getHold", guards=[requires(Role.viewer)])
+    async def hold(self, backups: Backups) -> Held:
+        """Whether this box was restored and holds schedules, deliveries and steps back."""
+        return Held(hold=backups.hold())
+
+    @post("/", operation_id="makeBackup", status_code=HTTP_202_ACCEPTED, guards=[super_admin()])
+    async def make(self, backups: Backups, settings: Settings, principal: Principal) -> BackupsView:
+        """Make a backup now; it begins within seconds and is told at `GET`."""
+        return await _wish(backups, settings, principal, "backup")
+
+    @post("/drill", operation_id="drillBackup", status_code=HTTP_202_ACCEPTED, guards=[super_admin()])
+    async def drill(self, backups: Backups, settings: Settings, principal: Principal) -> BackupsView:
+        """Restore the newest backup beside the box now, and question it."""
+        return await _wish(backups, settings, principal, "drill")
+
+    @post("/release", operation_id="releaseBox", status_code=HTTP_202_ACCEPTED, guards=[super_admin()])
+    async def release(self, backups: Backups, settings: Settings, principal: Principal) -> BackupsView:
+        """Let a restored box go on: its schedules, deliveries and the steps that were under way."""
+        if not backups.is_held():
+            raise NothingHeld
+        return await _wish(backups, settings, principal, "release")
+
+    @post("/kit", operation_id="showRecoveryKit", status_code=HTTP_200_OK, guards=[super_admin()])
+    async def kit(
+        self,
+        *,
+        request: AnyRequest,
+        data: KitAsked,
+        principal: Principal,
+        database: Database,
+        settings: Settings,
+    ) -> Response[KitShown]:
+        """The recovery kit: what a restore needs and no backup holds. Asks for your password again."""
+        await auth.confirm_password(database, settings, request, principal, data.password)
+        box = box_id(settings.workspace)
+        if box is None:
+            raise NobodyBacksUp(remedy="Its kit is on the box that holds the volume: studio backup kit.")
+        kit = kit_of(settings, box)
+        log.warning("the recovery kit was shown", action="kit_shown", user=principal.user_id)
+        return Response(
+            KitShown(text=kit.text(now()), page=kit.page(now())), headers={"cache-control": "no-store"}
+        )
+
+
+async def _wish(backups: Backups, settings: Settings, principal: Principal, wish: Wish) -> BackupsView:
+    if not settings.database.embedded:
+        raise NobodyBacksUp(
+            "The database of this box is elsewhere, and backed up there.",
+            remedy="Ask whoever provides it; copy blobs/ and keys/ yourself.",
+        )
+    try:
+        await asyncio.to_thread(backups.wish, wish)
+    except OSError as exc:
+        raise NobodyBacksUp(remedy="See that the volume is there and the box was booted on it.") from exc
+    log.info("a %s is asked for", wish, action="backup_wished", wish=wish, user=principal.user_id)
+    return await asyncio.to_thread(_view, backups)
+
+
+def _view(backups: Backups) -> BackupsView:
+    schedule = backups.schedule()
+    return BackupsView(
+        status=backups.status(),
+        schedule=schedule,
+        next_at=schedule.next_after(now()),
+        wished=backups.wished(),
+        hold=backups.hold(),
+    )

@@ -1,0 +1,82 @@
+"""The room of backups: wishes become files for root, and the kit is shown to who says again who they are."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from app.kit.backups import BackupFailure, Backups, BackupStatus, Hold
+from app.kit.clock import now
+from app.kit.recovery import read_kit
+from app.kit.settings import Settings
+from app.resources.accounts.roles import Role
+from appliance import passport
+from tests.people import PASSWORD, People, problem
+
+
+@pytest.fixture
+def backups(settings: Settings) -> Iterator[Backups]:
+    """The folder of the session's box, left as it was."""
+    backups = Backups(settings.workspace)
+    yield backups
+    backups.release()
+    for wish in backups.wished():
+        (backups.wishes / wish).unlink()
+
+
+async def test_what_is_asked_for_waits_for_root(people: People, backups: Backups) -> None:
+    boss = await people.member(is_super_admin=True)
+
+    assert (await boss.client.post("/api/v1/backups")).status_code == 202
+    answer = await boss.client.post("/api/v1/backups/drill")
+
+    assert answer.json()["wished"] == ["backup", "drill"]
+    assert backups.wished() == ["backup", "drill"]
+    seen = (await boss.client.get("/api/v1/backups")).json()
+    assert seen["schedule"]["at"] == "03:00"
+    assert seen["next_at"] > seen["schedule"]["at"]
+    assert seen["status"]["snapshots"] == []
+    problem(await (await people.member(Role.owner)).client.post("/api/v1/backups"), 403)
+
+
+async def test_everybody_hears_that_the_box_is_held_and_its_super_admin_releases_it(
+    people: People, backups: Backups
+) -> None:
+    boss, viewer = await people.member(is_super_admin=True), await people.member(Role.viewer)
+    assert (await viewer.client.get("/api/v1/backups/hold")).json() == {"hold": None}
+    refused = problem(await boss.client.post("/api/v1/backups/release"), 409)
+    assert refused["type"].endswith("nothing-held")
+
+    hold = Hold(restored_at=now(), moment=now(), snapshot="1234abcd")
+    backups.hold_marker.write_bytes(msgspec.json.encode(hold))
+
+    assert (await viewer.client.get("/api/v1/backups/hold")).json()["hold"]["snapshot"] == "1234abcd"
+    assert (await boss.client.post("/api/v1/backups/release")).json()["wished"] == ["release"]
+
+
+@pytest.fixture
+def volume(settings: Settings) -> Iterator[None]:
+    """A volume with its passport, as a boot leaves it."""
+    path = passport.path_of(settings)
+    before = path.read_bytes() if path.exists() else None
+    passport.stamp(settings, passport.read(settings))
+    yield
+    if before is None:
+        path.unlink()
+
+
+async def test_the_kit_is_shown_to_who_knows_the_password_again(
+    people: People, settings: Settings, volume: None
+) -> None:
+    boss = await people.member(is_super_admin=True, has_password=True)
+    problem(await boss.client.post("/api/v1/backups/kit", json={"password": "not mine"}), 403)
+
+    answer = await boss.client.post("/api/v1/backups/kit", json={"password": PASSWORD})
+
+    assert answer.headers["cache-control"] == "no-store"
+    kit = read_kit(answer.json()["text"])
+    assert kit.encryption_key == settings.keys.encryption_key
+    assert kit.password == settings.repository_password
+    for value in (kit.box_id, kit.password, kit.encryption_key):
+        assert value in answer.json()["page"]
