@@ -172,7 +172,7 @@ async def change_password(
     Raises WrongCredentials, SlowDown, PasswordUnfit.
     """
     await refuse_unfit(change.new, principal.email, principal.name, field="new")
-    await confirm_password(database, settings, connection, principal, change.current)
+    user = await confirm_password(database, settings, connection, principal, change.current)
     new_hash = await hash_password(change.new)
     async with database.transaction(Scope.system()) as tx:
         await model.set_password(tx, principal.user_id, new_hash, keep=principal.session_id)
@@ -182,7 +182,7 @@ async def change_password(
 
 async def confirm_password(
     database: Database, settings: Settings, connection: Connection, principal: Principal, password: str
-) -> None:
+) -> User:
     """Someone who is signed in says again who they are. Raises WrongPassword, SlowDown."""
     account, address = (ACCOUNT, principal.email), (ADDRESS, address_of(connection))
     await count_attempt(database, settings, account, address)
@@ -191,6 +191,7 @@ async def confirm_password(
     if not (await check_password(password, user.password_hash)).is_right:
         raise WrongPassword
     await forgive(database, settings, account, address)
+    return user
 
 
 async def log_out(database: Database, settings: Settings, connection: Connection, bearer: str | None) -> None:

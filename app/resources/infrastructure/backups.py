@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from app.kit.backups import BACKUP_MAX_AGE_S, PROOF_MAX_AGE_S, Backups, Drill, BackupSchedule, BackupStatus
+from app.kit.backups import BACKUP_MAX_AGE_S, PROOF_MAX_AGE_S, Backups, BackupSchedule, BackupStatus, Drill
 from app.kit.clock import now
 from app.resources.infrastructure.looking import Box
 

@@ -1,12 +1,11 @@
 """The room of backups: wishes become files for root, and the kit is shown to who says again who they are."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 import msgspec
 import pytest
 
-from app.kit.backups import BackupFailure, Backups, BackupStatus, Hold
+from app.kit.backups import Backups, Hold
 from app.kit.clock import now
 from app.kit.recovery import read_kit
 from app.kit.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.kit.backups import Backups, Drill, BackupFailure, BackupSchedule, BackupStatus
+from app.kit.backups import BackupFailure, Backups, BackupSchedule, BackupStatus, Drill
 from app.kit.clock import now
 from app.kit.settings import Settings
 from app.resources.alerts.rules import backup_stale, backup_unproved

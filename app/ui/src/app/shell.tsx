@@ -7,6 +7,7 @@ import { doors } from "@/app/found";
 import { t } from "@/app/messages";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Wordmark } from "@/components/wordmark";
+import { HoldBanner } from "@/features/backups/hold-banner";
 import type { AssetFieldProps } from "@/lib/asset-entry";
 import { AssetFields } from "@/lib/asset-fields";
 import { cn } from "@/lib/cn";
@@ -144,6 +145,7 @@ export function Shell() {
       <div className="flex min-w-0 flex-1 flex-col max-md:pb-16">
         <TopBar />
         <main id="content" tabIndex={-1} className="flex-1 outline-none">
+          <HoldBanner />
           <AssetFields value={assetField}>
             <Outlet />
           </AssetFields>

@@ -1,0 +1,55 @@
+import { catalogue, type PlainKeyOf } from "@/lib/messages";
+
+const english = {
+  "backups.heading": "Backups",
+  "backups.subtitle": "The whole box as one moment: its database and its files.",
+  "backups.now": "Back up now",
+  "backups.asked": "Asked for; it begins within seconds.",
+  "backups.drill": "Prove it now",
+  "backups.kit": "Recovery kit",
+  "backups.none": "There is no backup yet",
+  "backups.none_body": "The first one is made by itself within minutes, and then every night; or now.",
+  "backups.of": "State of",
+  "backups.database": "Database",
+  "backups.files_one": "{count} file",
+  "backups.files_other": "{count} files",
+  "backups.new": "{size} new",
+  "backups.when": "When",
+  "backups.next": "Next by itself",
+  "backups.never": "Only when somebody asks",
+  "backups.kept": "Kept",
+  "backups.kept_for": "{days} days, {weeks} weeks, {months} months",
+  "backups.reach": "Any second from",
+  "backups.place": "Place",
+  "backups.size": "Size there",
+  "backups.last_good": "Last good one",
+  "backups.last_proved": "Last proved",
+  "backups.not_yet": "Not yet",
+  "backups.under_way": "Under way: {phase}",
+  "backups.failed": "The last {what} failed.",
+  "backups.drills": "Drills",
+  "backups.drills_subtitle": "The newest backup, restored beside the box and questioned.",
+  "backups.drills_none": "No backup was ever proved by restoring it.",
+  "backups.proved": "Proved",
+  "backups.failed_drill": "Failed",
+  "backups.could_not_run": "Could not run",
+  "backups.restored_in": "restored in {time}",
+  "backups.trend": "How long the last restores took: {times}",
+  "kit.heading": "Recovery kit",
+  "kit.why":
+    "What a restore needs and no backup holds. Whoever has it and a backup has the whole box: keep it apart from both.",
+  "kit.password": "Your password",
+  "kit.show": "Show it",
+  "kit.text": "Save as a file",
+  "kit.page": "Open to print",
+  "hold.heading": "This box was restored and holds everything back.",
+  "hold.body":
+    "It is in the state of {moment}. Schedules, deliveries and steps wait, because what was under way may have happened since.",
+  "hold.release": "Let it go on",
+  "hold.sure": "Let this box go on?",
+  "hold.sure_body":
+    "Schedules start again, deliveries go out, and steps that were under way are done once more. See first that no other box of this name still runs.",
+} as const;
+
+export const { t, tn } = catalogue(english);
+export type PlainKey = PlainKeyOf<typeof english>;
