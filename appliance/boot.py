@@ -30,6 +30,7 @@ from appliance.handover import Claim
 from appliance.hydrate.standby import Standby
 from appliance.keeper import Keeper
 from appliance.limits import raise_open_files
+from appliance.major import Move, forget_former
 from appliance.postgres import Cluster
 from appliance.programs import BY_NAME, PROGRAMS, is_wanted
 from appliance.progress import Progress, State
@@ -212,6 +213,9 @@ class Boot:
             return "not run here"
         self._cluster = cluster = Cluster(settings)
         found = None
+        move = Move.due(settings, cluster) if self._mode is Mode.local else None
+        if move is not None:
+            move.begin()
         if self._mode is Mode.hydrate:
             self._standby = Standby(settings, cluster, on_usurped=self._crew.end)
             found = self._standby.bring_back()
@@ -224,9 +228,13 @@ class Boot:
         cluster.ensure_roles()
         if self._standby is not None:
             self._standby.settle()
+        if move is not None:
+            found = move.finish()
+        elif self._mode is Mode.local:
+            forget_former(settings, cluster)
         if self._passport is not None:
             self._passport = passport.note_cluster(settings, self._passport, cluster.major)
-        return f"Postgres {cluster.major}, {'new cluster' if is_new else found or 'there'}"
+        return f"Postgres {cluster.major}, {found or ('new cluster' if is_new else 'there')}"
 
     def _open_redis(self) -> str:
         settings = self._settings

@@ -168,7 +168,10 @@ class Crew:
         """When supervisord was killed, the kernel told Postgres to stop; no container may end before it."""
         if not is_wanted(BY_NAME["postgres"], self.settings):
             return
-        data, uid = Cluster(self.settings).data, postgres_account(self.settings).uid
+        try:
+            data, uid = Cluster(self.settings).data, postgres_account(self.settings).uid
+        except Refusal:
+            return  # there is none that could have been started
         while processes_in(data, "postgres", uid) and time.monotonic() < started + STOP_BUDGET_S:
             time.sleep(0.05)
 

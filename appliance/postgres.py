@@ -1,5 +1,6 @@
 """The embedded Postgres: finding it, making its cluster once, its configuration, its roles."""
 
+import hashlib
 import re
 import shutil
 import signal
@@ -159,6 +160,11 @@ class Cluster:
             """  # noqa: S608  only our own names and quoted literals
         )
 
+    def tool(self, name: str, *arguments: str) -> list[str]:
+        """The command line of one of Postgres's programs, as the superuser of this running cluster."""
+        entry = [f"--host={self.socket_dir}", f"--username={SUPERUSER}", "--no-password"]
+        return self._as_owner([str(self.binary(name)), *entry, *arguments])
+
     def run_sql(self, sql: str, database: str = SUPERUSER) -> str:
         """Run SQL as the superuser through psql, by peer authentication; gives the bare rows."""
         command = [
@@ -204,11 +210,15 @@ class Cluster:
             folders = list((self._settings.workspace / "hydrate").iterdir()) if self._has_home() else []
         held = sorted(int(folder.name) for folder in folders if folder.name.isdigit())
         usable = [major for major in held if major in there]
-        if held and not usable:
+        newest = self._root / str(held[-1]) if held else None
+        if newest and max(there) > held[-1] and dumped_state(self._settings, newest):
+            usable = []  # it has been written down for a newer one
+        elif held and not usable:
             raise Refusal(
                 f"The volume holds a database of Postgres {held[-1]}, and this machine has Postgres "
-                f"{', '.join(map(str, sorted(there)))}. Start the Studio that made it, "
-                f"or install postgresql-{held[-1]}."
+                f"{', '.join(map(str, sorted(there)))}. Start the Studio that made it, or move the database: "
+                f"where postgresql-{held[-1]} is, as on the machine that made it, stop the box and run "
+                "`studio dump`; the next start here reads it in."
             )
         major = max(usable or there)
         return major, there[major]
@@ -309,6 +319,25 @@ def is_serving(socket_dir: Path) -> bool:
     payload = struct.pack("!i", 196608) + f"user\0{OWNER}\0database\0{DATABASE}\0\0".encode()
     answer = ask(socket_dir / ".s.PGSQL.5432", struct.pack("!i", len(payload) + 4) + payload)
     return bool(answer) and b"57P03" not in answer
+
+
+def dump_path(settings: Settings, major: int) -> Path:
+    """Where `studio dump` writes; beside it, in `.state`, of which state of the cluster it is."""
+    return Backups(settings.workspace).folder / f"postgres-{major}.dump"
+
+
+def control_hash(data: Path) -> str:
+    """Changes whenever a cluster is started or stopped."""
+    return hashlib.sha256((data / "global" / "pg_control").read_bytes()).hexdigest()
+
+
+def dumped_state(settings: Settings, data: Path) -> bool:
+    """Whether this cluster has been written down as it is now."""
+    path = dump_path(settings, int(data.name))
+    try:
+        return path.exists() and path.with_suffix(".state").read_text() == control_hash(data)
+    except OSError:
+        return False
 
 
 def installed() -> dict[int, Path]:

@@ -1,0 +1,179 @@
+"""A database that moves to a newer major version of Postgres: written down by the old one, read by the new.
+
+`studio dump` writes it on a machine that has the old version, with the box stopped. The next boot on a
+machine that has a newer one finds the dump, makes a new cluster and reads it in. The old cluster stays until
+a backup made after that has been proved. A dump says of which state it is: once the old cluster has run again
+it is out of date, and refused.
+"""
+
+import shutil
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from app.kit.backups import Backups
+from app.kit.log import get_logger
+from app.kit.settings import Settings
+from appliance.files import FolderLock, sync_folder, write_atomically
+from appliance.postgres import DATABASE, Cluster, control_hash, dump_path, dumped_state
+from appliance.refusal import Refusal
+from appliance.storage import make_folder, prepare
+from appliance.users import myself
+
+log = get_logger(__name__)
+
+
+class Dumped(msgspec.Struct, frozen=True, kw_only=True):
+    """What `studio dump` says."""
+
+    file: str
+    major: int
+    size_bytes: int
+    took_s: float
+
+
+def dump(settings: Settings) -> Dumped:
+    """Write the database of a stopped box to `backups/`. Raises Refusal: then no dump is there."""
+    began = time.monotonic()
+    lock = FolderLock(settings.workspace)
+    lock.take()
+    try:
+        prepare(settings)
+        cluster = Cluster(settings)
+        if not (cluster.data / "PG_VERSION").exists():
+            raise Refusal(f"There is no database in {settings.workspace}; set WORKSPACE_PATH to the box's.")
+        path = dump_path(settings, cluster.major)
+        make_folder(Backups(settings.workspace).folder, myself(), 0o755)
+        for old in (path, path.with_suffix(".state")):
+            old.unlink(missing_ok=True)
+        cluster.prepare()
+        cluster.start_server()
+        try:
+            draft = path.with_name(f".{path.name}")
+            _run(cluster, "pg_dump", ["--format=custom", f"--dbname={DATABASE}"], into=draft)
+        finally:
+            cluster.stop()
+        draft.replace(path)
+        sync_folder(path.parent)
+        write_atomically(path.with_suffix(".state"), control_hash(cluster.data).encode())
+        return Dumped(
+            file=str(path),
+            major=cluster.major,
+            size_bytes=path.stat().st_size,
+            took_s=round(time.monotonic() - began, 1),
+        )
+    finally:
+        lock.release()
+
+
+class Move:
+    """The move of one volume to the major version of this machine."""
+
+    def __init__(self, settings: Settings, cluster: Cluster, former: Path) -> None:
+        self._settings = settings
+        self._cluster = cluster
+        self._former = former
+        self._mark = _mark_of(cluster)
+
+    @classmethod
+    def due(cls, settings: Settings, cluster: Cluster) -> "Move | None":
+        """The move to make before this cluster serves; None when it is made, or there is nothing to move."""
+        former = _former(cluster)
+        if former is None or ((cluster.data / "PG_VERSION").exists() and not _mark_of(cluster).exists()):
+            return None
+        if not dumped_state(settings, former):
+            raise Refusal(_stale(former))
+        return cls(settings, cluster, former)
+
+    def begin(self) -> None:
+        """Before the new cluster is made: one that was not filled to its end is begun again."""
+        self._cluster.make_root()
+        write_atomically(self._mark, b"")
+        shutil.rmtree(self._cluster.data, ignore_errors=True)
+
+    def finish(self) -> str:
+        """When it serves and has its roles: read everything in, whole or not at all."""
+        path = dump_path(self._settings, int(self._former.name))
+        arguments = ["--single-transaction", "--exit-on-error", f"--dbname={DATABASE}"]
+        with path.open("rb") as file:
+            _run(self._cluster, "pg_restore", arguments, source=file.fileno())
+        # Plans want to know the data; pg_restore brings no statistics.
+        self._cluster.run_sql("ANALYZE", DATABASE)
+        moved_at = datetime.now(UTC).isoformat()
+        write_atomically(self._former.with_name(f"{self._former.name}.moved"), moved_at.encode())
+        self._mark.unlink()
+        log.info("the database has moved to a newer Postgres", action="major_moved", old=self._former.name)
+        return f"moved from Postgres {self._former.name}"
+
+
+def forget_former(settings: Settings, cluster: Cluster) -> bool:
+    """Remove the old cluster and its dump once a backup made after the move has been proved."""
+    former = _former(cluster)
+    note = former.with_name(f"{former.name}.moved") if former else None
+    if former is None or note is None or not note.exists():
+        return False
+    moved_at = datetime.fromisoformat(note.read_text().strip())
+    status = Backups(settings.workspace).status()
+    if status.last_proved_at is None or not any(
+        moved_at < snapshot.made_at <= status.last_proved_at for snapshot in status.snapshots
+    ):
+        return False
+    shutil.rmtree(former)
+    path = dump_path(settings, int(former.name))
+    for left in (path, path.with_suffix(".state"), note):
+        left.unlink(missing_ok=True)
+    log.info("the database of the former Postgres is removed", action="former_removed", old=former.name)
+    return True
+
+
+def _former(cluster: Cluster) -> Path | None:
+    """The cluster of the newest older version beside this one."""
+    older = [
+        path.parent
+        for path in cluster.data.parent.glob("*/PG_VERSION")
+        if path.parent.name.isdigit() and int(path.parent.name) < cluster.major
+    ]
+    return max(older, key=lambda path: int(path.name), default=None)
+
+
+def _mark_of(cluster: Cluster) -> Path:
+    """There while the new cluster is not whole."""
+    return cluster.data.with_name(f"{cluster.major}.moving")
+
+
+def _stale(former: Path) -> str:
+    return (
+        f"The dump of the database of Postgres {former.name} is missing or older than the database. On a "
+        f"machine with postgresql-{former.name}, stop the box and run `studio dump` again."
+    )
+
+
+def _run(
+    cluster: Cluster,
+    name: str,
+    arguments: list[str],
+    *,
+    into: Path | None = None,
+    source: int = subprocess.DEVNULL,
+) -> None:
+    """A program of Postgres as its superuser, its output into a file. Raises Refusal with its last words."""
+    with (into or Path("/dev/null")).open("wb") as output:
+        done = subprocess.run(
+            cluster.tool(name, *arguments),
+            stdin=source,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            env=cluster.environment(),
+            cwd="/",
+            check=False,
+        )
+    if done.returncode != 0:
+        if into is not None:
+            into.unlink(missing_ok=True)
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise Refusal(
+            f"{name} could not do its work: {said[-1] if said else 'no reason given'}", exit_code=74
+        )

@@ -1,0 +1,119 @@
+"""A volume of an older Postgres moves to a newer one by a dump, whole or not at all.
+
+One version is installed here: a cluster in a folder of another name stands for the older one.
+"""
+
+import contextlib
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from app.kit.backups import Backups, Snapshot, Status
+from app.kit.settings import load_settings
+from appliance import keys, postgres, storage
+from appliance.major import Move, dump, forget_former
+from appliance.postgres import DATABASE, Cluster, dump_path
+from appliance.refusal import Refusal
+from tests.appliance.box import Box, box_environment, studio
+
+pytestmark = pytest.mark.integration
+
+OLD = 9  # no Postgres of this number is installed anywhere
+
+
+def test_a_database_moves_by_its_dump_and_the_old_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = box_environment(tmp_path)
+    with Box(env) as box:
+        box.wait_for("Studio is ready at")
+        running = studio(env, "dump")
+        assert (running.returncode, "already uses" in running.stderr) == (75, True)
+        assert box.stop() == 0
+    settings = load_settings(env)
+    there = postgres.installed()
+    new = max(there)
+    root = settings.workspace / "postgres"
+    # As a machine that has the old version only.
+    (root / str(new)).rename(root / str(OLD))
+    (root / f"{new}.json").unlink(missing_ok=True)
+    monkeypatch.setattr(postgres, "installed", lambda: {OLD: there[new]})
+    old = Cluster(settings)
+    old.prepare()
+    old.start()
+    old.run_sql("CREATE TABLE kept AS SELECT g AS id FROM generate_series(1, 1000) g", DATABASE)
+    old.run_sql(f"ALTER TABLE kept OWNER TO {postgres.OWNER}", DATABASE)
+    assert old.stop() == 0
+    monkeypatch.undo()
+    with Box(env) as box:
+        assert box.end() == 78, box.text
+        assert "run `studio dump`" in box.text
+    monkeypatch.setattr(postgres, "installed", lambda: {OLD: there[new]})
+    first = dump(settings)
+    assert (first.major, Path(first.file)) == (OLD, dump_path(settings, OLD))
+    old.start()
+    old.run_sql("INSERT INTO kept VALUES (1001)", DATABASE)
+    assert old.stop() == 0
+    monkeypatch.undo()
+    with Box(env) as box:
+        assert box.end() == 78, "a dump that is older than the database would lose what came after it"
+    monkeypatch.setattr(postgres, "installed", lambda: {OLD: there[new]})
+    dump(settings)
+    monkeypatch.undo()
+
+    # A first try that is killed in the middle leaves a cluster that is no whole one.
+    cluster = Cluster(settings)
+    move = Move.due(settings, cluster)
+    assert move is not None
+    move.begin()
+    cluster.prepare()
+
+    with Box(env) as box:
+        box.wait_for("Studio is ready at")
+        assert f"moved from Postgres {OLD}" in box.text
+        cluster = Cluster(settings)
+        assert cluster.major == new
+        assert cluster.run_sql("SELECT count(*), max(id) FROM kept", DATABASE) == "1001|1001"
+        assert json.loads((settings.workspace / "studio.json").read_text())["postgres_major"] == new
+        assert box.stop() == 0
+    assert (root / str(OLD) / "PG_VERSION").exists()
+    assert Move.due(settings, cluster) is None
+
+    backups = Backups(settings.workspace)
+    now = datetime.now(UTC)
+    for proved, goes in ((now - timedelta(days=1), False), (now + timedelta(minutes=2), True)):
+        prove(backups, made_at=proved - timedelta(minutes=1), proved_at=proved)
+        assert forget_former(settings, cluster) is goes
+    assert not (root / str(OLD)).exists()
+    assert not dump_path(settings, OLD).exists()
+
+
+def prove(backups: Backups, *, made_at: datetime, proved_at: datetime) -> None:
+    snapshot = Snapshot(
+        id="a",
+        made_at=made_at,
+        took_s=1.0,
+        studio="1",
+        schema="1",
+        database_bytes=1,
+        blobs=0,
+        blobs_bytes=0,
+        added_bytes=0,
+    )
+    status = Status(last_proved_at=proved_at, snapshots=[snapshot])
+    (backups.folder / "status.json").write_bytes(msgspec.json.encode(status))
+
+
+def test_a_folder_without_a_database_has_nothing_to_dump(tmp_path: Path) -> None:
+    env = box_environment(tmp_path)
+    storage.prepare(load_settings(env))
+    keys.ensure(load_settings(env), env)
+    with pytest.raises(Refusal, match="There is no database"):
+        dump(load_settings(env))
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(tmp_path / "run")
+    assert not list(Backups(load_settings(env).workspace).folder.glob("*.dump"))
