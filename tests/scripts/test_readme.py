@@ -17,7 +17,7 @@ from tests.appliance.box import ROOT, Box, box_environment
 from tests.e2e.person import OWNER, Person
 
 README = (ROOT / "README.md").read_text()
-SET_BY_OTHERS = {"RUNPOD_POD_ID"}  # read, but not for anybody to set
+SET_BY_OTHERS = {"RUNPOD_POD_ID", "RUNPOD_VOLUME_ID"}  # read, but not for anybody to set
 
 
 def blocks(language: str) -> list[str]:
