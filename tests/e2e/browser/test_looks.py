@@ -9,6 +9,7 @@ pytestmark = pytest.mark.browser
 
 ROOMS = (
     *("/workflows", "/workflows/new", "/instances", "/triggers", "/assets", "/system", "/nowhere"),
+    *("/logs", "/notifications"),
     *("/retention", "/audit"),
 )
 
