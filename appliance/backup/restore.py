@@ -21,6 +21,7 @@ from app.kit.errors import StudioError
 from app.kit.recovery import Kit
 from app.kit.settings import KEY_NAMES, Settings
 from app.kit.version import studio_version, version_key
+from app.kit.volume import Mode
 from appliance import keys, passport, storage
 from appliance.backup import manifest as manifests
 from appliance.backup import scratch
@@ -29,6 +30,7 @@ from appliance.backup.manifest import Connection, Manifest, blob_names
 from appliance.backup.restic import Repository, Stored
 from appliance.backup.scratch import EndsTooEarly, Scratch
 from appliance.files import FolderLock, sync_folder, write_atomically
+from appliance.probing import holds_a_cluster, probe
 from appliance.refusal import Refusal
 from appliance.storage import make_folder
 from appliance.users import give, service_account, worker_account
@@ -97,6 +99,7 @@ def restore(
     lock = FolderLock(settings.workspace)
     lock.take()  # refuses while a box runs here
     try:
+        _refuse_without_home(settings)
         _refuse_full(settings.workspace, replace)
         given = keys.given(settings)
         _refuse_other_keys(given, kit)
@@ -254,7 +257,11 @@ def _settle(settings: Settings, found: _Draft, given: Mapping[str, str]) -> Path
         snapshot=found.plan.base.id,
     )
     write_atomically(backups.folder / "hold.json", msgspec.json.encode(hold))
-    write_atomically(passport.path_of(settings), msgspec.json.format(msgspec.json.encode(found.manifest.box)))
+    # Wherever the former box kept its database, this one has it on the volume.
+    box = msgspec.structs.replace(
+        found.manifest.box, storage=Mode.local, postgres_major=found.manifest.base.major
+    )
+    write_atomically(passport.path_of(settings), msgspec.json.format(msgspec.json.encode(box)))
     shutil.rmtree(draft)
     return aside
 
@@ -267,6 +274,15 @@ def _give_files(settings: Settings, blobs: Path) -> None:
             give(Path(folder), service, 0o775 if shares else 0o755)
             for name in names:
                 give(Path(folder, name), service, 0o440)
+
+
+def _refuse_without_home(settings: Settings) -> None:
+    """A backup is brought back as a cluster on the volume, which has to be able to hold one."""
+    if settings.storage_mode == Mode.hydrate or not holds_a_cluster(probe(settings)):
+        raise Refusal(
+            f"The volume at {settings.workspace} cannot hold Postgres, and this version restores into one "
+            "that can. Restore on a local disk, and leave STORAGE_MODE out."
+        )
 
 
 def _refuse_other_keys(given: Mapping[str, str], kit: Kit) -> None:

@@ -21,7 +21,7 @@ from appliance.users import Account, as_account, give, myself, postgres_account
 
 PATIENCE_S = 24 * 3600.0  # replaying a busy day takes long; it ends by itself when it cannot go on
 # “The database system is starting up” and the like is what whoever knocks too early is told.
-_FATAL = re.compile(r"(?:FATAL|PANIC):\s+(?!the database system is )(.*)")
+_FATAL = re.compile(r"(?:FATAL|PANIC):(?!\s*the database system is )\s*(.*)")
 
 
 class Recovery(Refusal):

@@ -10,6 +10,7 @@ import pytest
 from app.kit.backups import Backups
 from app.kit.settings import Settings
 from appliance.backup import segments, wal
+from appliance.backup.scratch import EndsTooEarly, _judged
 from appliance.postgres import Cluster
 
 NAME = "000000010000000A000000FE"
@@ -98,3 +99,16 @@ def test_what_is_committed_is_in_the_archive_once_its_segment_is_closed(
     assert wal.kept(folder)[-1] == name
     assert wal.position(lsn) > 0
     assert wal.forget_before(folder, name) == len(wal.kept(folder)) - 1 or wal.kept(folder) == [name]
+
+
+def test_the_last_words_of_a_recovery_are_told_and_not_the_doorman_s() -> None:
+    lines = (
+        "LOG:  starting point-in-time recovery\n"
+        "FATAL:  recovery ended before configured recovery target was reached\n"
+        "FATAL:  the database system is in recovery mode\n"
+    )
+    assert isinstance(_judged(lines), EndsTooEarly)
+    assert (
+        "could not read"
+        in _judged("FATAL:  the database system is starting up\nPANIC:  could not read").sentence
+    )
