@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.kit.backups import Backups, Snapshot, Status
+from app.kit.backups import Backups, BackupStatus, Snapshot
 from app.kit.settings import load_settings
 from appliance import keys, postgres, storage
 from appliance.major import Move, dump, forget_former
@@ -104,7 +104,7 @@ def prove(backups: Backups, *, made_at: datetime, proved_at: datetime) -> None:
         blobs_bytes=0,
         added_bytes=0,
     )
-    status = Status(last_proved_at=proved_at, snapshots=[snapshot])
+    status = BackupStatus(last_proved_at=proved_at, snapshots=[snapshot])
     (backups.folder / "status.json").write_bytes(msgspec.json.encode(status))
 
 
