@@ -42,26 +42,34 @@ class Box:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> float:
-        """Starts the box; seconds from the start of boot to the first 200 of /readyz."""
-        environment = {
+    @property
+    def workspace(self) -> Path:
+        return self._folder / "workspace"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the box, and a command about it, is started with."""
+        inherited = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("STUDIO_", "LOG_")) and name not in {"DATABASE_URL", "REDIS_URL"}
         }
-        environment |= {
-            "WORKSPACE_PATH": str(self._folder / "workspace"),
+        return inherited | {
+            "WORKSPACE_PATH": str(self.workspace),
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
             "ADMIN_EMAIL": EMAIL,
             "ADMIN_PASSWORD": PASSWORD,
         }
+
+    def start(self) -> float:
+        """Starts the box; seconds from the start of boot to the first 200 of /readyz."""
         began = time.perf_counter()
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "appliance.boot"],
                 cwd=ROOT,
-                env=environment,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

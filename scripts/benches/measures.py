@@ -9,6 +9,7 @@ from itertools import pairwise
 from scripts.benches.box import Box
 from scripts.benches.figures import Figure, figure, quantile
 from scripts.benches.knocking import deliver
+from scripts.benches.ops import ops
 from scripts.benches.person import ENDED, Json, Person, moment
 
 CHAIN_LENGTH = 40
@@ -242,4 +243,5 @@ MEASURES: dict[str, Measure] = {
     "webhook": webhook,
     "gpu": gpu,
     "growth": growth,
+    "ops": ops,
 }
