@@ -116,6 +116,7 @@ def wipe(env: dict[str, str]) -> None:
 
 
 @needs_mounts
+@pytest.mark.timeout(300)  # nine boots, some of which rebuild
 def test_what_was_acknowledged_outlives_the_disk(env: dict[str, str]) -> None:
     workspace = Path(env["WORKSPACE_PATH"])
     with Box(env) as box:

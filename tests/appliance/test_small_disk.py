@@ -63,6 +63,7 @@ class Visitor(Person):
         wait_for(f"waiting because “{reason}”", waits)
 
 
+@pytest.mark.timeout(300)  # three boots, and looks that come every few seconds
 def test_a_full_disk_and_a_volume_that_goes_away_cost_time_and_nothing_else(tmp_path: Path) -> None:
     env = box_environment(tmp_path, STUDIO_ROLES=ROLES, STORAGE_LOCAL_DIR=str(tmp_path / "local"), **OWNER)
     workspace = Path(env["WORKSPACE_PATH"])
