@@ -27,6 +27,7 @@ from app.resources.assets.service import StepFiles
 from app.resources.periodic import Parts, all_jobs
 from app.steps.discovery import catalog, step_types
 from app.store.bus import Bus
+from app.store.counts import hand_in_last
 from app.store.database import Database
 from app.store.queue import Bells
 
@@ -69,6 +70,7 @@ async def serve(settings: Settings) -> None:
         await _hold_office(settings, clockwork)
     finally:
         await database.end_aftermath()
+        await hand_in_last(bus.redis, tally)
         await bus.close()
         await database.close()
 

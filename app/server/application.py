@@ -25,7 +25,7 @@ from app.server.problems import answer
 from app.server.ui_files import UiFiles
 from app.steps.discovery import catalog, offered
 from app.store.bus import Bus
-from app.store.counts import HAND_IN_S, hand_in
+from app.store.counts import HAND_IN_S, hand_in, hand_in_last
 from app.store.database import Database
 from app.store.queue import Bells
 from app.store.vault import Vault
@@ -96,6 +96,7 @@ async def _lifespan(api: Litestar) -> AsyncIterator[None]:
     finally:
         counting.cancel()
         await api.state.database.end_aftermath()
+        await hand_in_last(api.state.bus.redis, api.state.tally)
         await api.state.bus.close()
         await api.state.database.close()
 

@@ -94,15 +94,26 @@ async def test_an_address_with_an_id_in_it_is_counted_under_its_pattern(people: 
 async def test_several_processes_add_up_and_none_takes_its_count_with_it(redis: Redis) -> None:
     meter, tallies = meters.INSTANCES, [Tally(), Tally()]
     for tally in tallies:
-        tally.count(meter, "completed", by=3)
-        tally.observe(meters.STEP_DURATION, 0.3, "cpu")
+        # Under names that nothing else in this session is counted under.
+        tally.count(meter, "twins", by=3)
+        tally.observe(meters.STEP_DURATION, 0.3, "twins")
     assert all([await counts.hand_in(redis, tally) for tally in tallies])
     assert await counts.hand_in(redis, tallies[0]), "nothing new, nothing twice"
     text = render([], await counts.sums(redis))
-    assert value_of(text, meter.name, {"status": "completed"}) == 6
-    assert value_of(text, "studio_step_duration_seconds_bucket", {"lane": "cpu", "le": "0.5"}) == 2
-    assert value_of(text, "studio_step_duration_seconds_bucket", {"lane": "cpu", "le": "0.1"}) == 0
-    assert value_of(text, "studio_step_duration_seconds_sum", {"lane": "cpu"}) == pytest.approx(0.6)
+    assert value_of(text, meter.name, {"status": "twins"}) == 6
+    assert value_of(text, "studio_step_duration_seconds_bucket", {"lane": "twins", "le": "0.5"}) == 2
+    assert value_of(text, "studio_step_duration_seconds_bucket", {"lane": "twins", "le": "0.1"}) == 0
+    assert value_of(text, "studio_step_duration_seconds_sum", {"lane": "twins"}) == pytest.approx(0.6)
+
+
+async def test_a_process_that_ends_leaves_its_counts_behind(
+    settings: Settings, database: Database, redis: Redis
+) -> None:
+    app = create_app(settings)
+    async with running(app), gathering(app, database, settings) as people:
+        await people.stranger().request("BREW", "/livez")  # as no other test does
+    labels = {"route": "none", "method": "other", "code": "405"}
+    assert value_of(render([], await counts.sums(redis)), "studio_http_requests_total", labels) == 1
 
 
 async def test_counts_wait_while_redis_is_away(redis: Redis) -> None:
@@ -163,10 +174,11 @@ async def test_without_redis_the_box_still_measures(settings: Settings, database
 
 async def test_scrapes_at_the_same_time_count_nothing_twice(people: People, redis: Redis) -> None:
     person, collectors = await people.member(), [people.stranger(address=LOCAL) for _ in range(4)]
+    before = value_of(await scrape(collectors[0]), "studio_instances_total", {"status": "completed"}) or 0
     await begin(person.client, {"id": "a", "type": "core.set", "with": {"value": 1}})
     await asyncio.gather(*(scrape(one) for one in collectors))
     text = await scrape(collectors[0])
-    assert value_of(text, "studio_instances_total", {"status": "completed"}) == 1
+    assert value_of(text, "studio_instances_total", {"status": "completed"}) == before + 1
 
 
 def test_names_are_as_prometheus_wants_them() -> None:
