@@ -22,7 +22,7 @@ from app.kit.settings import STANDARD_OUTPUT, LogSettings, Settings, SettingsFau
 from app.kit.version import studio_version
 from app.kit.voice import Voice, emit
 from app.kit.volume import VOLUME_FILE, Mode, Volume, write
-from appliance import external, keys, passport, probing, schema, sentinel, storage
+from appliance import external, keys, passport, probing, schema, sentinel, storage, upgrade
 from appliance.chorus import Chorus
 from appliance.crew import Crew
 from appliance.files import FolderLock
@@ -37,6 +37,7 @@ from appliance.progress import Progress, State
 from appliance.redis import Server
 from appliance.refusal import Refusal
 from appliance.reserve import Reserve
+from appliance.upgrade import Upgrade, UpgradeFailed
 
 log = get_logger(__name__)
 
@@ -71,6 +72,7 @@ class Boot:
             signal.signal(number, self._on_signal)
         state: State = "stopped"
         sentence, code = None, 0
+        failed: UpgradeFailed | None = None
         try:
             self._begin()
             self._crew.wait_for_the_end()
@@ -82,6 +84,7 @@ class Boot:
                 exc.sentence,
                 exc.exit_code,
             )
+            failed = exc if isinstance(exc, UpgradeFailed) else None
         except OSError as exc:
             where = f" ({exc.filename})" if exc.filename else ""
             state, code = "failed", 71  # EX_OSERR
@@ -89,6 +92,8 @@ class Boot:
         finally:
             self._may_interrupt = False
             self._end()
+        if failed is not None:
+            sentence = upgrade.after(self._settings, failed)
         if sentence:
             log.error(sentence, action="box_ended", code=code)
         self._progress.become(state, sentence)
@@ -112,12 +117,32 @@ class Boot:
         with self._progress.phase("database", "Database") as phase:
             phase.detail = self._open_database()
         claim = None
+        taking = Upgrade(self._settings, self._cluster, self._known_passport())
         if self._settings.roles & {"api", "daemon"}:
             with self._progress.phase("schema", "Schema") as phase:
-                phase.detail, claim = schema.prepare(self._settings, self._cluster)
+                phase.detail, claim = self._prepare_schema(taking)
+        taking.settle()
         with self._progress.phase("programs", "Programs") as phase:
             phase.detail = self._start_programs()
+        if not taking.needs_canary:
+            taking.well()
+        elif "api" in self._settings.roles:
+            with self._progress.phase("canary", "Canary") as phase:
+                phase.detail = taking.try_out()
         self._announce(claim)
+
+    def _prepare_schema(self, taking: Upgrade) -> tuple[str, Claim]:
+        try:
+            return schema.prepare(self._settings, self._cluster, taking.prepare)
+        except UpgradeFailed:
+            raise
+        except Refusal as exc:
+            raise taking.failed(exc) from exc
+
+    def _known_passport(self) -> passport.Passport:
+        if self._passport is None:
+            raise RuntimeError("the passport is stamped with the keys")
+        return self._passport
 
     def _check_port(self) -> str:
         """A taken port is told now rather than by an API that cannot start."""
@@ -148,6 +173,7 @@ class Boot:
             self._lock(FolderLock(settings.workspace))
         found = probing.probe(settings)
         self._passport = passport.read(settings)
+        upgrade.refuse_again(self._passport)
         self._mode = probing.choose(found, settings, self._passport.storage if self._passport else None)
         sentinel.compare(settings, self._passport, self._mode)
         probing.judge(found, settings, self._mode)

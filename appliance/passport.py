@@ -17,6 +17,23 @@ from appliance.refusal import Refusal
 LAYOUT = 1
 
 
+SEEN = 50  # of versions, the newest; older ones say nothing to anybody
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of Studio that took this volume over."""
+
+    version: str
+    schema: str | None = None  # the revision it brought the database to; None: another box knows
+    since: datetime
+    former: str | None = None  # the version that had the volume before; None: nobody known
+    former_schema: str | None = None
+    backup: str | None = None  # made right before, when the schema was to change
+    healthy_at: datetime | None = None  # somebody signed in and a workflow ran, or it was new and got ready
+    failure: str | None = None  # why it did not get there
+    is_undone: bool = False  # the database was brought back to how it was before
+
+
 class Passport(msgspec.Struct, frozen=True, kw_only=True):
     """The content of studio.json. Names are read by programs of every version: add, never rename."""
 
@@ -27,6 +44,7 @@ class Passport(msgspec.Struct, frozen=True, kw_only=True):
     encryption_key_id: str | None = None  # tells a wrong ENCRYPTION_KEY before anything is sealed with it
     storage: str | None = None  # where Postgres lives (app.kit.volume.Mode)
     postgres_major: int | None = None  # its cluster was made here: from now on it has to be here
+    seen: list[Seen] = []  # which versions this volume has seen, the newest first
 
 
 def path_of(settings: Settings) -> Path:
@@ -56,7 +74,9 @@ def read(settings: Settings) -> Passport | None:
 def stamp(
     settings: Settings, found: Passport | None, storage: str | None = None
 ) -> tuple[Passport, str | None]:
-    """Write today's version into the passport, making it on a new volume; call it once the keys are there.
+    """Make the passport of a new volume, or see that this one's fits; call it once the keys are there.
+
+    The version stays that of the Studio that used the volume last, until this one has taken it over.
 
     Gives the passport and, when an older Studio takes over a newer one's volume, a warning. Raises Refusal
     when the encryption key is not the one this volume was made with: what it sealed could not be opened,
@@ -76,14 +96,12 @@ def stamp(
         warning = f"the volume was last used by Studio {found.version}, newer than this {studio_version()}"
     today = msgspec.structs.replace(
         found,
-        version=studio_version(),
-        layout=LAYOUT,
         encryption_key_id=key,
         # A part of the box that runs no Postgres does not decide where Postgres lives.
         storage=found.storage if storage in (None, Mode.external) and found.storage else storage,
     )
     if today != found or not path_of(settings).exists():
-        _write(settings, today)
+        replace(settings, today)
     return today, warning
 
 
@@ -91,9 +109,31 @@ def note_cluster(settings: Settings, found: Passport, major: int) -> Passport:
     """Write down that the database is here, once it is."""
     today = msgspec.structs.replace(found, postgres_major=major)
     if today != found:
-        _write(settings, today)
+        replace(settings, today)
     return today
 
 
-def _write(settings: Settings, passport: Passport) -> None:
+def take_over(settings: Settings, found: Passport, seen: Seen) -> Passport:
+    """The volume is this version's from now on."""
+    today = msgspec.structs.replace(_with(found, seen), version=studio_version(), layout=LAYOUT)
+    if today != found:
+        replace(settings, today)
+    return today
+
+
+def note_seen(settings: Settings, found: Passport, seen: Seen) -> Passport:
+    """Write down how far a take-over is."""
+    today = _with(found, seen)
+    replace(settings, today)
+    return today
+
+
+def _with(found: Passport, seen: Seen) -> Passport:
+    """With this take-over as the newest; a second note of the same one replaces the first."""
+    former = [one for one in found.seen if one.since != seen.since]
+    return msgspec.structs.replace(found, seen=[seen, *former][:SEEN])
+
+
+def replace(settings: Settings, passport: Passport) -> None:
+    """Write the whole passport."""
     write_atomically(path_of(settings), msgspec.json.format(msgspec.json.encode(passport)) + b"\n")

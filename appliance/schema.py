@@ -7,6 +7,7 @@ while code and database are still the same, they are not asked again.
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -25,14 +26,21 @@ class InPlace(msgspec.Struct, frozen=True):
     head: str
 
 
-def prepare(settings: Settings, cluster: Cluster | None) -> tuple[str, Claim]:
-    """Migrate and seed unless both are known to be done; gives a word for the log, and the claim."""
+def prepare(
+    settings: Settings, cluster: Cluster | None, before: Callable[[], None] = lambda: None
+) -> tuple[str, Claim]:
+    """Migrate and seed unless both are known to be done; gives a word for the log, and the claim.
+
+    `before` is called where there may be something to migrate.
+    """
     if cluster is None:
+        before()
         migrate(settings)
         return "up to date", seed(settings)
     code, path = code_fingerprint(), _path_of(cluster)
     if _read(path) == InPlace(code, head_of(cluster) or ""):
         return "unchanged", Claim(claimed=True)
+    before()
     migrate(settings)
     claim = seed(settings)
     head = head_of(cluster)

@@ -139,6 +139,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_token: str | None  # opens /metrics to whoever is not on this machine
     backup_repository: str  # where backups go: a folder, or what restic calls a repository
     backup_password: str | None  # None: made from the encryption key
+    backup_before_upgrade: bool  # before migrations of a newer version change anything
+    auto_restore_on_failed_upgrade: bool  # bring that backup back by itself, instead of saying how
     model_idle_s: float  # an unused torch child is ended after this, and its memory is back
     storage_mode: Literal["auto", "local", "hydrate"]  # where Postgres lives; auto: as the volume allows
     storage_local: Path  # on this machine's own disk: Postgres in hydrate mode, and which volume was here
@@ -299,6 +301,8 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
         runpod_volume=runpod_volume,
         backup_repository=_read_repository(reader, workspace),
         backup_password=reader.secret("STUDIO_BACKUP_PASSWORD"),
+        backup_before_upgrade=reader.boolean("BACKUP_BEFORE_UPGRADE", True),
+        auto_restore_on_failed_upgrade=reader.boolean("AUTO_RESTORE_ON_FAILED_UPGRADE", False),
         model_idle_s=float(reader.integer("STUDIO_MODEL_IDLE_S", 600, low=0)),
     )
     _remark_what_has_no_effect(reader)

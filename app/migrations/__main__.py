@@ -1,7 +1,8 @@
-"""`python -m app.migrations upgrade|current|check`: schema work as the owner role; the boot calls it."""
+"""`python -m app.migrations upgrade|current|look|check`: schema work as the owner role; the boot calls it."""
 
 import sys
 
+import msgspec
 import psycopg
 import sqlalchemy as sa
 
@@ -30,10 +31,12 @@ def main(argv: list[str]) -> int:
                     log.info("database migrated", action="migrated", revision=runner.head())
             case ["check"]:
                 runner.check(url)
+            case ["look"]:
+                sys.stdout.buffer.write(msgspec.json.encode(runner.look(url)) + b"\n")
             case ["current"]:
                 sys.stdout.write(f"{runner.current(url) or 'empty'}\n")
             case _:
-                sys.stderr.write("Use: python -m app.migrations upgrade|current|check\n")
+                sys.stderr.write("Use: python -m app.migrations upgrade|current|look|check\n")
                 return 2
     except (runner.SchemaFromTheFuture, runner.SchemaBehind) as exc:
         log.error("%s", exc, action="migration_refused")

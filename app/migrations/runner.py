@@ -6,6 +6,7 @@ locked at all. A schema this version does not know is from the future: refused, 
 
 from pathlib import Path
 
+import msgspec
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -59,6 +60,29 @@ def current(url: str) -> str | None:
         engine.dispose()
     _refuse_future(revision)
     return revision
+
+
+class Look(msgspec.Struct, frozen=True):
+    """How a database stands to this version's migrations."""
+
+    current: str | None  # None: empty
+    head: str
+    is_known: bool  # False: a newer version of Studio made this schema
+    pending: list[str]  # what an upgrade would run, in order
+
+
+def look(url: str) -> Look:
+    """Only look, and refuse nothing."""
+    engine = _engine(url)
+    try:
+        with engine.connect() as connection:
+            revision = _current(connection)
+    finally:
+        engine.dispose()
+    chain = [entry.revision for entry in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+    is_known = revision is None or revision in chain
+    done = 0 if revision is None or not is_known else chain.index(revision) + 1
+    return Look(revision, head(), is_known, chain[done:] if is_known else [])
 
 
 def check(url: str) -> None:

@@ -18,7 +18,6 @@ import psycopg
 from app.kit.crypto import key_id
 from app.kit.sealing import Place, master_key, seal, unseal
 from app.kit.settings import KEY_NAMES, Keys, Settings
-from app.kit.version import studio_version
 from appliance.backup.base import Base
 from appliance.passport import Passport
 from appliance.postgres import DATABASE, SUPERUSER, Cluster
@@ -61,7 +60,7 @@ def write(settings: Settings, box: Passport, base: Base, counted: Counted) -> by
     manifest = Manifest(
         format=FORMAT,
         box=box,
-        studio=studio_version(),
+        studio=box.version,  # before an upgrade still the former one, which has to be able to read it
         base=base,
         counted=counted,
         encryption_key_id=key_id(settings.keys.require("encryption_key")),

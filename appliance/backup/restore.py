@@ -41,6 +41,7 @@ Phase = Callable[[str], None]
 
 # What makes a volume somebody's. What is not Studio's own may lie there, and stays.
 OWN = ("studio.json", "postgres", "blobs", "keys", "redis", "tmp", "backups/wal", "backups/line")
+DATABASE_OWN = ("postgres", "backups/wal", "backups/line")
 FULL = ("studio.json", "postgres", "blobs", "keys")
 
 
@@ -118,6 +119,43 @@ def restore(
         missing=found.missing,
         set_aside=None if aside is None else str(aside),
     )
+
+
+def bring_back_database(
+    settings: Settings, box: passport.Passport, snapshot: str, phase: Phase = lambda _: None
+) -> Path:
+    """Put the database back to one backup, on the volume where its files still lie; gives where today's is.
+
+    The box must not run, and whoever calls holds its lock. Raises Refusal: then all is as it was.
+    """
+    if box.storage == Mode.hydrate:
+        raise Refusal(
+            "The database of this box lies on the machine's own disk and is rebuilt from the volume, so it "
+            f"is not brought back in place. Restore backup {snapshot} into an empty volume: studio restore."
+        )
+    workspace = settings.workspace
+    repository = Repository.of(settings, box.box_id)
+    phase("Reading the repository")
+    found = next((one for one in repository.snapshots() if one.id == snapshot), None)
+    if found is None:
+        raise Refusal(f"Backup {snapshot} is not in {repository.shown} any more.")
+    plan, manifest = Plan(base=found, further=None, at=None), read_manifest(repository, found)
+    _refuse_room(workspace, manifest.base.size_bytes)
+    draft = workspace / DRAFT
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    phase("Fetching the database")
+    base, log = fetch(repository, plan, draft)
+    phase("Recovering the database")
+    restored = Scratch(settings, base, settings.run_dir / "restore")
+    recover(restored, log, plan, manifest, manifests.rows_in)
+    restored.flush()
+    phase("Moving it into place")
+    aside = _set_aside(workspace, DATABASE_OWN)
+    _place_database(settings, base, manifest)
+    begin_line(Backups(workspace))
+    shutil.rmtree(draft)
+    return aside or draft
 
 
 def choose(stored: Sequence[Stored], at: datetime | None) -> Plan:
@@ -243,10 +281,7 @@ def _settle(settings: Settings, found: _Draft, given: Mapping[str, str]) -> Path
     _give_files(settings, draft / BLOBS)
     shutil.rmtree(workspace / BLOBS)
     (draft / BLOBS).rename(workspace / BLOBS)
-    postgres = workspace / "postgres"
-    make_folder(postgres, service_account(settings), 0o755)
-    found.base.rename(postgres / str(found.manifest.base.major))
-    sync_folder(postgres)
+    _place_database(settings, found.base, found.manifest)
     for name, value in found.keys.items():
         if name in KEY_NAMES and name not in given:
             write_atomically(settings.keys_dir / name, f"{value}\n".encode(), 0o600)
@@ -264,6 +299,13 @@ def _settle(settings: Settings, found: _Draft, given: Mapping[str, str]) -> Path
     write_atomically(passport.path_of(settings), msgspec.json.format(msgspec.json.encode(box)))
     shutil.rmtree(draft)
     return aside
+
+
+def _place_database(settings: Settings, base: Path, manifest: Manifest) -> None:
+    postgres = settings.workspace / "postgres"
+    make_folder(postgres, service_account(settings), 0o755)
+    base.rename(postgres / str(manifest.base.major))
+    sync_folder(postgres)
 
 
 def _give_files(settings: Settings, blobs: Path) -> None:
@@ -307,10 +349,10 @@ def _holds_something(path: Path) -> bool:
     return path.is_file() or any(found.is_file() for found in path.rglob("*"))
 
 
-def _set_aside(workspace: Path) -> Path | None:
+def _set_aside(workspace: Path, names: Sequence[str] = OWN) -> Path | None:
     """The safety copy: everything of a former box, moved and not copied. None when there was nothing."""
     aside = workspace / "backups" / f"before-restore-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    held = [name for name in OWN if _holds_something(workspace / name)]
+    held = [name for name in names if _holds_something(workspace / name)]
     for name in held:
         (aside / name).parent.mkdir(parents=True, exist_ok=True)
         (workspace / name).rename(aside / name)
@@ -319,8 +361,11 @@ def _set_aside(workspace: Path) -> Path | None:
 
 
 def _refuse_without_space(settings: Settings, manifest: Manifest) -> None:
-    need_bytes = manifest.base.size_bytes + manifest.counted.blobs_bytes
-    free_bytes = shutil.disk_usage(settings.workspace).free
+    _refuse_room(settings.workspace, manifest.base.size_bytes + manifest.counted.blobs_bytes)
+
+
+def _refuse_room(workspace: Path, need_bytes: int) -> None:
+    free_bytes = shutil.disk_usage(workspace).free
     if free_bytes < need_bytes:
         raise Refusal(
             f"The volume has {free_bytes // 1024**2} MB free, and this backup needs "

@@ -43,13 +43,13 @@ def safely(answer: Callable[..., int], *, as_json: bool, **arguments: Any) -> in
 
 def now(settings: Settings, *, as_json: bool) -> int:
     """Make a backup."""
-    with _watched(as_json) as watch:
+    with watched(as_json) as watch:
         made = making.make(settings, watch)
     if as_json:
-        return _print(made)
+        return say_json(made)
     added = "" if made.added_bytes is None else f", {decimal(made.added_bytes)} of it new"
     console.print(
-        f"Backup {made.id} holds {_said(made.made_at)}: the database ({decimal(made.database_bytes)}) and "
+        f"Backup {made.id} holds {spoken(made.made_at)}: the database ({decimal(made.database_bytes)}) and "
         f"{made.blobs} files ({decimal(made.blobs_bytes)}){added}. It took {made.took_s} s."
     )
     if _is_on_this_volume(settings):
@@ -63,12 +63,12 @@ def now(settings: Settings, *, as_json: bool) -> int:
 
 def log(settings: Settings, *, as_json: bool) -> int:
     """Save the log."""
-    with _watched(as_json) as watch:
+    with watched(as_json) as watch:
         making.save_log(settings, watch)
     until = Backups(settings.workspace).status().reach_until
     if as_json:
-        return _print({"reach_until": until})
-    console.print(f"Every second until {_said(until)} can be reached.")
+        return say_json({"reach_until": until})
+    console.print(f"Every second until {spoken(until)} can be reached.")
     return 0
 
 
@@ -76,7 +76,7 @@ def show(settings: Settings, *, as_json: bool) -> int:
     """What there is."""
     status = Backups(settings.workspace).status()
     if as_json:
-        return _print(status)
+        return say_json(status)
     _print_status(status)
     return 0
 
@@ -84,22 +84,22 @@ def show(settings: Settings, *, as_json: bool) -> int:
 def check(settings: Settings, *, as_json: bool, every_byte: bool) -> int:
     """Ask the repository."""
     backups = Backups(settings.workspace)
-    with _watched(as_json) as watch, working(backups, "check", watch) as work:
+    with watched(as_json) as watch, working(backups, "check", watch) as work:
         work.phase("Reading every byte" if every_byte else "Looking through it")
         _repository(settings).check(every_byte=every_byte)
     if as_json:
-        return _print({"whole": True})
+        return say_json({"whole": True})
     console.print("The repository is whole.", style="green")
     return 0
 
 
 def drill(settings: Settings, *, as_json: bool) -> int:
     """Prove the newest backup."""
-    with _watched(as_json) as watch:
+    with watched(as_json) as watch:
         found = drilling.drill(settings, watch)
     code = {"proved": 0, "failed": 1, "could_not_run": 75}[found.outcome]
     if as_json:
-        _print(found)
+        say_json(found)
         return code
     for answer in found.answers:
         console.print(f"{'✓' if answer.is_right else '✗'} {answer.sentence}")
@@ -112,7 +112,7 @@ def kit(settings: Settings, *, as_json: bool, out: Path | None) -> int:
     """Print or write the kit."""
     found, moment = kit_of(settings), datetime.now(UTC)
     if as_json:
-        return _print(msgspec.structs.asdict(found) | {"check": found.check()})
+        return say_json(msgspec.structs.asdict(found) | {"check": found.check()})
     if out is None:
         sys.stdout.write(found.text(moment))
         return 0
@@ -130,7 +130,7 @@ def schedule(settings: Settings, *, as_json: bool, changes: Mapping[str, Any]) -
         wanted = changed(wanted, changes)
         write_atomically(backups.folder / "schedule.json", msgspec.json.encode(wanted))
     if as_json:
-        return _print(wanted)
+        return say_json(wanted)
     when = (
         "Backups are made when somebody asks"
         if wanted.at is None
@@ -171,14 +171,14 @@ def restore(
         repository or found.repository, found.password, found.box_id, settings.workspace / "backups" / "cache"
     )
     moment = None if at is None else _moment(at)
-    with _watched(as_json) as watch:
+    with watched(as_json) as watch:
         restored = restoring.restore(
             settings, where, found, at=moment, replace=replace, phase=lambda phase: watch.show(phase, None)
         )
     if as_json:
-        return _print(restored)
+        return say_json(restored)
     console.print(
-        f"The box of {_said(restored.moment)} is back: {restored.rows:,} rows and {restored.files:,} files, "
+        f"The box of {spoken(restored.moment)} is back: {restored.rows:,} rows and {restored.files:,} files, "
         f"made by Studio {restored.studio}."
     )
     if restored.missing:
@@ -200,7 +200,7 @@ def release(settings: Settings, *, as_json: bool) -> int:
     """Let a restored box work."""
     was_held = Backups(settings.workspace).release()
     if as_json:
-        return _print({"was_held": was_held})
+        return say_json({"was_held": was_held})
     console.print(
         "The box works again: what was held back goes on now." if was_held else "The box was not held."
     )
@@ -225,7 +225,8 @@ class _Shown(Watch):
 
 
 @contextlib.contextmanager
-def _watched(as_json: bool) -> Iterator[_Shown]:
+def watched(as_json: bool) -> Iterator[_Shown]:
+    """Whom work tells how far it is: nobody where a machine reads."""
     if as_json:
         yield _Shown(None)
         return
@@ -249,7 +250,7 @@ def _print_status(status: BackupStatus) -> None:
         )
     if status.failure is not None:
         failed = (
-            f"The last {status.failure.what} failed ({_said(status.failure.at)}): {status.failure.sentence}"
+            f"The last {status.failure.what} failed ({spoken(status.failure.at)}): {status.failure.sentence}"
         )
         console.print(failed, style="red")
     if not status.snapshots:
@@ -259,15 +260,15 @@ def _print_status(status: BackupStatus) -> None:
     for one in status.snapshots:
         new = "" if one.added_bytes is None else decimal(one.added_bytes)
         files = f"{one.blobs} ({decimal(one.blobs_bytes)})"
-        table.add_row(one.id, _said(one.made_at), decimal(one.database_bytes), files, new, one.studio)
+        table.add_row(one.id, spoken(one.made_at), decimal(one.database_bytes), files, new, one.studio)
     console.print(table)
     size = "" if status.repository_bytes is None else f", {decimal(status.repository_bytes)}"
     console.print(f"They lie in {status.repository}{size}.")
     if status.reach_from and status.reach_until:
         console.print(
-            f"Every second from {_said(status.reach_from)} to {_said(status.reach_until)} can be reached."
+            f"Every second from {spoken(status.reach_from)} to {spoken(status.reach_until)} can be reached."
         )
-    proof = f"on {_said(status.last_proved_at)}" if status.last_proved_at else "never"
+    proof = f"on {spoken(status.last_proved_at)}" if status.last_proved_at else "never"
     console.print(f"Proved by a restore: {proof}.", style="green" if status.last_proved_at else "yellow")
 
 
@@ -283,18 +284,20 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _said(moment: datetime | None) -> str:
+def spoken(moment: datetime | None) -> str:
+    """A moment for people, in UTC."""
     return "never" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _print(answer: Any) -> int:
+def say_json(answer: Any) -> int:
+    """One line for a machine; the exit code of an answer."""
     sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
     return 0
 
 
 def _fail(sentence: str, code: int, as_json: bool) -> int:
     if as_json:
-        _print({"error": sentence})
+        say_json({"error": sentence})
     else:
         sys.stderr.write(f"{sentence}\n")
     return code

@@ -1,0 +1,125 @@
+"""A rehearsed upgrade: the newest backup is restored beside the live box, and this version migrates the copy.
+
+It answers what nobody knows before: whether the migrations work on these very rows, and how long they take.
+Nothing of the live box is touched, and nothing is left behind.
+"""
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from app.kit.backups import Backups
+from app.kit.settings import KEY_NAMES, Settings
+from app.kit.version import studio_version
+from appliance import keys, passport
+from appliance.backup import restore
+from appliance.backup.make import SPARE_BYTES
+from appliance.backup.manifest import Connection, schema_in
+from appliance.backup.restic import Repository
+from appliance.backup.scratch import Scratch
+from appliance.backup.work import Watch, working
+from appliance.crew import CODE, program_environment
+from appliance.postgres import DATABASE, OWNER, SUPERUSER
+from appliance.refusal import Refusal
+from appliance.users import as_account, myself
+
+
+class Rehearsed(msgspec.Struct, frozen=True, kw_only=True):
+    """How this version's migrations went on a copy."""
+
+    is_right: bool
+    sentence: str
+    studio: str  # which version was tried
+    snapshot: str
+    moment: datetime  # whose state the copy was
+    before: str  # the schema of the backup
+    after: str  # and what the migrations made of it
+    restore_s: float
+    migrate_s: float
+
+
+def rehearse(settings: Settings, watch: Watch | None = None) -> Rehearsed:
+    """Restore, migrate, tell. Raises Refusal when it could not be tried."""
+    box = passport.read(settings)
+    if box is None:
+        raise Refusal(f"There is no box at {settings.workspace} yet. Start it once with `studio boot`.")
+    backups = Backups(settings.workspace)
+    folder = backups.folder / "rehearsal"
+    with working(backups, "check", watch) as work:
+        try:
+            work.phase("Opening the repository")
+            repository = Repository.of(settings, box.box_id)
+            plan = restore.choose(repository.snapshots(), None)
+            manifest = restore.read_manifest(repository, plan.base)
+            _refuse_without_space(settings, manifest.base.size_bytes)
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o755)
+            work.phase("Restoring the database")
+            began = time.monotonic()
+            data, log = restore.fetch(repository, plan, folder)
+            place = settings.run_dir / "rehearsal"
+
+            def try_it(connection: Connection) -> Rehearsed:
+                restored_s = time.monotonic()
+                work.phase("Migrating the copy")
+                complaint = _migrate(settings, place)
+                took_s = time.monotonic() - restored_s
+                before, after = manifest.counted.schema, schema_in(connection)
+                how = f"from {before} to {after}" if before != after else f"already at {after}"
+                return Rehearsed(
+                    is_right=complaint is None,
+                    sentence=complaint or f"The copy was brought {how} in {took_s:.1f} s.",
+                    studio=studio_version(),
+                    snapshot=plan.base.id,
+                    moment=manifest.counted.moment,
+                    before=before,
+                    after=after,
+                    restore_s=round(restored_s - began, 2),
+                    migrate_s=round(took_s, 2),
+                )
+
+            return restore.recover(Scratch(settings, data, place), log, plan, manifest, try_it)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _migrate(settings: Settings, place: Path) -> str | None:
+    """Run the migrations as the owner of the tables; None when they worked, else why not."""
+    role = quote(f"-c role={OWNER}", safe="")
+    url = f"postgresql://{SUPERUSER}@/{DATABASE}?host={quote(str(place), safe='')}&options={role}"
+    command = [sys.executable, "-m", "app.migrations", "upgrade"]
+    done = subprocess.run(
+        as_account(myself(), command, death_signal=signal.SIGTERM),
+        env=keys.handed(program_environment(settings), settings, KEY_NAMES) | {"DATABASE_URL": url},
+        cwd=CODE,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        return None
+    said = [line for line in done.stdout.splitlines() if line.strip()]
+    errors = [line for line in said if "Error" in line or "ERROR" in line] or said[-1:]
+    return (
+        f"The migrations do not work on the copy: {errors[-1].strip() if errors else 'no reason was given'}"
+    )
+
+
+def _refuse_without_space(settings: Settings, size_bytes: int) -> None:
+    need_bytes = 2 * size_bytes + SPARE_BYTES
+    free_bytes = shutil.disk_usage(settings.workspace).free
+    if free_bytes < need_bytes:
+        raise Refusal(
+            f"A rehearsal needs {need_bytes // 1024**2} MB free on the volume, and "
+            f"{free_bytes // 1024**2} MB are. Make room, or a larger volume.",
+            exit_code=75,
+        )
