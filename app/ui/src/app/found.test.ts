@@ -2,17 +2,18 @@ import { readdirSync } from "node:fs";
 
 import { expect, test, vi } from "vitest";
 
-import type { Door, WorkflowTab } from "@/lib/rooms";
+import type { Banner, Door, WorkflowTab } from "@/lib/rooms";
 
 vi.hoisted(() => vi.stubGlobal("window", { location: { origin: "http://studio.test" } }));
 
-const { doors, porch, routes, tabs } = await import("@/app/found");
+const { banners, doors, porch, routes, tabs } = await import("@/app/found");
 
 type RoomModule = {
   routes?: readonly unknown[];
   porch?: readonly unknown[];
   door?: Door;
   tabs?: readonly WorkflowTab[];
+  banner?: Banner;
 };
 
 const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((path) =>
@@ -29,6 +30,7 @@ test.each(files)("%s is found with all it brings", async (file: string) => {
   for (const route of room.porch ?? []) expect(porch).toContain(route);
   for (const tab of room.tabs ?? []) expect(tabs).toContain(tab);
   if (room.door) expect(doors).toContain(room.door);
+  if (room.banner) expect(banners).toContain(room.banner);
 });
 
 test("every door leads to a page of its own, and no two things stand in one place", () => {

@@ -1,7 +1,7 @@
 /** The rooms that are there: every `room.tsx` of a feature, and those the house furnishes from several features. */
 import type { AnyRoute } from "@tanstack/react-router";
 
-import type { Door, Porches, Rooms, WorkflowTab } from "@/lib/rooms";
+import type { Banner, Door, Porches, Rooms, WorkflowTab } from "@/lib/rooms";
 
 type RoomModule = {
   /** Pages inside the house. */
@@ -10,6 +10,7 @@ type RoomModule = {
   porch?: readonly AnyRoute[];
   door?: Door;
   tabs?: readonly WorkflowTab[];
+  banner?: Banner;
 };
 
 type RoutesIn<Found> = Extract<Found[keyof Found], readonly AnyRoute[]>[number];
@@ -26,3 +27,4 @@ export const routes = modules.flatMap((room) => room.routes ?? []) as unknown as
 export const porch = modules.flatMap((room) => room.porch ?? []) as unknown as readonly RoutesIn<Porches>[];
 export const doors = inOrder(modules.flatMap((room) => room.door ?? []));
 export const tabs = inOrder(modules.flatMap((room) => room.tabs ?? []));
+export const banners = inOrder(modules.flatMap((room) => room.banner ?? []));

@@ -3,11 +3,10 @@ import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, type ReactNode } from "react";
 
 import { AccountMenu } from "@/app/account-menu";
-import { doors } from "@/app/found";
+import { banners, doors } from "@/app/found";
 import { t } from "@/app/messages";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Wordmark } from "@/components/wordmark";
-import { HoldBanner } from "@/features/backups/hold-banner";
 import type { AssetFieldProps } from "@/lib/asset-entry";
 import { AssetFields } from "@/lib/asset-fields";
 import { cn } from "@/lib/cn";
@@ -145,7 +144,9 @@ export function Shell() {
       <div className="flex min-w-0 flex-1 flex-col max-md:pb-16">
         <TopBar />
         <main id="content" tabIndex={-1} className="flex-1 outline-none">
-          <HoldBanner />
+          {banners.map(({ place, Strip }) => (
+            <Strip key={place} />
+          ))}
           <AssetFields value={assetField}>
             <Outlet />
           </AssetFields>

@@ -1,6 +1,6 @@
 /**
  * What a room of the UI may bring, and the two routes that every room hangs below. A room is found by
- * its file, `room.tsx` in a feature's folder: it exports `routes`, and if it likes a `door` and `tabs`.
+ * its file, `room.tsx` in a feature's folder: it exports `routes`, and if it likes a `door`, `tabs` and a `banner`.
  *
  *     const notes = createRoute({ getParentRoute: () => house, path: "/notes", component: lazyRouteComponent(…) });
  *     export const routes = [notes];
@@ -74,6 +74,13 @@ export type Door = {
   isFor?: Role;
   /** A hook: how much waits behind it for this person, shown beside its name. */
   useCount?: () => number;
+};
+
+/** Above every page of the house, while it has something to say. */
+export type Banner = {
+  /** Smaller stands further up. */
+  place: number;
+  Strip: ComponentType;
 };
 
 /** One more view of a workflow, on its page. */

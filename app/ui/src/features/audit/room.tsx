@@ -14,7 +14,7 @@ const audit = createRoute({
 });
 
 export const routes = [audit];
-export const door: Door = { to: "/audit", icon: ScrollText, name: () => t("audit.heading"), place: 80, isFor: "admin" };
+export const door: Door = { to: "/audit", icon: ScrollText, name: () => t("audit.heading"), place: 84, isFor: "admin" };
 
 declare module "@/lib/rooms" {
   interface Rooms {

@@ -2,8 +2,9 @@
 import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { Archive } from "lucide-react";
 
-import { house, superAdminOnly, type Door } from "@/lib/rooms";
+import { house, superAdminOnly, type Banner, type Door } from "@/lib/rooms";
 
+import { HoldBanner } from "./hold-banner";
 import { t } from "./messages";
 
 const backups = createRoute({
@@ -14,6 +15,7 @@ const backups = createRoute({
 });
 
 export const routes = [backups];
+export const banner: Banner = { place: 5, Strip: HoldBanner };
 export const door: Door = {
   to: "/backups",
   icon: Archive,
