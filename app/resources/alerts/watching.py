@@ -151,3 +151,11 @@ async def _is_well(tx: Transaction, rule: Rule, row: Row) -> bool:
         link=SYSTEM_PAGE,
     )
     return True
+
+
+async def forget_ended(tx: Transaction, after_s: float) -> int:
+    """Drop alerts that ended so long ago; how many."""
+    return await tx.execute(
+        "DELETE FROM box_alerts WHERE ended_at < now() - make_interval(secs => %(after_s)s)",
+        {"after_s": after_s},
+    )

@@ -13,7 +13,7 @@ from app.kit.endings import read_endings, write_endings
 from app.kit.settings import Settings
 from app.resources.alerts import rules, watching
 from app.resources.alerts.rules import crash_loop
-from app.resources.alerts.watching import Rule, Trouble, all_rules, of_check, watch
+from app.resources.alerts.watching import Rule, Trouble, all_rules, forget_ended, of_check, watch
 from app.resources.infrastructure import facts
 from app.resources.infrastructure.looking import Box
 from app.resources.notifications.ways import Severity
@@ -91,6 +91,22 @@ async def test_trouble_that_lasts_is_told_once_and_its_end_too(
     await watch(box)
     await pass_time(database, 61)
     assert await watch(box) == 1, "new trouble is told anew"
+
+
+async def test_only_what_has_long_been_over_is_forgotten(
+    box: Box, database: Database, weather: Weather
+) -> None:
+    weather.rains = True
+    await watch(box)
+    weather.rains = False
+    await watch(box)
+    weather.rains = True
+    await watch(box)
+    async with database.transaction(Scope.nobody()) as tx:
+        assert await forget_ended(tx, 3600.0) == 0
+        await tx.execute("UPDATE box_alerts SET ended_at = ended_at - interval '2 hours'")
+        assert await forget_ended(tx, 3600.0) == 1
+        assert await tx.fetch_value("SELECT count(*) FROM box_alerts") == 1
 
 
 async def test_trouble_that_passes_by_itself_is_nobodys(

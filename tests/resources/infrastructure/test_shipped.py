@@ -87,8 +87,9 @@ def test_a_dashboard_is_one_that_grafana_can_import(path: Path) -> None:
 
 
 def test_people_get_them_from_the_box(tmp_path: Path) -> None:
-    done = studio({"PATH": "/usr/bin:/bin"}, "observability", str(tmp_path / "out"))
+    done = studio({"PATH": "/usr/bin:/bin"}, "observability", str(tmp_path / "out"), "--json")
     assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)) == 4
     assert (tmp_path / "out" / "rules.yml").read_bytes() == RULES.read_bytes()
     assert len(list((tmp_path / "out" / "dashboards").iterdir())) == 3
 
