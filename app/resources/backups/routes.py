@@ -15,7 +15,9 @@ from app.kit.settings import Settings
 from app.resources.accounts.guards import requires, super_admin
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
+from app.resources.audit.record import record
 from app.resources.auth import service as auth
+from app.resources.backups import acts
 from app.resources.backups.schemas import BackupsView, Held, KitAsked, KitShown
 from app.resources.workers.service import box_id
 from app.store.database import Database
@@ -49,21 +51,27 @@ class BackupsController(Controller):
         return Held(hold=backups.hold())
 
     @post("/", operation_id="makeBackup", status_code=HTTP_202_ACCEPTED, guards=[super_admin()])
-    async def make(self, backups: Backups, settings: Settings, principal: Principal) -> BackupsView:
+    async def make(
+        self, backups: Backups, settings: Settings, principal: Principal, database: Database
+    ) -> BackupsView:
         """Make a backup now; it begins within seconds and is told at `GET`."""
-        return await _wish(backups, settings, principal, "backup")
+        return await _wish(backups, settings, principal, database, wish="backup")
 
     @post("/drill", operation_id="drillBackup", status_code=HTTP_202_ACCEPTED, guards=[super_admin()])
-    async def drill(self, backups: Backups, settings: Settings, principal: Principal) -> BackupsView:
+    async def drill(
+        self, backups: Backups, settings: Settings, principal: Principal, database: Database
+    ) -> BackupsView:
         """Restore the newest backup beside the box now, and question it."""
-        return await _wish(backups, settings, principal, "drill")
+        return await _wish(backups, settings, principal, database, wish="drill")
 
     @post("/release", operation_id="releaseBox", status_code=HTTP_202_ACCEPTED, guards=[super_admin()])
-    async def release(self, backups: Backups, settings: Settings, principal: Principal) -> BackupsView:
+    async def release(
+        self, backups: Backups, settings: Settings, principal: Principal, database: Database
+    ) -> BackupsView:
         """Let a restored box go on: its schedules, deliveries and the steps that were under way."""
         if not backups.is_held():
             raise NothingHeld
-        return await _wish(backups, settings, principal, "release")
+        return await _wish(backups, settings, principal, database, wish="release")
 
     @post("/kit", operation_id="showRecoveryKit", status_code=HTTP_200_OK, guards=[super_admin()])
     async def kit(
@@ -80,6 +88,8 @@ class BackupsController(Controller):
         box = box_id(settings.workspace)
         if box is None:
             raise NobodyBacksUp(remedy="Its kit is on the box that holds the volume: studio backup kit.")
+        async with database.transaction(principal.scope) as tx:
+            await record(tx, acts.KIT_SHOWN, principal)
         kit = kit_of(settings, box)
         log.warning("the recovery kit was shown", action="kit_shown", user=principal.user_id)
         return Response(
@@ -87,7 +97,9 @@ class BackupsController(Controller):
         )
 
 
-async def _wish(backups: Backups, settings: Settings, principal: Principal, wish: Wish) -> BackupsView:
+async def _wish(
+    backups: Backups, settings: Settings, principal: Principal, database: Database, *, wish: Wish
+) -> BackupsView:
     if not settings.database.embedded:
         raise NobodyBacksUp(
             "The database of this box is elsewhere, and backed up there.",
@@ -97,6 +109,8 @@ async def _wish(backups: Backups, settings: Settings, principal: Principal, wish
         await asyncio.to_thread(backups.wish, wish)
     except OSError as exc:
         raise NobodyBacksUp(remedy="See that the volume is there and the box was booted on it.") from exc
+    async with database.transaction(principal.scope) as tx:
+        await record(tx, acts.WISHED[wish], principal)
     log.info("a %s is asked for", wish, action="backup_wished", wish=wish, user=principal.user_id)
     return await asyncio.to_thread(_view, backups)
 

@@ -11,6 +11,7 @@ import pytest
 from app.engine.engine import Engine
 from app.kit.clock import now
 from app.kit.ids import OrganizationId, first_id_at
+from app.kit.settings import Settings
 from app.resources.accounts.roles import Role
 from app.resources.accounts.tokens import REFRESH_COOKIE
 from app.resources.audit.record import THE_BOX, Act, record
@@ -19,6 +20,7 @@ from app.resources.retention.model import DEFAULTS
 from app.resources.retention.service import clear
 from app.server.edge import Edge
 from app.store.database import Database, Scope
+from appliance import passport
 from tests.people import PASSWORD, People, Person, problem
 
 DEFINITION = {
@@ -33,6 +35,17 @@ ELSEWHERE = {"box.claimed"}
 @pytest.fixture
 async def person(people: People) -> Person:
     return await people.member(Role.owner)
+
+
+@pytest.fixture
+def volume(settings: Settings) -> Iterator[None]:
+    """A volume with its passport, as a boot leaves it."""
+    path = passport.path_of(settings)
+    before = path.read_bytes() if path.exists() else None
+    passport.stamp(settings, passport.read(settings))
+    yield
+    if before is None:
+        path.unlink()
 
 
 def every_act() -> Iterator[Act]:
@@ -54,9 +67,10 @@ def made(answer: httpx.Response) -> dict[str, Any]:
     return found
 
 
-async def test_every_act_that_a_room_names_writes_its_entry(people: People) -> None:
+async def test_every_act_that_a_room_names_writes_its_entry(people: People, volume: None) -> None:
     chief = await people.member(Role.owner, is_super_admin=True, has_password=True)
     do = chief.client
+    made(await do.post("/api/v1/backups/kit", json={"password": PASSWORD}))
     workflow = made(await do.post("/api/v1/workflows", json={"definition": DEFINITION}))
     path = f"/api/v1/workflows/{workflow['id']}"
     made(await do.post(f"{path}/versions/1/publish"))

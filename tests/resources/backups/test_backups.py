@@ -32,6 +32,9 @@ async def test_what_is_asked_for_waits_for_root(people: People, backups: Backups
 
     assert answer.json()["wished"] == ["backup", "drill"]
     assert backups.wished() == ["backup", "drill"]
+    for action in ("backup.wished", "backup.drill_wished"):
+        entries = (await boss.client.get("/api/v1/audit", params={"action": action})).json()["items"]
+        assert len(entries) == 1
     seen = (await boss.client.get("/api/v1/backups")).json()
     assert seen["schedule"]["at"] == "03:00"
     assert seen["next_at"] > seen["schedule"]["at"]
