@@ -24,9 +24,17 @@ SELECT table_name, column_name FROM information_schema.columns
 """
 
 
+KEEP_FOR_EVER = """
+INSERT INTO retention (organization_id, instances_days, details_days, audit_days)
+SELECT id, NULL, NULL, 36500 FROM organizations
+    ON CONFLICT (organization_id) DO UPDATE SET instances_days = NULL, details_days = NULL
+"""
+
+
 @pytest.fixture
-def parts(world: World, settings: Settings, bus: Bus, tmp_path: Path) -> Parts:
-    """What the daemon's work is done with."""
+async def parts(world: World, settings: Settings, bus: Bus, tmp_path: Path) -> Parts:
+    """What the daemon's work is done with, where everybody keeps what has ended."""
+    await world.execute(KEEP_FOR_EVER)
     return parts_of(world, settings, bus, tmp_path)
 
 
