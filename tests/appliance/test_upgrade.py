@@ -103,6 +103,7 @@ def test_a_new_volume_is_healthy_once_it_is_ready(env: dict[str, str]) -> None:
     assert seen.healthy_at is not None
 
 
+@pytest.mark.timeout(300)  # a whole box that boots, and three looks into its database
 def test_an_older_volume_is_backed_up_migrated_tried_out_and_believed(env: dict[str, str]) -> None:
     former = age(env)
 
@@ -162,6 +163,7 @@ def test_migrations_that_cannot_begin_leave_all_as_it_was_and_say_so(env: dict[s
     assert passport_of(env).version == FORMER
 
 
+@pytest.mark.timeout(300)  # a backup and its restore, and two boots
 def test_migrations_that_break_off_half_way_are_brought_back_and_not_tried_again_by_themselves(
     env: dict[str, str],
 ) -> None:
