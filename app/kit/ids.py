@@ -26,8 +26,11 @@ def new_id() -> UUID:
 
 
 def first_id_at(moment: datetime) -> UUID:
-    """No id made from this moment on is smaller: rows by age, found by their ids alone."""
-    ms = int(moment.timestamp() * 1000)
+    """No id made from this moment on is smaller: rows by age, found by their ids alone.
+
+    Before 1970 no id was made; a row kept for a hundred years is asked for from there.
+    """
+    ms = max(0, int(moment.timestamp() * 1000))
     return UUID(int=ms << 80 | 0x7 << 76 | 0x2 << 62)
 
 
