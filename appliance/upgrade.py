@@ -9,6 +9,7 @@ to go back, and `studio.json` keeps which versions the volume has seen.
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.util import find_spec
 
 import msgspec
 
@@ -19,7 +20,9 @@ from app.kit.volume import Mode
 from appliance import handover, passport
 from appliance.backup.make import SPARE_BYTES, make
 from appliance.backup.restore import bring_back_database
-from appliance.handover import Look
+from appliance.doctor.checks import gpu
+from appliance.doctor.finding import Patient, Verdict
+from appliance.handover import Canary, Look
 from appliance.passport import Passport, Seen
 from appliance.postgres import DATABASE, Cluster
 from appliance.refusal import Refusal
@@ -112,6 +115,8 @@ class Upgrade:
     def try_out(self) -> str:
         """Sign in and run something; a word for the log. Raises Refusal when it does not work."""
         found = handover.canary(self._settings)
+        if found.failure is None and found.gpu.startswith("ran"):
+            found = compute(self._settings, found)
         if found.failure is not None:
             raise self.failed(Refusal(f"The box is up and does not work: {found.failure}", exit_code=70))
         if found.is_whole:
@@ -272,6 +277,17 @@ def refuse_without_space(settings: Settings, cluster: Cluster) -> None:
             f"{size_bytes // 1024**2} MB, and {SPARE_BYTES // 1024**2} MB are kept free. Make room.",
             exit_code=74,
         )
+
+
+def compute(settings: Settings, found: Canary) -> Canary:
+    """The lane ran; whether its card computes as well, where there is a torch to ask."""
+    if find_spec("torch") is None:
+        return found
+    finding = gpu.look(Patient(settings=settings, is_up=True))
+    if finding.verdict is Verdict.ill:
+        return msgspec.structs.replace(found, failure=finding.sentence)
+    is_whole = found.is_whole and finding.verdict is not Verdict.unknown
+    return msgspec.structs.replace(found, gpu=f"{found.gpu}, {finding.sentence}", is_whole=is_whole)
 
 
 def _untouched(seen: Seen) -> str:

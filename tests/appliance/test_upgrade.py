@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import msgspec
 import psycopg
@@ -12,8 +13,12 @@ from app.kit.backups import Backups
 from app.kit.settings import Settings, load_settings
 from app.kit.version import studio_version
 from app.migrations import runner
-from appliance import passport, schema, storage, upgrade
-from appliance.passport import Passport
+from appliance import handover, passport, schema, storage, upgrade
+from appliance.doctor.checks import gpu
+from appliance.doctor.checks import upgrade as check
+from appliance.doctor.finding import Finding, Patient, Verdict, ill, unknown, well
+from appliance.handover import Canary, Look
+from appliance.passport import Passport, Seen
 from appliance.postgres import DATABASE, Cluster
 from appliance.refusal import Refusal
 from appliance.upgrade import Upgrade, UpgradeFailed
@@ -60,6 +65,10 @@ def passport_of(env: dict[str, str]) -> Passport:
     found = passport.read(load_settings(env))
     assert found is not None
     return found
+
+
+def doctor(env: dict[str, str]) -> Finding:
+    return check.look(Patient(settings=load_settings(env), is_up=False))
 
 
 def age(env: dict[str, str], migrations: int = 1) -> str:
@@ -203,3 +212,55 @@ def test_without_a_backup_the_sentence_says_what_is_left_to_do(env: dict[str, st
     assert isinstance(failed, UpgradeFailed) and failed.backup is None
     assert "no backup was made: to go back, restore your own backup" in failed.sentence
     assert upgrade.after(settings, failed) == failed.sentence
+
+
+def test_a_canary_that_was_not_whole_is_no_pass_and_one_that_failed_names_the_way_back(
+    env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, since = load_settings(env), datetime.now(UTC)
+    seen = Seen(
+        version=studio_version(),
+        schema="0002_b",
+        since=since,
+        former=FORMER,
+        former_schema="0001_a",
+        backup="abc123",
+    )
+    passport.replace(settings, msgspec.structs.replace(passport_of(env), seen=[seen]))
+    taking = Upgrade(settings, None, passport_of(env))
+    monkeypatch.setattr(handover, "look", lambda _: Look("0002_b", "0002_b", True, []))
+
+    monkeypatch.setattr(handover, "canary", lambda _: Canary(None, cpu="not tried: maintenance"))
+    assert taking.try_out() == "signed in; cpu: not tried: maintenance; gpu: not tried"
+    assert taking.needs_canary
+    assert doctor(env).verdict is Verdict.watch
+
+    monkeypatch.setattr(handover, "canary", lambda _: Canary("Nobody can sign in."))
+    with pytest.raises(
+        UpgradeFailed, match=r"Nobody can sign in. To go back, run `studio upgrade back`"
+    ) as no:
+        taking.try_out()
+    assert no.value.backup == "abc123"
+    assert doctor(env).verdict is Verdict.ill
+    assert passport_of(env).seen[0].failure == "The box is up and does not work: Nobody can sign in."
+
+    monkeypatch.setattr(handover, "canary", lambda _: Canary(None, "ran", "no card here", is_whole=True))
+    taking.try_out()
+    found = passport_of(env).seen[0]
+    assert (found.failure, found.healthy_at is None, taking.needs_canary) == (None, False, False)
+    assert doctor(env).verdict is Verdict.well
+
+
+def test_a_card_that_does_not_compute_fails_and_one_that_says_nothing_is_no_pass(
+    env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, ran = load_settings(env), Canary(None, "ran in 0.1 s", "ran in 0.2 s", is_whole=True)
+    monkeypatch.setattr(upgrade, "find_spec", lambda _: object())
+    for finding, failure, is_whole in (
+        (well("It adds up."), None, True),
+        (unknown("CUDA did not start within 25 s.", "Ask again."), None, False),
+        (ill("CUDA does not work: no kernel image.", "…"), "CUDA does not work: no kernel image.", True),
+    ):
+        monkeypatch.setattr(gpu, "look", lambda _, finding=finding: finding)
+        found = upgrade.compute(settings, ran)
+        assert (found.failure, found.is_whole) == (failure, is_whole)
