@@ -17,7 +17,8 @@ async def look(box: Box) -> Finding | None:
         return degraded(failure.sentence, MAKE_ONE)
     if last is None:
         return degraded(
-            "There is no backup yet.", "The first is made tonight; make one now with studio backup."
+            "There is no backup yet.",
+            "The first is made within minutes of the start; make one now with studio backup.",
         )
     return healthy(f"The newest backup is of {last:%d %B, %H:%M} UTC.", snapshots=len(found.status.snapshots))
 
