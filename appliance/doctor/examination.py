@@ -1,4 +1,9 @@
-"""Runs every check, side by side and each within its time, and tells what they found."""
+"""Runs every check, side by side and each within its time, and tells what they found.
+
+A check is one file in `appliance/doctor/checks`: its docstring's first line is its title, `look(patient)` its
+answer. It stands on files, processes and sockets, so that it works when the database does not. Found, not
+listed.
+"""
 
 import pkgutil
 import sys

@@ -1,4 +1,8 @@
-"""The shipped rules and dashboards as files, and where people get them."""
+"""The shipped rules and dashboards as files, and where people get them.
+
+`rules.yml` goes into `rule_files` of Prometheus, `dashboards/*.json` into Grafana (Dashboards → Import). Both
+name only what `/metrics` shows; a test holds them to that. `studio observability FOLDER` writes them out.
+"""
 
 from pathlib import Path
 from typing import Final

@@ -16,7 +16,7 @@ from app.kit.settings import Settings
 from app.migrations import runner
 from app.resources.auth.passwords import check_password
 from appliance.postgres import Cluster
-from tests.fixtures.volumes import EMAIL, PASSWORD, releases
+from tests.fixtures.volumes.releases import EMAIL, PASSWORD, releases
 from tests.migrations.window import narrows
 
 Rows = list[tuple[Any, ...]]

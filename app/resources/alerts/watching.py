@@ -2,6 +2,19 @@
 
 A rule is a file of `rules`. Trouble has to last before it is told (`holds_s`), so that a restart is no alarm;
 an end has to last as long, so that something that comes and goes does not ring all day.
+
+The rules are in `rules`: one file a rule, found, not listed.
+    RULE = Rule(name="disk", title="The volume fills up", judge=of_check("storage"), holds_s=60.0)
+
+Most rules are a check of the health page that is not well (`of_check`). One of its own brings `judge`, which
+looks at the `Box` and gives `Trouble(sentence, remedy)`, or None while all is well:
+
+    async def judge(box: Box) -> Trouble | None:
+        status = await asyncio.to_thread(Backups(box.settings.workspace).status)
+        …
+
+`holds_s`: for how long trouble has to last before it is told, and wellness before it counts as over. What is
+`critical` comes also in the quiet hours of a channel that may wake.
 """
 
 import functools

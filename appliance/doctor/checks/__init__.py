@@ -1,1 +1,0 @@
-"""The checks of `studio doctor`, one file each."""
