@@ -124,8 +124,10 @@ class LaneSlots:
         self._is_leaving = True
         self._slot_free.set()
         self.stop_all(Ending.leaving)
-        if self._chains:
-            await asyncio.wait(self._chains, timeout=within_s)
+        # A chain that ends may leave a delivery behind, so whoever is there now is looked at again.
+        until = time.monotonic() + within_s
+        while self._chains and (left_s := until - time.monotonic()) > 0:
+            await asyncio.wait(self._chains, timeout=left_s)
         for chain in self._chains:
             chain.cancel()
 

@@ -12,6 +12,7 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from app.daemon.election import Office
+from app.engine.gates import BELIEVED_S
 from app.engine.sweep import Swept
 from app.kit import meters
 from app.kit.backups import Backups
@@ -38,6 +39,8 @@ class Clockwork:
         self._timer_set = asyncio.Event()
         self._must_ring_all = False  # bells were lost, and no sweep has rung them again yet
         self._was_open = True  # the volume took new things at the last sweep
+        self._closed: frozenset[str] = frozenset()  # gates that were closed at the last sweep
+        self._opened_at: float | None = None  # when one was seen to open that some process may think closed
 
     async def turn(self, office: Office) -> None:
         """Work while this process is the daemon. Raises what ended the office, in a group."""
@@ -73,7 +76,7 @@ class Clockwork:
 
     async def _sweep(self) -> float:
         """One sweep; how long the next one may wait."""
-        self._must_ring_all |= await self._bells_are_lost() or self._has_opened()
+        self._must_ring_all |= await self._bells_are_lost() or self._has_opened() or await self._gate_opened()
         began = time.monotonic()
         swept = await self._parts.engine.sweep(bells_are_lost=self._must_ring_all)
         self._must_ring_all = False
@@ -96,6 +99,22 @@ class Clockwork:
         """Whether the volume takes new things again: while it did not, every bell went unanswered."""
         was_open, self._was_open = self._was_open, self._parts.watch.is_open
         return self._was_open and not was_open
+
+    async def _gate_opened(self) -> bool:
+        """Whether to ring for those behind a gate: when it opens, and again when every process knows of it.
+
+        Who opened it has rung too, but a claim that comes to a process which still believes it closed is told
+        that there is nothing, and the bell is gone with it.
+        """
+        closed = await self._parts.engine.closed_now()
+        has_opened, self._closed = bool(self._closed - closed), closed
+        if has_opened:
+            self._opened_at = time.monotonic()
+            return True
+        if self._opened_at is None or time.monotonic() - self._opened_at < BELIEVED_S:
+            return False
+        self._opened_at = None
+        return True
 
     async def _bells_are_lost(self) -> bool:
         """Whether Redis has come back empty since the last sweep."""

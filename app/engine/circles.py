@@ -19,7 +19,8 @@ from app.engine import admission
 from app.engine.parts import Parts
 from app.store.database import Scope
 
-# What waits for a turn, one for each instance whose steps began it; and the turns which those above it have.
+# What waits for a turn, one for each instance whose steps began it; and the turns which those above it have
+# and do nothing with: one of whose steps another is at work needs its turn.
 _WAITS: Final = """
 WITH RECURSIVE held AS (
     SELECT DISTINCT ON (workflow_id, parent_id) id, workflow_id, parent_id
@@ -30,7 +31,7 @@ WITH RECURSIVE held AS (
     SELECT id, workflow_id, parent_id, NULL::uuid, NULL::uuid FROM held
     UNION ALL
     SELECT a.id, a.workflow_id, p.parent_id, p.id,
-           CASE WHEN p.concurrency_limit IS NOT NULL THEN p.workflow_id END
+           CASE WHEN p.concurrency_limit IS NOT NULL AND p.busy_steps = 0 THEN p.workflow_id END
       FROM above a JOIN instances p ON p.id = a.parent_id
 )
 SELECT id, workflow_id AS wanted, holder, turn FROM above WHERE turn IS NOT NULL ORDER BY id

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import psycopg
 import pytest
@@ -200,3 +201,21 @@ async def test_a_restored_box_waits_until_it_is_released(
     async with at_work(settings, Clockwork(parts_of(world, settings, bus, tmp_path), jobs)):
         await asyncio.wait_for(worked.wait(), 20)
     assert order[:4] == ["asked"] * 4
+
+
+async def test_bells_are_rung_again_when_every_process_knows_that_a_gate_is_open(
+    world: World, settings: Settings, bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = 1000.0
+    monkeypatch.setattr("app.daemon.clockwork.time.monotonic", lambda: moment)
+    parts = parts_of(world, settings, bus, tmp_path)
+    clockwork = Clockwork(parts, [])
+    closed: frozenset[str] = frozenset({"cpu"})
+    monkeypatch.setattr(parts.engine, "closed_now", AsyncMock(side_effect=lambda: closed))
+    assert not await clockwork._gate_opened()
+    closed = frozenset()
+    assert await clockwork._gate_opened(), "at once"
+    assert not await clockwork._gate_opened()
+    moment += 1.1
+    assert await clockwork._gate_opened(), "and when nobody can believe it closed any more"
+    assert not await clockwork._gate_opened()

@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+from app.flow.definition import MAX_TIMEOUT_S
 from app.kit.blobs import Blob, BlobFolder, is_hash
 from app.kit.holds import holders
 from app.kit.log import get_logger
@@ -25,8 +26,9 @@ from app.store.database import Database, Scope, Transaction
 
 log = get_logger(__name__)
 
-# A step stores its files before it finishes, and an upload before its row is written; both take less.
-YOUNG_S: Final = 24 * 3600
+# A step stores its files before it finishes, and an upload before its row is written: younger files may be
+# somebody's who has not said so yet. No step runs longer than this, unless nobody gave it a deadline.
+YOUNG_S: Final = MAX_TIMEOUT_S + 24 * 3600
 BATCH: Final = 500
 LOOK_BATCH: Final = 5_000
 

@@ -1,10 +1,13 @@
 """Signing in, staying in, leaving."""
 
+import asyncio
+from collections.abc import Coroutine
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from app.kit.errors import Forbidden, Unauthorized
+from app.kit.errors import Forbidden, StudioError, Unauthorized
 from app.kit.log import get_logger
 from app.kit.settings import Settings
 from app.resources.accounts import model as accounts
@@ -28,6 +31,9 @@ from app.resources.auth.throttle import ACCOUNT, ADDRESS, count_attempt, forgive
 from app.store.database import Database, Scope, Transaction
 
 log = get_logger(__name__)
+
+
+_under_way: set[asyncio.Future[None]] = set()  # held until done; asyncio itself keeps no hold
 
 
 class WrongCredentials(Unauthorized):
@@ -72,15 +78,30 @@ async def log_in(
         log.info(
             "sign-in refused", action="login_refused", user=user.id if user else None, address=address[1]
         )
-        if user is not None:
-            async with database.transaction(Scope.system()) as tx:
-                await record_of_account(tx, acts.SIGN_IN_REFUSED, Actor.of(user, connection), user.id)
+        _in_background(_record_refusal(database, connection, user))
         raise WrongCredentials
     await forgive(database, settings, account, address)
     async with database.transaction(Scope.system()) as tx:
         await model.note_login(tx, user.id, verdict.new_hash)
         await record_of_account(tx, acts.SIGNED_IN, Actor.of(user, connection), user.id)
         return await open_session(tx, settings, connection, user)
+
+
+async def _record_refusal(database: Database, connection: Connection, user: User | None) -> None:
+    """Behind the answer: written before it, it would tell by its time that there is such an account."""
+    if user is None:
+        return
+    try:
+        async with database.transaction(Scope.system()) as tx:
+            await record_of_account(tx, acts.SIGN_IN_REFUSED, Actor.of(user, connection), user.id)
+    except StudioError as exc:
+        log.warning("a refused sign-in was not written down", action="audit_lost", error=str(exc))
+
+
+def _in_background(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(work)
+    _under_way.add(task)
+    task.add_done_callback(_under_way.discard)
 
 
 async def open_session(tx: Transaction, settings: Settings, connection: Connection, user: User) -> Tokens:

@@ -67,7 +67,8 @@ _CHANNEL: Final = (
 )
 _LAST: Final = """
 (SELECT jsonb_build_object('status', d.status, 'at', coalesce(d.sent_at, d.due_at), 'error', d.error)
-   FROM notification_deliveries d WHERE d.channel_id = c.id ORDER BY d.id DESC LIMIT 1) AS last_delivery
+   FROM notification_deliveries d WHERE d.channel_id = c.id
+  ORDER BY d.notification_id DESC LIMIT 1) AS last_delivery
 """
 # Of one's organization, and for those who run the box about it; needs the system scope.
 _OURS: Final = "(n.organization_id = %(organization)s OR (%(runs_the_box)s AND n.organization_id IS NULL))"
@@ -244,7 +245,7 @@ async def list_due(tx: Transaction, most: int) -> list[Due]:
           FROM notification_deliveries d
           JOIN (SELECT {_NOTIFICATION} FROM notifications n) n ON n.id = d.notification_id
           JOIN (SELECT {_CHANNEL} FROM notification_channels c) c ON c.id = d.channel_id
-         WHERE d.status = 'pending' AND d.due_at <= now()
+         WHERE d.status = 'pending' AND d.due_at <= now() AND c.is_enabled
          ORDER BY d.due_at LIMIT %(most)s
         """,  # noqa: S608  constants
         {"most": most},

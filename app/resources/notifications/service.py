@@ -24,7 +24,7 @@ from app.resources.notifications.schemas import (
     NotificationView,
     Tried,
 )
-from app.resources.notifications.ways import Message, NotSent, Post, Severity, needs_secret
+from app.resources.notifications.ways import Message, NotSent, Post, Severity, needs_secret, reaches
 from app.resources.paging import Page
 from app.store.database import Database, Scope, Transaction
 from app.store.vault import Vault
@@ -114,8 +114,9 @@ async def change_channel(
         if changes.get("quiet") is not None:
             changes["quiet"] = checked(changes["quiet"])
         changed = replace(channel, **changes)
-        if type(changed.way) is not type(channel.way):
-            changed = replace(changed, secret=None)  # an address is no password
+        if reaches(changed.way) != reaches(channel.way):
+            # A secret is entered for one place; pointed elsewhere, the channel must not take it along.
+            changed = replace(changed, secret=None)
         if wish.secret is UNSET:
             return await _save(tx, vault, changed, None)
         return await _save(tx, vault, replace(changed, secret=None), wish.secret)

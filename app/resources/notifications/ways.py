@@ -104,6 +104,19 @@ def needs_secret(way: Way) -> bool:
             assert_never(way)
 
 
+def reaches(way: Way) -> tuple[object, ...]:
+    """To whom and how a secret of this way would be shown."""
+    match way:
+        case Mail():
+            return Mail, way.host, way.port, way.security, way.username
+        case Ntfy():
+            return Ntfy, way.server
+        case Hook() | Slack():
+            return (type(way),)
+        case _:
+            assert_never(way)
+
+
 class Post:
     """The way out of one process, for all channels."""
 
@@ -128,6 +141,9 @@ class Post:
                 case _:
                     assert_never(way)
         except OutgoingFailed as exc:
+            if exc.reason is Reason.bad_address and isinstance(way, Hook | Slack):
+                # The address is the secret, and the sentence would show it.
+                raise NotSent("Its address is no web address; enter it again, with https://.") from None
             raise NotSent(" ".join(filter(None, (exc.message, exc.remedy)))) from exc
 
     async def close(self) -> None:

@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
+from psycopg import Error as PostgresError
 from psycopg.errors import LockNotAvailable
 
 from app.engine.engine import Engine
 from app.engine.retention import Details, Gone, Whole
 from app.kit.clock import now
-from app.kit.errors import Complaint, Invalid
+from app.kit.errors import Complaint, Invalid, StudioError
 from app.kit.ids import OrganizationId
 from app.kit.log import get_logger
 from app.resources.assets import model as assets
@@ -126,8 +127,16 @@ async def clear_all(database: Database, engine: Engine) -> Gone:
         organizations = await model.every_organization(tx)
     gone = Gone()
     for one in organizations:
-        cleared = await clear(database, engine, one.organization_id, one.terms)
-        gone += cleared.gone
+        try:
+            gone += (await clear(database, engine, one.organization_id, one.terms)).gone
+        except (PostgresError, StudioError) as exc:
+            # One organization's trouble must not keep the next one's rows for ever.
+            log.error(
+                "what has ended could not be cleared; it is tried again",
+                action="retention_failed",
+                organization=one.organization_id,
+                error=repr(exc),
+            )
     return gone
 
 

@@ -200,7 +200,7 @@ async def test_what_does_not_get_through_is_tried_again_and_given_up_some_day(
         states = sorted(row["status"] for row in await deliveries(database))
         assert states == ["failed", "sent"]
         (view,) = (await chief.client.get(CHANNELS)).json()["items"]
-        assert view["id"] == channel and view["last_delivery"] is not None
+        assert view["id"] == channel and view["last_delivery"]["status"] == "failed", "the last, not any"
         assert last["tries"] <= len(service.PAUSES_S) + 1
 
 
@@ -282,3 +282,19 @@ async def test_a_channel_whose_secret_does_not_open_holds_up_no_other(
         assert await jobs.send_due(parts) == 1
     assert [one.path for one in there.taken] == ["/fine"]
     assert sorted(row["status"] for row in await deliveries(database)) == ["pending", "sent"]
+
+
+async def test_a_secret_is_not_taken_along_to_another_place(chief: Person) -> None:
+    way = {"kind": "ntfy", "server": "https://ntfy.example.org", "topic": "box"}
+    channel = await add(chief, way, secret="tk_abcdef123456")
+    address = f"{CHANNELS}/{channel}"
+    renamed = await chief.client.patch(address, json={"way": way | {"topic": "other"}})
+    assert renamed.json()["has_secret"] is True
+    moved = await chief.client.patch(address, json={"way": way | {"server": "https://elsewhere.example.org"}})
+    assert moved.json()["has_secret"] is False
+
+
+async def test_an_address_that_is_none_is_told_without_it(chief: Person) -> None:
+    channel = await add(chief, {"kind": "webhook"}, secret="hooks.example.org/s3cret-address")
+    tried = await chief.client.post(f"{CHANNELS}/{channel}/test")
+    assert "s3cret" not in tried.text and "no web address" in tried.text
