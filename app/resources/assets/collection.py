@@ -10,7 +10,7 @@ back from aside.
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -68,14 +68,19 @@ async def look(database: Database, blobs: BlobFolder) -> None:
     while after is not None:
         async with database.transaction(Scope.system()) as tx:
             after = await model.mark_unused(tx, after, LOOK_BATCH)
-    old = await asyncio.to_thread(lambda: list(_old_files(blobs.root)))
-    for start in range(0, len(old), BATCH):
-        some = old[start : start + BATCH]
-        async with database.transaction(Scope.system()) as tx:
-            known = await model.known_blobs(tx, [blob.sha256 for blob, _ in some])
-            strays = [one for one in some if one[0].sha256 not in known]
-            if strays:
-                await model.note_strays(tx, strays)
+    # Folder by folder, of which there are 256: the names of a million files are some hundred megabytes.
+    for folder in await asyncio.to_thread(lambda: sorted(blobs.root.glob("[0-9a-f][0-9a-f]"))):
+        old = await asyncio.to_thread(_all_old, folder)
+        for start in range(0, len(old), BATCH):
+            await _note_strays(database, old[start : start + BATCH])
+
+
+async def _note_strays(database: Database, some: Sequence[tuple[Blob, float]]) -> None:
+    async with database.transaction(Scope.system()) as tx:
+        known = await model.known_blobs(tx, [blob.sha256 for blob, _ in some])
+        strays = [one for one in some if one[0].sha256 not in known]
+        if strays:
+            await model.note_strays(tx, strays)
 
 
 async def collect(database: Database, blobs: BlobFolder, grace_s: int) -> Freed:
@@ -133,13 +138,16 @@ async def _mend(database: Database, blobs: BlobFolder) -> None:
                 blobs.drop_aside(sha256)
 
 
-def _old_files(root: Path) -> Iterator[tuple[Blob, float]]:
+def _all_old(folder: Path) -> list[tuple[Blob, float]]:
+    return list(_old_files(folder))
+
+
+def _old_files(folder: Path) -> Iterator[tuple[Blob, float]]:
     limit = time.time() - YOUNG_S
-    for folder in root.glob("[0-9a-f][0-9a-f]"):
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                try:
-                    if is_hash(entry.name) and (found := entry.stat()).st_mtime < limit:
-                        yield Blob(entry.name, found.st_size), found.st_mtime
-                except FileNotFoundError:
-                    continue  # collected while we looked
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                if is_hash(entry.name) and (found := entry.stat()).st_mtime < limit:
+                    yield Blob(entry.name, found.st_size), found.st_mtime
+            except FileNotFoundError:
+                continue  # collected while we looked
