@@ -26,9 +26,11 @@ from app.store.database import Database, Scope, Transaction
 
 log = get_logger(__name__)
 
-# A step stores its files before it finishes, and an upload before its row is written: younger files may be
-# somebody's who has not said so yet. No step runs longer than this, unless nobody gave it a deadline.
-YOUNG_S: Final = MAX_TIMEOUT_S + 24 * 3600
+# An upload stores its bytes before its row is written, perhaps bytes that are here already; it takes less.
+YOUNG_S: Final = 24 * 3600
+# A step stores its files before it finishes: a file without a row may be one's that still runs. None runs
+# longer than this, unless nobody gave it a deadline.
+STRAY_S: Final = MAX_TIMEOUT_S + YOUNG_S
 BATCH: Final = 500
 LOOK_BATCH: Final = 5_000
 
@@ -143,7 +145,7 @@ def _all_old(folder: Path) -> list[tuple[Blob, float]]:
 
 
 def _old_files(folder: Path) -> Iterator[tuple[Blob, float]]:
-    limit = time.time() - YOUNG_S
+    limit = time.time() - STRAY_S
     with os.scandir(folder) as entries:
         for entry in entries:
             try:
