@@ -18,7 +18,7 @@ from app.kit.backups import Backups
 from app.kit.log import get_logger
 from app.kit.settings import Settings
 from appliance.files import FolderLock, sync_folder, write_atomically
-from appliance.postgres import DATABASE, Cluster, control_hash, dump_path, dumped_state
+from appliance.postgres import DATABASE, Cluster, control_hash, dump_path, dumped_state, moving_mark
 from appliance.refusal import Refusal
 from appliance.storage import make_folder, prepare
 from appliance.users import myself
@@ -76,13 +76,15 @@ class Move:
         self._settings = settings
         self._cluster = cluster
         self._former = former
-        self._mark = _mark_of(cluster)
+        self._mark = moving_mark(cluster.data)
 
     @classmethod
     def due(cls, settings: Settings, cluster: Cluster) -> "Move | None":
         """The move to make before this cluster serves; None when it is made, or there is nothing to move."""
         former = _former(cluster)
-        if former is None or ((cluster.data / "PG_VERSION").exists() and not _mark_of(cluster).exists()):
+        if former is None or (
+            (cluster.data / "PG_VERSION").exists() and not moving_mark(cluster.data).exists()
+        ):
             return None
         if not dumped_state(settings, former):
             raise Refusal(_stale(former))
@@ -121,6 +123,13 @@ def forget_former(settings: Settings, cluster: Cluster) -> bool:
         moved_at < snapshot.made_at <= status.last_proved_at for snapshot in status.snapshots
     ):
         return False
+    if not dumped_state(settings, former):
+        log.warning(
+            "the database of the former Postgres is kept: it is not as it was when it was written down",
+            action="former_kept",
+            old=former.name,
+        )
+        return False
     shutil.rmtree(former)
     path = dump_path(settings, int(former.name))
     for left in (path, path.with_suffix(".state"), note):
@@ -137,11 +146,6 @@ def _former(cluster: Cluster) -> Path | None:
         if path.parent.name.isdigit() and int(path.parent.name) < cluster.major
     ]
     return max(older, key=lambda path: int(path.name), default=None)
-
-
-def _mark_of(cluster: Cluster) -> Path:
-    """There while the new cluster is not whole."""
-    return cluster.data.with_name(f"{cluster.major}.moving")
 
 
 def _stale(former: Path) -> str:

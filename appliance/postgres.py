@@ -208,12 +208,23 @@ class Cluster:
         folders = [path.parent for path in self._root.glob("*/PG_VERSION")]
         if self._is_hydrating:
             folders = list((self._settings.workspace / "hydrate").iterdir()) if self._has_home() else []
-        held = sorted(int(folder.name) for folder in folders if folder.name.isdigit())
+        held = sorted(
+            int(folder.name)
+            for folder in folders
+            # What a move had begun and cannot go on with here is no database yet.
+            if folder.name.isdigit() and (int(folder.name) in there or not moving_mark(folder).exists())
+        )
         usable = [major for major in held if major in there]
         newest = self._root / str(held[-1]) if held else None
         if newest and max(there) > held[-1] and dumped_state(self._settings, newest):
             usable = []  # it has been written down for a newer one
-        elif held and not usable:
+        elif held and held[-1] > max(there):
+            raise Refusal(
+                f"The volume holds a database of Postgres {held[-1]}, and this machine has Postgres "
+                f"{', '.join(map(str, sorted(there)))}, which is older. Start the Studio that made it, or "
+                f"install postgresql-{held[-1]}."
+            )
+        elif held and held[-1] not in there:
             raise Refusal(
                 f"The volume holds a database of Postgres {held[-1]}, and this machine has Postgres "
                 f"{', '.join(map(str, sorted(there)))}. Start the Studio that made it, or move the database: "
@@ -319,6 +330,11 @@ def is_serving(socket_dir: Path) -> bool:
     payload = struct.pack("!i", 196608) + f"user\0{OWNER}\0database\0{DATABASE}\0\0".encode()
     answer = ask(socket_dir / ".s.PGSQL.5432", struct.pack("!i", len(payload) + 4) + payload)
     return bool(answer) and b"57P03" not in answer
+
+
+def moving_mark(data: Path) -> Path:
+    """There while a move fills the cluster `data`, which is not whole until then."""
+    return data.with_name(f"{data.name}.moving")
 
 
 def dump_path(settings: Settings, major: int) -> Path:

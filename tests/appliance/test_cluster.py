@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from app.kit.settings import Settings, load_settings
-from appliance import keys, storage
+from appliance import keys, postgres, storage
 from appliance.postgres import Cluster
 from appliance.process import processes_in
 from appliance.redis import Server
@@ -126,6 +126,23 @@ def test_a_volume_of_another_major_version_is_refused(settings: Settings, tmp_pa
         Cluster(
             load_settings({"WORKSPACE_PATH": str(tmp_path / "ws"), "STUDIO_RUN_DIR": str(tmp_path / "run")})
         )
+
+
+def test_a_box_never_goes_back_to_the_cluster_that_it_has_moved_from(
+    settings: Settings, tmp_path: Path
+) -> None:
+    root = tmp_path / "ws" / "postgres"
+    here = max(postgres.installed())
+    for major in (here, 99):
+        (root / str(major)).mkdir(parents=True)
+        (root / str(major) / "PG_VERSION").write_text(f"{major}\n")
+    there = load_settings({"WORKSPACE_PATH": str(tmp_path / "ws"), "STUDIO_RUN_DIR": str(tmp_path / "run")})
+
+    with pytest.raises(Refusal, match="install postgresql-99"):
+        Cluster(there)
+
+    (root / "99.moving").touch()  # it was never filled to its end, so the former one is the database
+    assert Cluster(there).major == here
 
 
 def test_redis_answers_on_its_socket_only_and_starts_over_a_damaged_file(settings: Settings) -> None:

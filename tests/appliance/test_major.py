@@ -84,6 +84,13 @@ def test_a_database_moves_by_its_dump_and_the_old_one_stays(
     assert Move.due(settings, cluster) is None
 
     backups = Backups(settings.workspace)
+    state = dump_path(settings, OLD).with_suffix(".state")
+    as_dumped = state.read_text()
+    state.write_text("of another state")  # as if the old one had run again
+    prove(backups, made_at=datetime.now(UTC), proved_at=datetime.now(UTC))
+    assert not forget_former(settings, cluster)
+    assert (root / str(OLD) / "PG_VERSION").exists()
+    state.write_text(as_dumped)
     now = datetime.now(UTC)
     for proved, goes in ((now - timedelta(days=1), False), (now + timedelta(minutes=2), True)):
         prove(backups, made_at=proved - timedelta(minutes=1), proved_at=proved)
