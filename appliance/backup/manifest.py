@@ -9,11 +9,10 @@ a thousand times a second it comes after some hundredths of a second. Nothing is
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, LiteralString
+from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias
 from uuid import UUID
 
 import msgspec
-import psycopg
 
 from app.kit.crypto import key_id
 from app.kit.sealing import Place, master_key, seal, unseal
@@ -22,7 +21,10 @@ from appliance.backup.base import Base
 from appliance.passport import Passport
 from appliance.postgres import DATABASE, SUPERUSER, Cluster
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+if TYPE_CHECKING:
+    import psycopg
+
+Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 FORMAT: Final = 1
 QUIET_PATIENCE_S: Final = 10.0
 _TABLES: Final = """
@@ -109,6 +111,8 @@ def count(cluster: Cluster, patience_s: float = QUIET_PATIENCE_S) -> Counted:
 
 def connect(socket_dir: Path) -> Connection:
     """As the superuser of the cluster whose socket is there, each statement its own transaction."""
+    import psycopg  # late: every boot comes by here, and it costs a fifth of a second
+
     return psycopg.connect(
         host=str(socket_dir),
         user=SUPERUSER,

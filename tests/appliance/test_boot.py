@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -32,6 +34,11 @@ def wait_until_gone(processes: list[int], timeout_s: float = 15.0) -> None:
     while any(Path(f"/proc/{process}").exists() for process in processes):
         assert time.monotonic() < deadline, "processes were left behind"
         time.sleep(0.02)
+
+
+def test_a_boot_does_not_wait_for_a_driver_that_most_boots_need_not() -> None:
+    script = "import appliance.boot, sys; sys.exit('psycopg' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
 
 
 def test_a_box_starts_says_so_refuses_a_second_and_stops_clean(tmp_path: Path) -> None:
