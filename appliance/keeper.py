@@ -37,6 +37,7 @@ class Looked(msgspec.Struct, frozen=True):
 
     free_bytes: int = 0
     total_bytes: int = 0
+    reserve_bytes: int = 0
     reason: Reason | None = None  # why it cannot be written at all
 
 
@@ -66,12 +67,12 @@ class Keeper:
         self._used_bytes: int | None = None
         self._room = Room()
         self.judge()
+        self.tend()
 
     def start(self) -> None:
         """Begin; each thread waits for its time nearly always."""
-        loops: list[tuple[Callable[[], None], float]] = [(self._look_again, LOOK_S), (self.judge, LOOK_S)]
-        for work, every_s in loops:
-            threading.Thread(target=self._repeat, args=(work, every_s), daemon=True).start()
+        for work in (self._look_again, self.judge, self.tend):
+            threading.Thread(target=self._repeat, args=(work, LOOK_S), daemon=True).start()
         if self._settings.storage_quota_bytes is not None:
             threading.Thread(target=self._count, daemon=True).start()
 
@@ -80,7 +81,7 @@ class Keeper:
         self._stopping.set()
 
     def judge(self) -> None:
-        """From the last look to the room file, written when it says something new."""
+        """From the last look to the room file, written when it says something new. Asks no volume."""
         room = self._judged()
         if room.state is not self._room.state or room.reason is not self._room.reason:
             _tell(room)
@@ -91,8 +92,20 @@ class Keeper:
             self._room = room
             write(self._settings.run_dir / ROOM_FILE, room)
 
-    def _judged(self) -> Room:
+    def tend(self) -> None:
+        """Make the reserve or give it back, as the last look wants it; making one may take long."""
         looked = self._looked
+        if self._reserve is None or looked.reason is not None or self._is_silent() or self._trouble():
+            return
+        free, total, _ = self._measured(looked)
+        bounds, state = self._bounded(free, total)
+        self._reserve.follow(bounds, free, state)
+
+    def _is_silent(self) -> bool:
+        return time.monotonic() - self._looked_s > SILENCE_S
+
+    def _measured(self, looked: Looked) -> tuple[int, int, int]:
+        """What is free, all there is, and what is taken, of the quota if there is one."""
         quota = self._settings.storage_quota_bytes
         free, total, used = looked.free_bytes, looked.total_bytes, looked.total_bytes - looked.free_bytes
         if quota is not None and self._used_bytes is not None:
@@ -101,25 +114,31 @@ class Keeper:
         elif quota is not None:
             total, free = quota, min(free, quota)  # nothing is counted yet
             used = total - free
+        return free, total, used
+
+    def _bounded(self, free: int, total: int) -> tuple[Bounds, RoomState]:
+        bounds = Bounds.of(total, self._settings.storage_reserve_bytes)
+        before = self._room.state if self._room.reason is Reason.full else RoomState.open
+        return bounds, bounds.state(free, before)
+
+    def _judged(self) -> Room:
+        looked = self._looked
+        free, total, used = self._measured(looked)
         room = Room(
             free_bytes=free,
             total_bytes=total,
             used_bytes=used,
-            quota_bytes=quota,
-            reserve_bytes=self._reserve.size_bytes if self._reserve else 0,
+            quota_bytes=self._settings.storage_quota_bytes,
+            reserve_bytes=looked.reserve_bytes,
             risk=self._risk(),
         )
-        if time.monotonic() - self._looked_s > SILENCE_S:
+        if self._is_silent():
             return _closed(room, RoomState.shut, Reason.stalled, SILENT)
         if looked.reason is not None:
             return _closed(room, RoomState.shut, looked.reason, SENTENCES[looked.reason])
         if trouble := self._trouble():
             return _closed(room, RoomState.shut, Reason.stalled, (trouble, SILENT[1]))
-        bounds = Bounds.of(total, self._settings.storage_reserve_bytes)
-        before = self._room.state if self._room.reason is Reason.full else RoomState.open
-        state = bounds.state(free, before)
-        if self._reserve is not None:
-            self._reserve.follow(bounds, free, state)
+        _, state = self._bounded(free, total)
         return room if state is RoomState.open else _closed(room, state, Reason.full, SENTENCES[Reason.full])
 
     def _look_again(self) -> None:
@@ -140,6 +159,7 @@ class Keeper:
             free_bytes=free,
             # Not the whole disk: what the file system keeps for root is free for nobody here.
             total_bytes=(found.f_blocks - found.f_bfree) * found.f_frsize + free,
+            reserve_bytes=self._reserve.size_bytes if self._reserve else 0,
             reason=Reason.read_only if found.f_flag & os.ST_RDONLY else None,
         )
 

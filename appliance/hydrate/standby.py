@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.kit.ids import new_id
 from app.kit.log import get_logger
@@ -38,6 +38,14 @@ SELECT pg_current_wal_lsn()::text,
 """
 
 
+class _Seen(NamedTuple):
+    """What Postgres said at the last look."""
+
+    flushed: str | None
+    slot: str | None
+    is_synchronous: bool
+
+
 class Standby:
     """One life of a database whose truth is on the volume."""
 
@@ -55,6 +63,7 @@ class Standby:
         self._confirmed_s = time.monotonic()
         self._written = 0  # where the log ended at the last look
         self._noted: str | None = None
+        self._seen = _Seen(None, None, False)
         self._is_stalled = False
         self._is_asynchronous = False
 
@@ -89,7 +98,8 @@ class Standby:
         """When the roles are there: the first base, without which the log alone is worth nothing."""
         if self._home.newest_base() is None:
             self.make_base()
-        threading.Thread(target=self._watch, daemon=True).start()
+        for work in (self._watch, self._keep):
+            threading.Thread(target=work, daemon=True).start()
 
     def stop(self) -> None:
         """No more looks."""
@@ -155,25 +165,43 @@ class Standby:
                 self._stopping.wait(LOOK_S)
 
     def _look(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
-        if not self._lease.renew():
-            self._on_usurped("Another Studio has taken this volume, so this one ends; its commits are there.")
-            self._stopping.set()
-            return
+        """Asks nothing of the volume, which may hang: then this is what tells it."""
         row = connection.execute(_STATE, (STANDBY, STANDBY)).fetchone()
         if row is None:
             return
         written, flushed, slot, is_synchronous = row
         self._judge(wal.position(str(written)), wal.position(str(flushed)) if flushed else None)
-        if flushed and is_synchronous and flushed != self._noted:
-            self._home.acknowledge(str(flushed), datetime.now(UTC).isoformat(timespec="seconds"))
-            self._noted = str(flushed)
+        self._seen = _Seen(str(flushed) if flushed else None, str(slot), bool(is_synchronous))
         if self._settings.storage_stall == "available" and self._is_stalled is bool(is_synchronous):
             self._is_asynchronous = self._is_stalled
             self._cluster.set_standby("" if self._is_stalled else STANDBY)
-        if slot == "lost":
-            self._start_over()
-        elif flushed and self._is_base_due(wal.position(str(flushed))):
+
+    def _keep(self) -> None:
+        """What is to be done on the volume, in a thread of its own: there it may take as long as it likes."""
+        while not self._stopping.wait(LOOK_S):
+            try:
+                self._tend()
+            except (OSError, Refusal) as exc:
+                log.debug("the volume could not be tended: %s", exc, action="standby_untended")
+
+    def _tend(self) -> None:
+        if not self._lease.renew():
+            self._on_usurped("Another Studio has taken this volume, so this one ends; its commits are there.")
+            self._stopping.set()
+            return
+        seen = self._seen
+        if seen.flushed and seen.is_synchronous and seen.flushed != self._noted:
+            self._home.acknowledge(seen.flushed, datetime.now(UTC).isoformat(timespec="seconds"))
+            self._noted = seen.flushed
+        if seen.slot == "lost":
+            if self._is_slot_lost():  # still: what was seen may be of before
+                self._start_over()
+        elif seen.flushed and self._is_base_due(wal.position(seen.flushed)):
             self._begin_base()
+
+    def _is_slot_lost(self) -> bool:
+        asked = f"SELECT wal_status FROM pg_replication_slots WHERE slot_name = '{STANDBY}'"  # noqa: S608  our own
+        return self._cluster.run_sql(asked) == "lost"
 
     def _begin_base(self) -> None:
         """Beside the looks: the copy of a large database takes minutes."""

@@ -298,6 +298,30 @@ def test_strict_waits_for_the_volume_and_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
+def test_a_volume_that_hangs_is_told_while_a_note_on_it_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answers = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> bool:
+        asked.set()
+        return answers.wait()
+
+    with Life(tmp_path) as life:
+        monkeypatch.setattr(Lease, "renew", hang)
+        monkeypatch.setattr(Home, "acknowledge", hang)
+        try:
+            assert asked.wait(30)
+            life.freeze(signal.SIGSTOP)
+            thread = commit(life.env, threading.Event())
+            wait_for("the trouble is told", lambda: life.standby.trouble() is not None)
+        finally:
+            life.freeze(signal.SIGCONT)
+            answers.set()
+        thread.join()
+
+
+@pytest.mark.usefixtures("impatient")
 def test_available_goes_on_and_says_what_it_risks(tmp_path: Path) -> None:
     with Life(tmp_path, STORAGE_STALL="available") as life:
         life.freeze(signal.SIGSTOP)

@@ -1,5 +1,6 @@
 """The volume is watched: it closes before it is full, says why, and opens by itself."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from app.kit.settings import Settings
 from app.kit.volume import ROOM_FILE, Reason, Room, RoomState, read
 from appliance import passport, storage
 from appliance.keeper import Keeper
+from appliance.reserve import Reserve
 from appliance.usage import Usage
 from tests.appliance.mounts import fill, mount, needs_mounts, small, unmount
 from tests.appliance.test_sentinel import settings_in
@@ -34,6 +36,7 @@ def look(keeper: Keeper, settings: Settings) -> Room:
     """One round, as the threads make it every two seconds."""
     keeper._look_again()
     keeper.judge()
+    keeper.tend()
     room = read(settings.run_dir / ROOM_FILE, Room)
     assert room is not None
     return room
@@ -97,6 +100,37 @@ def test_a_look_that_does_not_come_back_is_told(tmp_path: Path, monkeypatch: pyt
     keeper = keeper_of(settings)
     monkeypatch.setattr(keeper, "_looked_s", keeper._looked_s - 60)
     keeper.judge()
+    room = read(settings.run_dir / ROOM_FILE, Room)
+    assert room is not None and (room.state, room.reason) == (RoomState.shut, Reason.stalled)
+
+
+def test_the_judge_comes_to_its_end_while_everything_that_asks_the_volume_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_in(tmp_path)
+    storage.prepare(settings)
+    keeper = keeper_of(settings)
+    answers = threading.Event()
+
+    def hang(*_: object) -> None:
+        answers.wait()
+
+    monkeypatch.setattr(Reserve, "size_bytes", property(hang))
+    monkeypatch.setattr(Reserve, "follow", hang)
+    monkeypatch.setattr(passport, "read", hang)
+    monkeypatch.setattr(keeper, "_looked_s", keeper._looked_s - 60)
+    looker, judge = (
+        threading.Thread(target=work, daemon=True) for work in (keeper._look_again, keeper.judge)
+    )
+    looker.start()
+    judge.start()
+    judge.join(30)
+    is_judged, is_looking = not judge.is_alive(), looker.is_alive()
+    answers.set()
+    looker.join()
+
+    assert is_judged
+    assert is_looking
     room = read(settings.run_dir / ROOM_FILE, Room)
     assert room is not None and (room.state, room.reason) == (RoomState.shut, Reason.stalled)
 
