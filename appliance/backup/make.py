@@ -51,9 +51,11 @@ def make(settings: Settings, watch: Watch | None = None) -> Snapshot:
                 work.phase("Counting")
                 counted = manifest.count(cluster)
                 _close_log(cluster, backups, copy)
-                (backups.staging / "manifest.json").write_bytes(manifest.write(settings, box, copy, counted))
+                written = manifest.write(settings, box, copy, counted)
+                (backups.staging / "manifest.json").write_bytes(written)
                 work.phase("Saving")
                 saved = _save(repository, work, backups, kind="base", moment=counted.moment, before=before)
+                _read_back(repository, saved, written)
         finally:
             _clear(backups)
         wal.forget_before(backups.wal, wal.segment_of(copy.timeline, copy.start_lsn))
@@ -186,6 +188,24 @@ def _save(
         parent=before[0].id if before else None,
         told=work.progress,
     )
+
+
+def _read_back(repository: Repository, saved: Saved, written: bytes) -> None:
+    """A backup that does not give back what was put in is none: the log before it is still needed."""
+    try:
+        is_there = repository.read(saved.id, f"/{STAGING}/manifest.json") == written
+    except Refusal as exc:
+        repository.remove([saved.id])
+        raise Refusal(
+            f"Backup {saved.id} could not be read back, so it is not kept: {exc.sentence}", exit_code=74
+        ) from exc
+    if not is_there:
+        repository.remove([saved.id])
+        raise Refusal(
+            f"Backup {saved.id} gave back another manifest than was put in, so it is not kept. Look at the "
+            f"disk behind {repository.shown}, and make another one.",
+            exit_code=74,
+        )
 
 
 def _described(repository: Repository, stored: Stored) -> Snapshot:

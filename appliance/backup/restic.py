@@ -135,11 +135,12 @@ class Repository:
         told: Told,
     ) -> Saved:
         """Put `paths` below `folder` into it, as of `moment`. Raises Refusal if any file cannot be read."""
-        # Names with a dot are drafts, which come and go.
+        # Names with a dot are drafts, which come and go; the path of the folder itself may have some.
+        top = re.sub(r"([\\*?\[])", r"\\\1", str(folder.resolve()))
         command = [
             "backup",
             "--json",
-            "--exclude=.*",
+            f"--exclude={top}/**/.*",
             self._host,
             f"--time={moment.astimezone():%Y-%m-%d %H:%M:%S}",
         ]

@@ -24,7 +24,7 @@ from app.kit.version import studio_version, version_key
 from app.kit.volume import Mode
 from appliance import keys, passport, storage
 from appliance.backup import manifest as manifests
-from appliance.backup import scratch
+from appliance.backup import scratch, wal
 from appliance.backup.make import BLOBS, STAGING, WAL, begin_line
 from appliance.backup.manifest import Connection, Manifest, blob_names
 from appliance.backup.restic import Repository, Stored
@@ -64,6 +64,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     base: Stored
     further: Stored | None  # holds the log, and the files, from the base to that moment
     at: datetime | None
+    following: Stored | None = None  # the next backup after that moment
 
 
 class _Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,6 +166,9 @@ def choose(stored: Sequence[Stored], at: datetime | None) -> Plan:
         raise Refusal("The repository holds no backup of this box.")
     if at is None:
         return Plan(base=bases[0], further=None, at=None)
+    exact = next((one for one in bases if one.moment == at), None)
+    if exact is not None:
+        return Plan(base=exact, further=None, at=None)
     base = next((one for one in bases if one.moment < at), None)
     if base is None:
         raise Refusal(
@@ -178,7 +182,8 @@ def choose(stored: Sequence[Stored], at: datetime | None) -> Plan:
             "for the newest backup."
         )
     further = next(one for one in reversed(later) if one.moment >= at)
-    return Plan(base=base, further=further, at=at)
+    following = next((one for one in reversed(bases) if one.moment > at), None)
+    return Plan(base=base, further=further, at=at, following=following)
 
 
 def fetch(repository: Repository, plan: Plan, draft: Path) -> tuple[Path, Path]:
@@ -208,7 +213,7 @@ def read_manifest(repository: Repository, snapshot: Stored) -> Manifest:
 def recover(
     restored: Scratch, log: Path, plan: Plan, manifest: Manifest, ask: Callable[[Connection], T]
 ) -> T:
-    """Recover the copy to its moment, ask it, and stop it again. Raises Recovery."""
+    """Recover the copy to its moment, ask it, and stop it again. Raises Refusal."""
     target = scratch.until_position(manifest.counted.lsn) if plan.at is None else scratch.until_time(plan.at)
     try:
         with restored.recovered(log, target) as connection:
@@ -216,7 +221,10 @@ def recover(
     except EndsTooEarly:
         if plan.at is None:
             raise
-    # The log is known to reach that far, so nothing was committed after the moment: all of it is wanted.
+        # A backup that was dropped took the log before it along, and recovery ends at such a gap.
+        if not wal.leads_on(wal.kept(log), manifest.base.timeline, manifest.base.start_lsn):
+            raise Refusal(_unreachable(plan, plan.at), exit_code=74) from None
+    # The log reaches that far without a gap, so nothing was committed after the moment: all of it is wanted.
     with restored.recovered(log, scratch.until_the_end()) as connection:
         return ask(connection)
 
@@ -296,6 +304,7 @@ def _settle(settings: Settings, found: _Draft, given: Mapping[str, str]) -> Path
     box = msgspec.structs.replace(
         found.manifest.box, storage=Mode.local, postgres_major=found.manifest.base.major
     )
+    os.sync()  # the next file says that the volume is whole; a power cut must not leave it alone
     write_atomically(passport.path_of(settings), msgspec.json.format(msgspec.json.encode(box)))
     shutil.rmtree(draft)
     return aside
@@ -372,6 +381,15 @@ def _refuse_room(workspace: Path, need_bytes: int) -> None:
             f"{need_bytes // 1024**2} MB. Use a larger volume.",
             exit_code=74,
         )
+
+
+def _unreachable(plan: Plan, at: datetime) -> str:
+    near = [one.moment for one in (plan.base, plan.following) if one is not None]
+    named = " or ".join(f"--at {moment.astimezone(UTC).isoformat()}" for moment in near)
+    return (
+        f"{_said(at)} cannot be reached any more: a backup in between was dropped, and the log that led "
+        f"there went with it. The nearest moments are those of the backups beside it: say {named}."
+    )
 
 
 def _said(moment: datetime) -> str:

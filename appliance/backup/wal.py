@@ -47,6 +47,14 @@ def gap(names: Iterable[str], timeline: int, first_lsn: str, last_lsn: str) -> s
     return None
 
 
+def leads_on(names: Iterable[str], timeline: int, first_lsn: str) -> bool:
+    """Whether no segment from `first_lsn` to the newest is missing, on that timeline or later ones."""
+    first = segment_of(timeline, first_lsn)
+    later = {name[8:] for name in names if name[:8] >= first[:8] and name[8:] >= first[8:]}
+    numbers = {int(name[:8], 16) * _PER_LOG + int(name[8:], 16) for name in later}
+    return first[8:] in later and len(numbers) == max(numbers) - min(numbers) + 1
+
+
 def close_segment(cluster: Cluster) -> tuple[str, str]:
     """End the segment that is being written, so that everything committed by now gets into the archive.
 

@@ -19,6 +19,7 @@ import pytest
 from app.kit.backups import Backups, Snapshot
 from app.kit.settings import KEY_NAMES, Settings, load_settings
 from appliance import passport
+from appliance.backup import wal
 from appliance.backup.make import make, save_log
 from appliance.backup.restic import Repository
 from appliance.backup.restore import Restored, restore
@@ -27,12 +28,14 @@ from appliance.postgres import DATABASE, Cluster
 from appliance.refusal import Refusal
 from tests.appliance.backup.conftest import FAST
 from tests.appliance.backup.things import (
+    TABLES,
     add,
     environment_in,
     files_of,
     kit_in,
     repository_of,
     rows_of,
+    settings_in,
 )
 from tests.appliance.box import ROOT
 
@@ -171,6 +174,89 @@ def test_any_second_between_two_changes_can_be_reached(
     assert status.reach_from < between < status.reach_until
 
 
+def test_a_moment_whose_log_went_with_a_dropped_backup_is_refused(
+    box: Settings, cluster: Cluster, tmp_path: Path
+) -> None:
+    first = make(box)
+    as_of_first = rows_of(cluster)
+    add(box, cluster, "reached no more")
+    between = now_in(cluster)
+    add(box, cluster, "later")
+    second = make(box)
+    third = make(box)
+    Repository.of(box, kit_in(box).box_id).remove([second.id])
+
+    with pytest.raises(Refusal, match="cannot be reached any more") as refused:
+        restored_in(tmp_path / "between", box, between)
+
+    for near in (first, third):
+        assert f"--at {near.made_at.isoformat()}" in refused.value.sentence
+    assert not (tmp_path / "between" / "ws" / "studio.json").exists()
+    assert restored_in(tmp_path / "first", box, first.made_at).snapshot == first.id
+    with opened(tmp_path / "first") as (_, again):
+        assert rows_of(again) == as_of_first
+
+
+def test_a_box_below_a_folder_with_a_dot_is_backed_up_whole(tmp_path: Path) -> None:
+    box = settings_in(tmp_path / ".hidden [1]*")
+    cluster = Cluster(box, FAST)
+    cluster.prepare()
+    cluster.start()
+    try:
+        cluster.run_sql(TABLES, DATABASE)
+        name = add(box, cluster, "first")
+        draft = box.blobs_dir / name[:2] / ".draft"
+        draft.write_bytes(b"half")
+        made = make(box)
+        repository = Repository.of(box, kit_in(box).box_id)
+        files = repository.list(made.id, "/")
+    finally:
+        cluster.stop()
+    assert f"/blobs/{name[:2]}/{name}" in files
+    assert f"/blobs/{name[:2]}/.draft" not in files
+    assert "/backups/staging/base/PG_VERSION" in files
+    assert [path for path in files if path.startswith("/backups/wal/")]
+
+
+def test_a_backup_that_cannot_be_read_back_is_none_and_the_log_before_it_stays(
+    box: Settings, cluster: Cluster, made: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = Repository.of(box, kit_in(box).box_id)
+    before = repository.snapshots()
+    kept = set(wal.kept(Backups(box.workspace).wal))
+    for fault, complaint in (("gone", "could not be read back"), ("another", "another manifest")):
+
+        def read(self: Repository, snapshot: str, path: str, fault: str = fault) -> bytes:
+            if fault == "gone":
+                raise Refusal("It is not in there.")
+            return b"{}"
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Repository, "read", read)
+            with pytest.raises(Refusal, match=complaint):
+                make(box)
+    assert repository.snapshots() == before
+    assert kept <= set(wal.kept(Backups(box.workspace).wal))
+
+
+def test_everything_is_on_the_disk_before_the_volume_is_called_whole(
+    box: Settings, made: Snapshot, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: list[set[str]] = []
+    sync = os.sync
+
+    def note() -> None:
+        there.append({path.name for path in (elsewhere / "ws").iterdir()})
+        sync()
+
+    monkeypatch.setattr(os, "sync", note)
+
+    restored_in(elsewhere, box)
+
+    assert {"postgres", "blobs", "keys"} <= there[-1]
+    assert "studio.json" not in there[-1]
+
+
 def test_a_volume_that_holds_a_box_is_refused_and_set_aside_when_told(
     box: Settings, made: Snapshot, elsewhere: Path
 ) -> None:
@@ -265,8 +351,6 @@ def test_a_damaged_repository_gives_no_half_of_a_box(
 def test_a_base_whose_log_has_a_hole_is_not_kept(
     box: Settings, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from appliance.backup import wal
-
     before = Backups(box.workspace).status().snapshots
     monkeypatch.setattr(wal, "kept", lambda folder: [])
 
