@@ -1,8 +1,10 @@
 """A file that holds some of the volume's room, given back to Postgres and Redis when there is no other."""
 
+import contextlib
 import errno
 import os
 
+from app.kit.backups import Backups
 from app.kit.log import get_logger
 from app.kit.settings import Settings
 from app.kit.volume import Bounds, RoomState
@@ -14,16 +16,18 @@ PIECE_BYTES = 1024**2
 
 
 class Reserve:
-    """`tmp/reserve` on the volume."""
+    """`backups/reserve` on the volume: in `tmp/`, where it once was, a step could put a link in its place."""
 
     def __init__(self, settings: Settings) -> None:
-        self._path = settings.tmp_dir / "reserve"
+        self._path = Backups(settings.workspace).folder / "reserve"
+        with contextlib.suppress(OSError):
+            (settings.tmp_dir / "reserve").unlink(missing_ok=True)
 
     @property
     def size_bytes(self) -> int:
         """How much it holds now."""
         try:
-            return self._path.stat().st_size
+            return self._path.lstat().st_size
         except OSError:
             return 0
 
@@ -49,7 +53,8 @@ class Reserve:
     def _make(self, size_bytes: int) -> None:
         """Real blocks: a hole would hold nothing."""
         draft = self._path.with_name(".reserve")
-        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        draft.unlink(missing_ok=True)
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             try:
                 os.posix_fallocate(file, 0, size_bytes)

@@ -45,7 +45,7 @@ def look(keeper: Keeper, settings: Settings) -> Room:
 @needs_mounts
 def test_intake_ends_before_the_disk_is_full_and_begins_again_by_itself(settings: Settings) -> None:
     keeper = keeper_of(settings)
-    reserve = settings.tmp_dir / "reserve"
+    reserve = settings.workspace / "backups" / "reserve"
     assert look(keeper, settings).state is RoomState.open
     assert reserve.stat().st_blocks * 512 == 4 * MIB, "a hole would hold nothing"
 
@@ -65,6 +65,20 @@ def test_intake_ends_before_the_disk_is_full_and_begins_again_by_itself(settings
     assert look(keeper, settings).state is RoomState.open
     look(keeper, settings)
     assert reserve.exists()
+
+
+@needs_mounts
+def test_no_step_leads_the_reserve_astray(settings: Settings) -> None:
+    secret = settings.workspace / "keys" / "secret"
+    secret.write_text("a key")
+    for folder in (settings.tmp_dir, settings.workspace / "backups"):
+        for name in (".reserve", "reserve"):
+            (folder / name).symlink_to(secret)
+    look(keeper_of(settings), settings)
+    assert secret.read_text() == "a key"
+    reserve = settings.workspace / "backups" / "reserve"
+    assert not reserve.is_symlink() and reserve.stat().st_size == 4 * MIB
+    assert not (settings.tmp_dir / "reserve").is_symlink(), "where it was before is given back"
 
 
 @needs_mounts
