@@ -38,6 +38,7 @@ from appliance.redis import Server
 from appliance.refusal import Refusal
 from appliance.reserve import Reserve
 from appliance.upgrade import Upgrade, UpgradeFailed
+from appliance.users import service_account
 
 log = get_logger(__name__)
 
@@ -196,7 +197,8 @@ class Boot:
             lock = FolderLock(settings.logs_dir)
             try:
                 self._lock(lock)
-                ring = Ring(settings.logs_dir, settings.log_keep_bytes)
+                reader = service_account(settings).uid if os.geteuid() == 0 else None
+                ring = Ring(settings.logs_dir, settings.log_keep_bytes, reader)
             except Refusal:
                 log.info("another box keeps its lines on this volume; these are not kept", action="no_ring")
         self._chorus.keep(ring)

@@ -20,7 +20,7 @@ import psutil
 from app.kit.backups import Backups
 from app.kit.memory import free_memory_bytes
 from app.kit.redaction import keep_secret, redacted, redacted_value
-from app.kit.ring import files_of
+from app.kit.ring import files_of, read
 from app.kit.settings import Settings
 from app.kit.version import studio_version
 from appliance import handover, passport
@@ -78,7 +78,10 @@ def _logs(settings: Settings) -> Iterator[tuple[str, bytes]]:
     for path in reversed(files_of(settings.logs_dir)):
         if left <= 0:
             break
-        raw = path.read_bytes()[-left:]
+        try:
+            raw = read(path)[-left:]
+        except OSError:
+            continue  # it went while we looked
         left -= len(raw)
         chosen.append((path.name, redacted(raw.decode("utf-8", "replace")).encode()))
     yield from reversed(chosen)

@@ -17,7 +17,7 @@ class FolderLock:
 
     def take(self) -> None:
         """Raises Refusal when another Studio holds the folder."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -48,7 +48,8 @@ class FolderLock:
 def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Replace a file so that a reader, or a crash, sees the old or the new content and nothing between."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(draft, flags, mode), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -6,6 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+import msgspec
+
 from app.kit.backups import Backups
 from app.kit.settings import Settings
 from appliance.refusal import Refusal
@@ -56,11 +58,13 @@ def make_folders(settings: Settings) -> None:
         (settings.tmp_dir, service, 0o770 if shares else 0o700),
         (settings.tmp_dir / "workers", worker, 0o700),
         (settings.keys_dir, myself(), 0o700),
-        (settings.logs_dir, service, 0o700),
+        # The service user passes through to what is its own; steps, which are of its group, read nothing.
+        (settings.logs_dir, msgspec.structs.replace(myself(), gid=service.gid), 0o750),
         (backups.folder, myself(), 0o755),
         (backups.wishes, service, 0o700),
     ):
         make_folder(folder, owner, mode)
+    _take_over_logs(settings.logs_dir, service)
     if shares:
         _share(settings.blobs_dir)
     if not service.can_traverse(settings.workspace):
@@ -80,6 +84,24 @@ def make_folder(folder: Path, owner: Account, mode: int) -> None:
         if owner.uid != os.geteuid():
             with contextlib.suppress(OSError):
                 folder.chmod(mode | 0o007)
+
+
+def _take_over_logs(logs: Path, service: Account) -> None:
+    """`logs/` was the service user's once; what it could have put in the place of a file of ours goes."""
+    for path in logs.iterdir():
+        found = path.lstat()
+        if stat.S_ISDIR(found.st_mode):
+            continue
+        is_foreign = found.st_nlink > 1 and found.st_uid != service.uid
+        if not stat.S_ISREG(found.st_mode) or is_foreign:
+            path.unlink()
+            continue
+        is_ring = path.suffix == ".jsonl"
+        try:
+            give(path, service if is_ring else myself(), 0o600 if is_ring else 0o644)
+        except OSError as exc:
+            if exc.errno not in REFUSES_OWNERS:
+                raise
 
 
 def _share(blobs: Path) -> None:

@@ -1,5 +1,6 @@
 """Who runs what: Postgres never as root, and in the image everything but boot as an ordinary user."""
 
+import errno
 import os
 import pwd
 import signal
@@ -115,11 +116,31 @@ def as_account(
 
 def give(path: Path, account: Account, mode: int) -> None:
     """Owner and mode of one of Studio's own files or folders; touches it only when something differs."""
-    found = path.lstat()
-    if os.geteuid() == 0 and (found.st_uid, found.st_gid) != (account.uid, account.gid):
-        os.chown(path, account.uid, account.gid, follow_symlinks=False)
-    if stat.S_IMODE(found.st_mode) != mode:
-        path.chmod(mode)
+    if _is_given(path.lstat(), account, mode):
+        return
+    try:
+        # What is opened is what is changed: a name could lead elsewhere the next moment.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as exc:
+        if exc.errno != errno.ELOOP:
+            raise
+        raise Refusal(
+            f"{path} is a link, and Studio changes no owner or mode through one. "
+            "Remove it, and mount or put what it leads to in its place."
+        ) from exc
+    try:
+        found = os.fstat(descriptor)
+        if os.geteuid() == 0 and (found.st_uid, found.st_gid) != (account.uid, account.gid):
+            os.fchown(descriptor, account.uid, account.gid)
+        if stat.S_IMODE(found.st_mode) != mode:
+            os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
+
+
+def _is_given(found: os.stat_result, account: Account, mode: int) -> bool:
+    is_owned = os.geteuid() != 0 or (found.st_uid, found.st_gid) == (account.uid, account.gid)
+    return is_owned and stat.S_IMODE(found.st_mode) == mode and not stat.S_ISLNK(found.st_mode)
 
 
 def _named(name: str, setting: str) -> Account:

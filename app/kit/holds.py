@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -27,8 +27,12 @@ def hold(folder: Path, who: str) -> Iterator[None]:
     """Keep the collector away until the block ends. `who`: for whoever asks why nothing is collected."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{PREFIX}{new_id()}"
-    path.write_text(who[:200], encoding="utf-8")
-    path.chmod(0o644)  # the collector may be another user
+    # Root holds as well, in a folder where others write: nothing here follows a link or goes by a name twice.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(who[:200])
+        with suppress(OSError):  # a volume without modes
+            os.fchmod(descriptor, 0o644)  # the collector may be another user
     ended = threading.Event()
     keeper = threading.Thread(target=_keep_fresh, args=(path, ended), name="hold", daemon=True)
     keeper.start()
@@ -55,6 +59,6 @@ def holders(folder: Path) -> list[str]:
 def _keep_fresh(path: Path, ended: threading.Event) -> None:
     while not ended.wait(TOUCH_S):
         try:
-            os.utime(path)
+            os.utime(path, follow_symlinks=False)
         except OSError:
             return  # the folder is gone, and with it what could be collected

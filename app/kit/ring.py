@@ -18,14 +18,19 @@ import msgspec
 
 FILES: Final = 8  # the oldest goes when there would be one more, so this is how evenly the bound is kept
 RETRY_S: Final = 10.0  # after a write that failed; until then lines are dropped
+NO_LINK: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _decoder: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 class Ring:
-    """Appends lines. One writer at a time; the folder's owner sees to that."""
+    """Appends lines. One writer at a time; the folder's owner sees to that, and lets nobody else write there.
 
-    def __init__(self, folder: Path, most_bytes: int) -> None:
+    `reader`: the user whose the files are, so that one besides root can read them.
+    """
+
+    def __init__(self, folder: Path, most_bytes: int, reader: int | None = None) -> None:
         self._folder = folder
+        self._reader = reader
         self._most_bytes = max(1, most_bytes // FILES)
         self._descriptor: int | None = None
         self._number = max((number_of(path) for path in files_of(folder)), default=0)
@@ -56,10 +61,10 @@ class Ring:
     def _open(self, number: int) -> None:
         self.close()
         path = self._folder / f"{number:08}.jsonl"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        owner = self._folder.stat()
-        with contextlib.suppress(OSError):  # a volume without owners
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_LINK, 0o600)
+        if self._reader is not None:
+            with contextlib.suppress(OSError):  # a volume without owners
+                os.fchown(descriptor, self._reader, -1)
         self._descriptor, self._number = descriptor, number
         self._size = os.fstat(descriptor).st_size
         if self._size and os.pread(descriptor, 1, self._size - 1) != b"\n":
@@ -135,7 +140,7 @@ def read_back(folder: Path, wanted: Wanted, before: Place | None = None) -> Iter
         if before is not None and number > before.file:
             continue
         try:
-            data = path.read_bytes()
+            data = read(path)
         except OSError:
             continue  # it went while we looked
         end = before.offset if before is not None and number == before.file else len(data)
@@ -158,9 +163,7 @@ def read_on(folder: Path, wanted: Wanted, after: Place) -> tuple[list[dict[str, 
             continue
         offset = after.offset if number == after.file else 0
         try:
-            with path.open("rb") as file:
-                file.seek(offset)
-                data = file.read()
+            data = read(path, offset)
         except OSError:
             continue
         whole = data[: data.rfind(b"\n") + 1]
@@ -177,12 +180,28 @@ def end_of(folder: Path) -> Place:
 
 def files_of(folder: Path) -> list[Path]:
     """The files of a ring, oldest first."""
-    return sorted(path for path in folder.glob("*.jsonl") if path.stem.isdigit())
+    try:
+        with os.scandir(folder) as entries:
+            paths = [Path(entry) for entry in entries if entry.is_file(follow_symlinks=False)]
+    except OSError:
+        return []  # not there, or not for this user
+    return sorted(path for path in paths if path.suffix == ".jsonl" and _is_number(path.stem))
+
+
+def read(path: Path, offset: int = 0) -> bytes:
+    """What a file of a ring holds from there on; never what a link in its place leads to. Raises OSError."""
+    with os.fdopen(os.open(path, os.O_RDONLY | NO_LINK), "rb") as file:
+        file.seek(offset)
+        return file.read()
 
 
 def number_of(path: Path) -> int:
     """The number in a file's name."""
     return int(path.stem)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()  # “²” is a digit, and no number to int()
 
 
 def _rank(level: Any) -> int:

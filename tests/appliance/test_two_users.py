@@ -63,7 +63,11 @@ def open_folder() -> Iterator[Path]:
 
 def as_worker(*command: str) -> subprocess.CompletedProcess[str]:
     """Somebody's code in a step."""
-    options = [f"--reuid={WORKER}", f"--regid={STUDIO}", "--clear-groups"]
+    return as_user(WORKER, *command)
+
+
+def as_user(uid: int, *command: str) -> subprocess.CompletedProcess[str]:
+    options = [f"--reuid={uid}", f"--regid={STUDIO}", "--clear-groups"]
     return subprocess.run(["setpriv", *options, *command], capture_output=True, text=True, check=False)
 
 
@@ -115,12 +119,18 @@ def test_no_step_gets_at_the_secrets_of_the_box_and_both_users_share_its_files(o
         held = {name for name, secret in secrets.items() if secret in seen}
         assert held == {"worker_shared_secret"}
         assert OWNER["ADMIN_PASSWORD"] not in seen
+        logs = workspace / "logs"
+        lines = logs / "00000001.jsonl"
+        assert as_user(STUDIO, "cat", str(lines)).stdout, "the API shows them"
+        assert as_worker("cat", str(lines)).stdout == "", "a step can read everybody's lines"
+        assert as_user(STUDIO, "touch", str(logs / "2.jsonl")).returncode != 0, "root writes there"
         assert box.stop() == 0
 
     # As a version left it whose workers were the service user.
     for name in KEY_NAMES:
         os.chown(workspace / "keys" / name, STUDIO, STUDIO)
     os.chown(workspace / "keys", STUDIO, STUDIO)
+    os.chown(workspace / "logs", STUDIO, STUDIO)
     for folder in (workspace / "blobs").iterdir():
         folder.chmod(0o755)
         os.chown(folder, STUDIO, STUDIO)
@@ -128,5 +138,6 @@ def test_no_step_gets_at_the_secrets_of_the_box_and_both_users_share_its_files(o
         box.wait_for("Studio is ready at")
         assert {(workspace / "keys" / name).stat().st_uid for name in KEY_NAMES} == {0}
         assert as_worker("ls", str(workspace / "keys")).returncode != 0
+        assert (workspace / "logs").stat().st_uid == 0
         make_a_film(box)
         assert box.stop() == 0

@@ -1,5 +1,9 @@
 """What a volume must be able to do, who may use it, and what it is allowed to hold."""
 
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -11,6 +15,7 @@ from appliance import keys, passport, probing, storage
 from appliance.files import FolderLock
 from appliance.limits import cpu_count
 from appliance.refusal import Refusal
+from appliance.users import give, myself, service_account
 
 GOOD = Probe(
     file_system="ext4",
@@ -118,3 +123,60 @@ def test_keys_are_made_only_where_they_are_missing(tmp_path: Path) -> None:
 def test_threads_follow_the_cgroup_quota(tmp_path: Path, content: str, expected: int | None) -> None:
     (tmp_path / "cpu.max").write_text(f"{content}\n")
     assert cpu_count(tmp_path) == (expected or cpu_count(tmp_path / "none"))
+
+
+def test_owner_and_mode_are_never_changed_through_a_link(tmp_path: Path) -> None:
+    file, folder = tmp_path / "file", tmp_path / "folder"
+    file.touch(0o600)
+    folder.mkdir(0o700)
+    for target in (file, folder):
+        link = tmp_path / f"{target.name}-link"
+        link.symlink_to(target)
+        before = target.stat().st_mode
+        with pytest.raises(Refusal, match="is a link"):
+            give(link, myself(), 0o755)
+        assert target.stat().st_mode == before
+        give(target, myself(), 0o750)
+        assert stat.S_IMODE(target.stat().st_mode) == 0o750
+
+
+def test_a_lock_is_not_taken_through_a_link(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("a key")
+    (tmp_path / "studio.lock").symlink_to(secret)
+    with pytest.raises(OSError, match="symbolic"):
+        FolderLock(tmp_path).take()
+    assert secret.read_text() == "a key"
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may pass through, which those of pytest are not."""
+    with tempfile.TemporaryDirectory(prefix="studio-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_lines_that_belonged_to_the_service_user_are_taken_over(open_folder: Path) -> None:
+    settings = settings_in(open_folder, STUDIO_SERVICE_USER="nobody")
+    nobody = service_account(settings)
+    logs = settings.logs_dir
+    logs.mkdir(parents=True, mode=0o700)
+    key = open_folder / "key"
+    key.touch(0o600)
+    (logs / "00000001.jsonl").write_text("{}\n")
+    (logs / "studio.lock").write_text("a box")
+    for path in (logs, *logs.iterdir()):
+        os.chown(path, nobody.uid, nobody.gid)
+    (logs / "00000002.jsonl").symlink_to(key)
+    (logs / "00000003.jsonl").hardlink_to(key)
+
+    storage.make_folders(settings)
+
+    found = logs.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, nobody.gid, 0o750)
+    assert {path.name for path in logs.iterdir()} == {"00000001.jsonl", "studio.lock"}
+    assert (logs / "studio.lock").stat().st_uid == 0
+    assert (logs / "00000001.jsonl").stat().st_uid == nobody.uid, "the API reads it; a step does not"
+    assert (key.stat().st_uid, stat.S_IMODE(key.stat().st_mode)) == (0, 0o600)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.kit.clock import rfc3339
-from app.kit.ring import FILES, Place, Ring, Wanted, end_of, files_of, read_back, read_on
+from app.kit.ring import FILES, Place, Ring, Wanted, end_of, files_of, read, read_back, read_on
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -99,3 +99,26 @@ def test_a_folder_that_goes_away_costs_lines_and_nothing_else(
     ring.write(line(3))
     ring.write(line(4))
     assert messages(folder) == ["line 2"]
+
+
+def test_neither_writing_nor_reading_follows_a_link(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(line(1))
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    ring = Ring(folder, 1_000_000)
+    (folder / "00000001.jsonl").symlink_to(secret)
+    ring.write(line(2))
+    ring.close()
+    assert secret.read_bytes() == line(1)
+    assert messages(folder) == [] and files_of(folder) == []
+    with pytest.raises(OSError, match="symbolic"):
+        read(folder / "00000001.jsonl")
+
+
+def test_a_name_that_is_no_number_is_no_file_of_the_ring(tmp_path: Path) -> None:
+    for name in ("²", "٣", "notes"):
+        (tmp_path / f"{name}.jsonl").write_bytes(line(1))
+    ring = Ring(tmp_path, 1_000_000)
+    ring.write(line(2))
+    assert messages(tmp_path) == ["line 2"]
