@@ -6,6 +6,7 @@ a backup made after that has been proved. A dump says of which state it is: once
 it is out of date, and refused.
 """
 
+import os
 import shutil
 import subprocess
 import time
@@ -164,7 +165,11 @@ def _run(
     source: int = subprocess.DEVNULL,
 ) -> None:
     """A program of Postgres as its superuser, its output into a file. Raises Refusal with its last words."""
-    with (into or Path("/dev/null")).open("wb") as output:
+    path, flags = Path("/dev/null"), os.O_WRONLY
+    if into is not None:  # the whole database: for nobody else, and not through a link
+        into.unlink(missing_ok=True)
+        path, flags = into, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags | os.O_CLOEXEC, 0o600), "wb") as output:
         done = subprocess.run(
             cluster.tool(name, *arguments),
             stdin=source,

@@ -6,6 +6,7 @@ One version is installed here: a cluster in a folder of another name stands for 
 import contextlib
 import json
 import shutil
+import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def test_a_database_moves_by_its_dump_and_the_old_one_stays(
     monkeypatch.setattr(postgres, "installed", lambda: {OLD: there[new]})
     first = dump(settings)
     assert (first.major, Path(first.file)) == (OLD, dump_path(settings, OLD))
+    assert stat.S_IMODE(Path(first.file).stat().st_mode) == 0o600, "it is the whole database"
     old.start()
     old.run_sql("INSERT INTO kept VALUES (1001)", DATABASE)
     assert old.stop() == 0
