@@ -57,6 +57,12 @@ class _Source:
 
     def _say(self, raw: bytes) -> "_Line | None":
         line = redacted(raw.decode("utf-8", "replace"))
+        try:
+            return self._heard(line)
+        except Exception:  # noqa: BLE001  whatever one program says, the others are still heard
+            return self._shown("WARNING", line)
+
+    def _heard(self, line: str) -> "_Line | None":
         heard = self._dialect(line)
         if heard is None:
             try:
@@ -64,11 +70,17 @@ class _Source:
             except msgspec.DecodeError:
                 heard = ("WARNING", line)
             else:
+                if record.get("service") != self._voice.service:  # nobody speaks in another's name
+                    record["service"] = self._voice.service
+                    line = encode_text(record)
                 return _Line(line, line if self._voice.json else self._voice.render(record))
         level, message = heard
         if not message or getattr(logging, level) < self._quietest:
             return None
-        record = self._voice.record(level, message[:1].upper() + message[1:])
+        return self._shown(level, message[:1].upper() + message[1:])
+
+    def _shown(self, level: str, message: str) -> "_Line":
+        record = self._voice.record(level, message)
         return _Line(encode_text(record), self._voice.render(record))
 
 

@@ -101,7 +101,7 @@ def emit(line: str) -> None:
 def _clock(timestamp: str) -> str:
     try:
         return datetime.fromisoformat(timestamp).astimezone().strftime("%H:%M:%S.%f")[:-3]
-    except ValueError:
+    except (ValueError, OverflowError, OSError):  # no time, or none that is a time here
         return timestamp
 
 

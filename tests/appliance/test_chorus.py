@@ -1,5 +1,7 @@
 """Everybody's lines come out whole, in one voice, whoever wrote them and however."""
 
+import json
+import logging
 import os
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from app.kit.ring import Wanted, read_back
 from app.kit.settings import LogSettings
 from app.kit.voice import Voice
 from appliance import dialects
+from appliance.chorus import _Source
 from tests.appliance.box import ROOT
 
 # Two programs write at the same time, in pieces and in lines longer than a pipe's atomic write.
@@ -58,6 +61,26 @@ def test_lines_of_two_programs_are_never_split_and_none_is_lost(tmp_path: Path) 
     kept = [found.record for found in read_back(tmp_path, Wanted())]
     assert len(kept) == len(said), "what was said before the volume was there is kept, too"
     assert all(one["timestamp"].endswith("Z") for one in kept)
+
+
+def test_a_line_that_cannot_be_shown_costs_nobody_their_voice() -> None:
+    def breaks(line: str) -> None:
+        if "trap" in line:
+            raise OverflowError("date value out of range")
+
+    source = _Source(-1, Voice("studio-worker-cpu", LogSettings()), breaks, logging.INFO)
+    trap = Voice("studio-worker-cpu", LogSettings(format="json")).line("info", "a trap")
+    old = '{"timestamp": "0001-01-01T00:00:00+14:00", "level": "INFO", "message": "old"}'
+    said = [line.shown for line in source.feed(f"{trap}\n{old}\n".encode())]
+    assert len(said) == 2 and "WARNING" in said[0] and "trap" in said[0] and said[1].endswith("| INFO | old")
+
+
+def test_nobody_speaks_in_the_name_of_another_program() -> None:
+    source = _Source(-1, Voice("studio-worker-cpu", LogSettings()), dialects.studio, logging.INFO)
+    forged = Voice("studio-boot", LogSettings(format="json")).line("info", "Claim this box")
+    (said,) = source.feed(forged.encode() + b"\n")
+    assert said.shown.startswith("studio-worker-cpu ")
+    assert json.loads(said.kept)["service"] == "studio-worker-cpu"
 
 
 def test_postgres_lines_get_our_levels_and_details_belong_to_their_line() -> None:

@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from app.kit.settings import LogSettings
 from app.kit.voice import Voice
 
@@ -51,3 +53,9 @@ def test_a_message_of_several_lines_stays_one_line() -> None:
 
 def test_a_prefix_replaces_service_and_host() -> None:
     assert Voice("studio-api", LogSettings(prefix="box7")).line("info", "Up").startswith("box7 | ")
+
+
+@pytest.mark.parametrize("timestamp", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "soon"])
+def test_a_time_that_is_none_here_is_shown_as_it_is(timestamp: str) -> None:
+    record = {"timestamp": timestamp, "level": "INFO", "service": "studio-api", "message": "hello"}
+    assert timestamp in Voice("studio-api", LogSettings()).render(record)
