@@ -7,8 +7,10 @@ listed.
 
 import pkgutil
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TookTooLong
 from importlib import import_module
 from typing import Final
@@ -65,14 +67,12 @@ def examine(settings: Settings) -> list[Result]:
     """Every check's finding. A check that fails or does not come back is unknown, and says so."""
     patient = Patient(settings=settings, is_up=is_alive(settings))
     wanted = every_check()
-    pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="doctor")
-    under_way = [(check, pool.submit(check.look, patient)) for check in wanted]
-    results = [
-        Result(check=check.name, title=check.title, finding=_told(_answer(future)))
+    under_way = [(check, _begun(check, patient)) for check in wanted]
+    until = time.monotonic() + LIMIT_S
+    return [
+        Result(check=check.name, title=check.title, finding=_told(_answer(future, until)))
         for check, future in under_way
     ]
-    pool.shutdown(wait=False, cancel_futures=True)
-    return results
 
 
 def show(settings: Settings, as_json: bool) -> int:
@@ -87,9 +87,23 @@ def show(settings: Settings, as_json: bool) -> int:
     return 1 if Verdict.ill in verdicts else 3 if Verdict.unknown in verdicts else 0
 
 
-def _answer(future: Future[Finding]) -> Finding:
+def _begun(check: Check, patient: Patient) -> Future[Finding]:
+    """In a daemon thread: one that hangs must not keep the interpreter from its end, as a pool's would."""
+    future: Future[Finding] = Future()
+
+    def look() -> None:
+        try:
+            future.set_result(check.look(patient))
+        except BaseException as exc:  # noqa: BLE001  told by whoever asks for the result
+            future.set_exception(exc)
+
+    threading.Thread(target=look, name=f"doctor-{check.name}", daemon=True).start()
+    return future
+
+
+def _answer(future: Future[Finding], until: float) -> Finding:
     try:
-        return future.result(LIMIT_S)
+        return future.result(max(0.0, until - time.monotonic()))
     except TookTooLong:
         return unknown(f"It did not answer within {LIMIT_S:.0f} s.", "Look at this by hand.")
     except Exception as exc:  # noqa: BLE001  a check that breaks must not hide what the others found

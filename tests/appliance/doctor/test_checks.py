@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -47,6 +49,26 @@ def test_a_skip_is_never_a_pass(
     wanted = [Check(str(number), "Title", partial(_given, one)) for number, one in enumerate(found)]
     monkeypatch.setattr(examination, "every_check", lambda: wanted)
     assert examination.show(settings, as_json=True) == code
+
+
+HANGING = """
+import threading
+from pathlib import Path
+from app.kit.settings import load_settings
+from appliance.doctor import examination
+from appliance.doctor.examination import Check
+examination.LIMIT_S = 0.1
+examination.every_check = lambda: [Check("hangs", "Hangs", lambda _: threading.Event().wait())]
+settings = load_settings({"WORKSPACE_PATH": "/nowhere", "STUDIO_RUN_DIR": "/nowhere"})
+print(examination.examine(settings)[0].finding.sentence)
+"""
+
+
+def test_a_check_that_hangs_does_not_keep_the_doctor_from_its_end() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, "did not answer" in done.stdout) == (0, True), done.stderr
 
 
 def test_a_check_that_breaks_hides_nothing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
