@@ -12,7 +12,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from app.kit.backups import Backups, BackupSchedule, BackupStatus
+from app.kit.backups import Backups, BackupSchedule, BackupStatus, Wish
 from app.kit.log import configure, get_logger
 from app.kit.settings import Settings, load_settings
 from app.kit.version import studio_version
@@ -83,35 +83,52 @@ class Keeper:
         self._settings = settings
         self._backups = Backups(settings.workspace)
         self._since = datetime.now(UTC)
+        self._failed_at: datetime | None = None  # remembered here too: a failure may have failed to be noted
+        self._stuck: set[Wish] = set()  # done, but not to be removed
         self._is_here = settings.backup_repository.startswith(f"{settings.workspace}/")
 
     def look(self) -> None:
         """Do what is wished or due."""
-        for wish in self._backups.wished():
+        wished = self._backups.wished()
+        self._stuck.intersection_update(wished)
+        for wish in wished:
+            if wish in self._stuck:
+                continue
             if wish == "release":
                 if self._backups.release():
                     log.info("the restored box was released and goes on", action="box_released")
             else:
-                run(wish)
+                self._run(wish)
             # Afterwards: a wish that is there is one that is not done yet.
-            (self._backups.wishes / wish).unlink(missing_ok=True)
+            try:
+                (self._backups.wishes / wish).unlink(missing_ok=True)
+            except OSError as exc:
+                self._stuck.add(wish)
+                log.warning("the wish “%s” cannot be removed: %s", wish, exc, action="wish_stuck")
         status = self._backups.status()
         if status.running is None and (what := self._due(status)):
-            run(what)
+            self._run(what)
+
+    def _run(self, what: Due) -> None:
+        self._failed_at = None if run(what) else datetime.now(UTC)
 
     def _due(self, status: BackupStatus) -> Due | None:
+        now = datetime.now(UTC)
+        good_at, failed_at = status.last_good_at, self._failed_at
+        if failed_at is not None and (good_at is None or good_at < failed_at) and now - failed_at < AGAIN:
+            return None
         return due(
             status,
             self._backups.schedule(),
-            datetime.now(UTC),
+            now,
             since=self._since,
             version=studio_version(),
             is_here=self._is_here,
         )
 
 
-def run(what: Due) -> None:
-    """Do it, and say how it ended."""
+def run(what: Due) -> bool:
+    """Do it, and say how it ended; whether well."""
     log.info("%s begins", what, action="backup_begins", what=what)
     command = [sys.executable, "-m", "appliance.cli", "backup", COMMANDS[what], "--json"]
     began = time.monotonic()
@@ -128,6 +145,7 @@ def run(what: Due) -> None:
     else:
         why = answer.get("error") or answer.get("sentence") or f"it ended with code {done.returncode}"
         log.error("%s failed: %s", what, why, action="backup_failed", what=what, took_s=took_s)
+    return done.returncode == 0
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """What is due when, and that a wish is done once."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,6 +32,16 @@ def well(**changes: object) -> BackupStatus:
         reach_until=NOW - timedelta(minutes=2),
     )
     return msgspec.structs.replace(status, **changes)
+
+
+def run_into(done: list[str], *, well: bool) -> Callable[[str], bool]:
+    """A stand-in for `run` that notes what it is asked for."""
+
+    def run(what: str) -> bool:
+        done.append(what)
+        return well
+
+    return run
 
 
 @pytest.mark.integration
@@ -96,7 +107,7 @@ def test_a_wish_is_done_once_and_a_release_lets_the_box_go_on(
     settings = settings_in(tmp_path)
     backups = Backups(settings.workspace)
     done: list[str] = []
-    monkeypatch.setattr(nightly, "run", done.append)
+    monkeypatch.setattr(nightly, "run", run_into(done, well=True))
     keeper = Keeper(settings)
     backups.wish("backup")
     backups.wish("backup")
@@ -110,3 +121,36 @@ def test_a_wish_is_done_once_and_a_release_lets_the_box_go_on(
     assert done == ["backup"]
     assert backups.wished() == []
     assert not backups.is_held()
+
+
+def test_a_failure_that_nobody_could_note_is_not_tried_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(nightly, "run", run_into(tried, well=False))
+    keeper = Keeper(settings_in(tmp_path))
+    keeper._since -= nightly.FIRST_BACKUP * 2
+    keeper.look()
+    keeper.look()
+    assert tried == ["backup"]
+    assert keeper._failed_at is not None
+    keeper._failed_at -= nightly.AGAIN
+    keeper.look()
+    assert tried == ["backup", "backup"]
+
+
+def test_a_wish_that_cannot_be_removed_is_done_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_in(tmp_path)
+    backups = Backups(settings.workspace)
+    done: list[str] = []
+    monkeypatch.setattr(nightly, "run", run_into(done, well=True))
+    keeper = Keeper(settings)
+    (backups.wishes / "drill").mkdir()
+    keeper.look()
+    keeper.look()
+    assert done == ["drill"]
+    (backups.wishes / "drill").rmdir()
+    keeper.look()
+    backups.wish("drill")
+    keeper.look()
+    assert done == ["drill", "drill"] and backups.wished() == []
