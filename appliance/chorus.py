@@ -26,6 +26,7 @@ from app.kit.ring import Ring
 from app.kit.settings import LogSettings
 from app.kit.voice import Voice
 from appliance.dialects import Dialect, studio
+from appliance.shelf import Shelf
 from appliance.users import Account, give
 
 EARLY_LINES = 2000
@@ -103,7 +104,7 @@ class Chorus:
         self._thread = threading.Thread(target=self._run, name="chorus", daemon=True)
         self._ending = False
         self._keeping = threading.Lock()
-        self._kept_by: Ring | None = None
+        self._kept_by: Shelf | None = None
         # What is said before the volume is there to keep it.
         self._early: deque[str] | None = deque(maxlen=EARLY_LINES)
 
@@ -112,8 +113,8 @@ class Chorus:
         with self._keeping:
             early, self._early = self._early, None
             if ring is not None:
-                ring.write(_lines(early or ()))
-                self._kept_by = ring
+                self._kept_by = Shelf(ring)
+                self._kept_by.write(_lines(early or ()))
 
     def start(self, service: str) -> None:
         """Begin; from here on descriptors 1 and 2 of this process speak as `service`."""
