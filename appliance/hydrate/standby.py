@@ -173,8 +173,9 @@ class Standby:
         self._judge(wal.position(str(written)), wal.position(str(flushed)) if flushed else None)
         self._seen = _Seen(str(flushed) if flushed else None, str(slot), bool(is_synchronous))
         if self._settings.storage_stall == "available" and self._is_stalled is bool(is_synchronous):
-            self._is_asynchronous = self._is_stalled
+            self._is_asynchronous = True  # told before it is so, and until it is so no more
             self._cluster.set_standby("" if self._is_stalled else STANDBY)
+            self._is_asynchronous = self._is_stalled
 
     def _keep(self) -> None:
         """What is to be done on the volume, in a thread of its own: there it may take as long as it likes."""

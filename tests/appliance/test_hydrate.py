@@ -331,8 +331,10 @@ def test_available_goes_on_and_says_what_it_risks(tmp_path: Path) -> None:
         wait_for("the risk is told", lambda: "on this machine alone" in life.standby.risk())
         assert life.standby.trouble() is None
         life.freeze(signal.SIGCONT)
-        wait_for("commits wait for the volume again", lambda: life.standby.risk() == "")
-        assert life.cluster.run_sql("SHOW synchronous_standby_names") == STANDBY
+        wait_for("the risk is over", lambda: life.standby.risk() == "")
+        # Postgres reads its settings anew in its own time.
+        asked = "SHOW synchronous_standby_names"
+        wait_for("commits wait for the volume again", lambda: life.cluster.run_sql(asked) == STANDBY)
         thread.join()
 
 
