@@ -83,7 +83,7 @@ USERS = {
     "redis-server": "studio",
     "postgres": "postgres",
 }
-OF_ROOT = ("tini", "studio boot", "supervisor.supervisord", "appliance.watchdog")
+OF_ROOT = ("tini", "studio boot", "supervisor.supervisord", "appliance.watchdog", "-m appliance.backup")
 PROCESSES = """
 import json, os, psutil
 print(json.dumps([
