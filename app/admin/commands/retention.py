@@ -1,40 +1,16 @@
 """`studio retention preview|run`: what has ended and may go, on this box, for whoever runs it."""
 
-import asyncio
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-
 import click
-import msgspec
 
-from app.engine.callbacks import Callbacks
-from app.engine.engine import Engine
+from app.admin.tools import Tools, with_tools
 from app.engine.retention import Gone
 from app.flow.wording import count, size
-from app.kit.blobs import BlobFolder
 from app.kit.codec import encode_text
-from app.kit.errors import StudioError
-from app.kit.log import configure
-from app.kit.settings import Settings, SettingsFaults, load_settings
 from app.resources.assets import collection
-from app.resources.assets.service import StepFiles
 from app.resources.retention import model, service
 from app.resources.retention.model import Kept
 from app.resources.retention.service import RetentionPreview
-from app.steps.discovery import catalog, step_types
-from app.store.bus import Bus
-from app.store.database import Database, Scope
-from app.store.queue import Bells
-
-
-class Tools(msgspec.Struct, frozen=True):
-    """What both commands work with."""
-
-    settings: Settings
-    database: Database
-    engine: Engine
-    blobs: BlobFolder
+from app.store.database import Scope
 
 
 def main(arguments: list[str]) -> int:
@@ -55,14 +31,14 @@ def retention() -> None:
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def preview(as_json: bool) -> int:
     """What would go now, organization by organization. Nothing is written."""
-    return _with_tools(lambda tools: _preview(tools, as_json))
+    return with_tools("studio-retention", lambda tools: _preview(tools, as_json))
 
 
 @retention.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def run(as_json: bool) -> int:
     """Let go now what the daemon would let go within the hour."""
-    return _with_tools(lambda tools: _run(tools, as_json))
+    return with_tools("studio-retention", lambda tools: _run(tools, as_json))
 
 
 async def _preview(tools: Tools, as_json: bool) -> None:
@@ -124,41 +100,3 @@ async def _run(tools: Tools, as_json: bool) -> None:
 async def _organizations(tools: Tools) -> list[Kept]:
     async with tools.database.transaction(Scope.system()) as tx:
         return await model.every_organization(tx)
-
-
-def _with_tools(act: Callable[[Tools], Awaitable[None]]) -> int:
-    try:
-        settings = load_settings()
-        # Standard output is for the answer.
-        configure("studio-retention", msgspec.structs.replace(settings.log, level="ERROR"))
-        asyncio.run(_act(settings, act))
-    except (SettingsFaults, StudioError, KeyError) as exc:
-        sys.stderr.write(f"{exc.args[0] if isinstance(exc, KeyError) else exc}\n")
-        return 1
-    return 0
-
-
-async def _act(settings: Settings, act: Callable[[Tools], Awaitable[None]]) -> None:
-    async with _tools(settings) as tools:
-        await act(tools)
-
-
-@asynccontextmanager
-async def _tools(settings: Settings) -> AsyncIterator[Tools]:
-    database = Database.open(settings, "studio-retention", pool_size=2)
-    bus = Bus.open(settings.redis.url)
-    blobs = BlobFolder(settings.blobs_dir, settings.tmp_dir)
-    engine = Engine(
-        database,
-        catalog(),
-        Bells(bus.redis),
-        bus,
-        steps=step_types(),
-        assets=StepFiles(blobs),
-        callbacks=Callbacks.of(settings),
-    )
-    try:
-        yield Tools(settings, database, engine, blobs)
-    finally:
-        await bus.close()
-        await database.close()
