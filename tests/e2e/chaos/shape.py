@@ -84,3 +84,26 @@ def work(node_id: str, kind: str = "debug.work", **fields: Any) -> Json:
     """A node whose `with_` is its `with`."""
     given = fields.pop("with_", {})
     return {"id": node_id, "type": kind, "with": given, **fields}
+
+
+def limited(name: str, limit: int, on_limit: str, *, priorities: tuple[int, ...] = (0,)) -> Shape:
+    """Two steps of a workflow of which only so many run at once; a customer starts three together."""
+
+    def draw(chance: random.Random, _: Stock) -> Json:
+        return {"word": f"{chance.getrandbits(32):x}", "seconds": chance.choice((0.1, 0.4))}
+
+    def ending(inputs: Json, _: Stock) -> Ending:
+        return Ending(outputs={"word": inputs["word"]})
+
+    definition = {
+        "schema": 1,
+        "name": name,
+        "concurrency": {"limit": limit, "on_limit": on_limit},
+        "inputs": {"word": {"type": "text"}, "seconds": {"type": "number"}},
+        "nodes": [
+            work("work", with_={"value": "{{ inputs.word }}", "seconds": "{{ inputs.seconds }}"}),
+            work("after", with_={"value": "{{ steps.work.outputs.value }}"}),
+        ],
+        "outputs": {"word": "{{ steps.after.outputs.value }}"},
+    }
+    return Shape(definition=definition, draw=draw, ending=ending, at_once=3, priorities=priorities)
