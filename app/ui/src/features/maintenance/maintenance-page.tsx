@@ -77,7 +77,7 @@ function LaneRow({ lane }: { lane: LaneWork }) {
     <li className="flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3">
       <div className="min-w-0 flex-1">
         <p className="flex items-center gap-2 font-medium">
-          {t("care.lane", { lane: name })}
+          {name}
           {lane.is_drained ? <Tag tone="waiting">{t("care.drained")}</Tag> : null}
         </p>
         <p className="text-[13px] text-soft">

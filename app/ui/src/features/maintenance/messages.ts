@@ -22,7 +22,6 @@ const english = {
   "care.lanes": "Lanes",
   "care.lanes_body":
     "A lane that is drained hands out no more steps. Its workers finish what they have begun; then they can be stopped.",
-  "care.lane": "{lane}",
   "care.lane_work": "{running} running, {queued} waiting",
   "care.drain": "Drain",
   "care.resume": "Resume",
