@@ -1,12 +1,8 @@
 """`studio reset-password`: handed to `app.admin`, which asks the database."""
 
-import click
+from appliance.handing import handed_on
 
-
-@click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def command(arguments: tuple[str, ...]) -> None:
-    """Give an account a new password; see `studio reset-password --help`."""
-    from appliance.handover import become_admin
-
-    become_admin("reset_password", *arguments)
+command = handed_on(
+    "reset_password",
+    "Give an account a new password; see `studio reset-password --help`.",
+)
