@@ -5,7 +5,7 @@ import time
 
 import click
 
-from app.admin.commands.maintenance import Span
+from app.admin.options import Span, as_json
 from app.admin.tools import Tools, with_tools
 from app.flow.messages import Lane
 from app.flow.wording import count
@@ -16,7 +16,6 @@ from app.store.database import Scope
 
 LOOK_EVERY_S = 0.5
 
-as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 some_lanes = click.argument("lanes", nargs=-1, type=click.Choice([str(lane) for lane in service.SERVED]))
 
 
