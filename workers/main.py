@@ -32,7 +32,7 @@ from workers.lane import LaneSlots as Slots
 from workers.memory import Cards, process_memory_bytes
 from workers.refusals import ApiAway, Refused, WrongSecret
 from workers.scratch import Scratch
-from workers.standing import Unusable, box_id, mark_at_work, own_ports, secret_of, slots_of
+from workers.standing import Unusable, box_id, mark_at_work, secret_of, slots_of
 
 log = get_logger(__name__)
 
@@ -65,7 +65,7 @@ class Worker:
             settings.api_url, secret_of(settings), self._introduce, on_registered=self._on_registered
         )
         self._threads = ThreadPoolExecutor(max_workers=self._slots + 2, thread_name_prefix="step")
-        self._outgoing = Outgoing(settings.outgoing_allow, own_ports=own_ports(settings))
+        self._outgoing = Outgoing(settings.outgoing_allow, own_ports=settings.own_ports)
         self._work = Slots(
             lane,
             self._slots,

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-from urllib.parse import urlsplit
 
 from app.flow.messages import Lane
 from app.kit.codec import decode_any
@@ -30,20 +29,6 @@ def secret_of(settings: Settings) -> str:
             "variable, or start the box once so that it makes its keys"
         )
     return secret
-
-
-def own_ports(settings: Settings) -> set[int]:
-    """What steps may never reach on this machine, whatever is allowed: the box's own doors."""
-    urls = (settings.api_url, settings.redis.url, settings.database.app_url)
-    return {settings.port} | {port for url in urls if (port := _port(url)) is not None}
-
-
-def _port(url: str) -> int | None:
-    """The port an address names; none for sockets."""
-    try:
-        return urlsplit(url).port
-    except ValueError:
-        return None
 
 
 def box_id(settings: Settings) -> str | None:

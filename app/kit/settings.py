@@ -20,6 +20,8 @@ from app.kit.crypto import derive
 from app.kit.environment import Fault, Reader
 from app.kit.places import is_origin, read_place
 
+# Where an address means that does not say.
+PORTS = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379, "postgresql": 5432}
 EVERYWHERE = "0.0.0.0"  # noqa: S104  one port serves people and machines, as the map says
 STANDARD_OUTPUT = 1  # every line goes there
 ROLES = ("api", "daemon", "worker-cpu", "worker-gpu", "postgres", "redis")
@@ -201,10 +203,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.backup_password or derive(self.keys.require("encryption_key"), "backup repository")
 
     @property
+    def own_ports(self) -> frozenset[int]:
+        """The box's own doors: what it sends out for people may never reach them on this machine, whatever is
+        allowed.
+        """
+        urls = (self.api_url, self.redis.url, self.database.app_url)
+        return frozenset({self.port, *(port for url in urls if (port := _port(url)) is not None)})
+
+    @property
     def local_url(self) -> str:
         """The address a person on this machine opens."""
         host = "127.0.0.1" if self.host in (EVERYWHERE, "::") else self.host
         return f"http://{host}:{self.port}"
+
+
+def _port(url: str) -> int | None:
+    """The port of an address, named or its scheme's; none for sockets."""
+    parts = urlsplit(url)
+    if parts.hostname is None:
+        return None
+    try:
+        return parts.port or PORTS.get(parts.scheme)
+    except ValueError:
+        return None
 
 
 def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KEY_NAMES) -> Settings:

@@ -98,6 +98,16 @@ def test_defaults_embed_postgres_and_redis_on_sockets() -> None:
     assert (settings.host, settings.port) == (EVERYWHERE, 8000)
 
 
+def test_the_boxs_own_ports_are_all_its_doors_named_or_not() -> None:
+    assert load_settings({"PORT": "8001"}).own_ports == {8001}
+    outside = {
+        "STUDIO_API_URL": "https://studio.example.org",
+        "REDIS_URL": "redis://cache",
+        "DATABASE_URL": "postgresql://u:p@db:6543/studio",
+    }
+    assert load_settings({"PORT": "8001", **outside}).own_ports == {8001, 443, 6379, 6543}
+
+
 def test_quotes_that_compose_files_pass_on_are_not_part_of_the_value() -> None:
     assert load_settings({"PORT": '"8100"'}).port == 8100
     assert load_settings({"DATABASE_URL": '""'}).database.embedded

@@ -1,6 +1,7 @@
 """Notifications, channels and deliveries as rows, and every question asked of them."""
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -37,7 +38,9 @@ class LastDelivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
-    """One way out. `secret` is sealed; `least`: what matters less does not go out here."""
+    """One way out. `secret` is sealed; `least`: what matters less does not go out here. `failures`: of the
+    last messages in a row; after one, nothing is sent until `resting_until`.
+    """
 
     id: UUID
     organization_id: OrganizationId
@@ -49,26 +52,29 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     quiet: QuietHours | None
     wakes: bool
     created_at: datetime
+    failures: int = 0
+    resting_until: datetime | None = None
     last_delivery: LastDelivery | None = None
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that is to be sent now."""
+    """A message that is to be sent now; `since`: it came, or quiet hours ended."""
 
     id: UUID
-    tries: int
+    since: datetime
     notification: Notification
     channel: Channel
 
 
 _NOTIFICATION: Final = "n.id, n.organization_id, n.severity, n.title, n.body, n.remedy, n.link, n.at"
 _CHANNEL: Final = (
-    "c.id, c.organization_id, c.name, c.is_enabled, c.least, c.way, c.secret, c.quiet, c.wakes, c.created_at"
+    "c.id, c.organization_id, c.name, c.is_enabled, c.least, c.way, c.secret, c.quiet, c.wakes, "
+    "c.created_at, c.failures, c.resting_until"
 )
 _LAST: Final = """
 (SELECT jsonb_build_object('status', d.status, 'at', coalesce(d.sent_at, d.due_at), 'error', d.error)
    FROM notification_deliveries d WHERE d.channel_id = c.id
-  ORDER BY d.notification_id DESC LIMIT 1) AS last_delivery
+  ORDER BY (d.tries > 0) DESC, d.notification_id DESC LIMIT 1) AS last_delivery
 """
 # Of one's organization, and for those who run the box about it; needs the system scope.
 _OURS: Final = "(n.organization_id = %(organization)s OR (%(runs_the_box)s AND n.organization_id IS NULL))"
@@ -182,14 +188,15 @@ async def count_channels(tx: Transaction) -> int:
 
 
 async def save_channel(tx: Transaction, channel: Channel) -> None:
-    """Write a channel, new or changed."""
+    """Write a channel, new or changed; it has not failed yet, so what waits for it is tried at once."""
     await tx.execute(
         "INSERT INTO notification_channels "
         "(id, organization_id, name, is_enabled, least, way, secret, quiet, wakes) "
         "VALUES (%(id)s, %(organization)s, %(name)s, %(is_enabled)s, %(least)s, %(way)s, %(secret)s, "
         "%(quiet)s, %(wakes)s) ON CONFLICT (id) DO UPDATE SET name = excluded.name, "
         "is_enabled = excluded.is_enabled, least = excluded.least, way = excluded.way, "
-        "secret = excluded.secret, quiet = excluded.quiet, wakes = excluded.wakes",
+        "secret = excluded.secret, quiet = excluded.quiet, wakes = excluded.wakes, "
+        "failures = 0, resting_until = NULL",
         {
             "id": channel.id,
             "organization": tx.organization_id,
@@ -237,18 +244,23 @@ async def hand_to_channels(tx: Transaction) -> int:
     )
 
 
-async def list_due(tx: Transaction, most: int) -> list[Due]:
-    """What is to be sent now, the longest overdue first; needs the system scope."""
+async def list_due(tx: Transaction, most: int, besides: Collection[UUID]) -> list[Due]:
+    """The oldest message that is due of each channel that may be sent to now, but for those of `besides`;
+    channels that get through first. Needs the system scope.
+    """
     rows = await tx.fetch_all(
         f"""
-        SELECT d.id, d.tries, to_jsonb(n) AS notification, to_jsonb(c) AS channel
-          FROM notification_deliveries d
+        SELECT d.id, d.due_at AS since, to_jsonb(n) AS notification, to_jsonb(c) AS channel
+          FROM (SELECT DISTINCT ON (channel_id) id, channel_id, notification_id, due_at
+                  FROM notification_deliveries WHERE status = 'pending' AND due_at <= now()
+                 ORDER BY channel_id, notification_id) d
           JOIN (SELECT {_NOTIFICATION} FROM notifications n) n ON n.id = d.notification_id
           JOIN (SELECT {_CHANNEL} FROM notification_channels c) c ON c.id = d.channel_id
-         WHERE d.status = 'pending' AND d.due_at <= now() AND c.is_enabled
-         ORDER BY d.due_at LIMIT %(most)s
+         WHERE c.is_enabled AND c.id <> ALL(%(besides)s)
+           AND (c.resting_until IS NULL OR c.resting_until <= now())
+         ORDER BY c.failures > 0, d.due_at LIMIT %(most)s
         """,  # noqa: S608  constants
-        {"most": most},
+        {"most": most, "besides": list(besides)},
     )
     return [msgspec.convert(row, Due) for row in rows]
 
@@ -261,22 +273,57 @@ async def put_off(tx: Transaction, delivery_id: UUID, until: datetime) -> None:
     )
 
 
-async def note_sent(tx: Transaction, delivery_id: UUID) -> None:
-    """It got through."""
+async def note_sent(tx: Transaction, due: Due, remark: str | None) -> None:
+    """It got through, perhaps not to everybody; so the channel works."""
     await tx.execute(
         "UPDATE notification_deliveries SET status = 'sent', sent_at = now(), tries = tries + 1, "
-        "error = NULL WHERE id = %(id)s",
-        {"id": delivery_id},
+        "error = %(remark)s WHERE id = %(id)s",
+        {"id": due.id, "remark": None if remark is None else remark[:500]},
+    )
+    await clear_failures(tx, due.channel.id)
+
+
+async def note_failed(tx: Transaction, due: Due, error: str) -> None:
+    """It did not get through."""
+    await tx.execute(
+        "UPDATE notification_deliveries SET tries = tries + 1, error = %(error)s WHERE id = %(id)s",
+        {"id": due.id, "error": error[:500]},
     )
 
 
-async def note_failed(tx: Transaction, delivery_id: UUID, error: str, again_in_s: float | None) -> None:
-    """It did not get through; None: nobody tries again."""
+async def give_up(tx: Transaction, due: Due) -> None:
+    """Nobody tries this one again."""
     await tx.execute(
-        "UPDATE notification_deliveries SET tries = tries + 1, error = %(error)s, "
-        "status = CASE WHEN %(again)s::float8 IS NULL THEN 'failed' ELSE 'pending' END, "
-        "due_at = now() + make_interval(secs => coalesce(%(again)s::float8, 0)) WHERE id = %(id)s",
-        {"id": delivery_id, "error": error[:500], "again": again_in_s},
+        "UPDATE notification_deliveries SET status = 'failed' WHERE id = %(id)s AND status = 'pending'",
+        {"id": due.id},
+    )
+
+
+async def give_up_old(tx: Transaction, due: Due, longest: timedelta) -> None:
+    """Nor those that have waited too long for the same channel: they would hold up what is new."""
+    await tx.execute(
+        "UPDATE notification_deliveries SET status = 'failed', "
+        "error = coalesce(error, 'Its channel was away for too long.') "
+        "WHERE channel_id = %(channel)s AND status = 'pending' AND due_at < now() - %(longest)s::interval",
+        {"channel": due.channel.id, "longest": longest},
+    )
+
+
+async def let_rest(tx: Transaction, channel_id: UUID, seconds: float) -> None:
+    """A channel has failed once more: nothing is sent by it for a while."""
+    await tx.execute(
+        "UPDATE notification_channels SET failures = failures + 1, "
+        "resting_until = now() + make_interval(secs => %(rest)s::float8) WHERE id = %(id)s",
+        {"id": channel_id, "rest": seconds},
+    )
+
+
+async def clear_failures(tx: Transaction, channel_id: UUID) -> None:
+    """The channel works: what waits for it goes out at once."""
+    await tx.execute(
+        "UPDATE notification_channels SET failures = 0, resting_until = NULL "
+        "WHERE id = %(id)s AND failures > 0",
+        {"id": channel_id},
     )
 
 

@@ -95,7 +95,9 @@ class ChannelChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
-    """One channel. Its secret is never shown; `has_secret` says whether there is one."""
+    """One channel. Its secret is never shown; `has_secret` says whether there is one. `resting_until`: after
+    a failure, when it is tried again.
+    """
 
     id: UUID
     name: str
@@ -106,6 +108,7 @@ class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
     quiet: QuietHours | None
     wakes: bool
     created_at: datetime
+    resting_until: datetime | None
     last_delivery: LastDelivery | None
 
     @classmethod
@@ -121,6 +124,7 @@ class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
             quiet=row.quiet,
             wakes=row.wakes,
             created_at=row.created_at,
+            resting_until=row.resting_until,
             last_delivery=row.last_delivery,
         )
 

@@ -1,5 +1,7 @@
 """Notifications read, channels kept and tried out, messages sent."""
 
+import asyncio
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -24,7 +26,7 @@ from app.resources.notifications.schemas import (
     NotificationView,
     Tried,
 )
-from app.resources.notifications.ways import Message, NotSent, Post, Severity, needs_secret, reaches
+from app.resources.notifications.ways import Message, NotSent, Post, Severity, Unwanted, needs_secret, reaches
 from app.resources.paging import Page
 from app.store.database import Database, Scope, Transaction
 from app.store.vault import Vault
@@ -33,8 +35,11 @@ log = get_logger(__name__)
 
 MOST_CHANNELS: Final = 50
 MOST_COUNTED: Final = 100
-# Between two tries: quick at first, for a server that restarts; then for about a day.
-PAUSES_S: Final = (10.0, 30.0, 120.0, 600.0, 3600.0, 4 * 3600.0, 8 * 3600.0, 12 * 3600.0)
+# How long a channel rests after so many failures in a row; the last goes on. Short at first, for a server
+# that restarts; never so long that what is urgent waits for a channel that has long been mended.
+PAUSES_S: Final = (10.0, 30.0, 120.0, 600.0)
+KEEP_TRYING: Final = timedelta(days=1)  # for one message
+LIMIT_S: Final = 60.0  # for one try; every way has a shorter one of its own
 
 
 class ChannelNotFound(NotFound):
@@ -148,12 +153,14 @@ async def try_channel(
     )
     post = Post(settings)
     try:
-        await post.send(channel.way, secret, message_of(settings, trial))
+        remark = await post.send(channel.way, secret, message_of(settings, trial))
     except NotSent as exc:
         return Tried(is_sent=False, sentence=str(exc))
     finally:
         await post.close()
-    return Tried(is_sent=True, sentence="The message was taken; see that it arrives.")
+    async with database.transaction(scope) as tx:
+        await model.clear_failures(tx, channel_id)
+    return Tried(is_sent=True, sentence=remark or "The message was taken; see that it arrives.")
 
 
 async def deliver(database: Database, vault: Vault, post: Post, settings: Settings, due: Due) -> bool:
@@ -168,26 +175,34 @@ async def deliver(database: Database, vault: Vault, post: Post, settings: Settin
             return False
         secret = await _opened(tx, vault, channel)
     try:
-        await post.send(channel.way, secret, message_of(settings, notification))
+        async with asyncio.timeout(LIMIT_S):
+            remark = await post.send(channel.way, secret, message_of(settings, notification))
+    except Unwanted as exc:
+        await note_failure(database, due, str(exc), is_unwanted=True)
+        return False
     except NotSent as exc:
-        await _note_failure(database, scope, due, str(exc))
+        await note_failure(database, due, str(exc))
+        return False
+    except TimeoutError:
+        await note_failure(database, due, f"It was not taken within {LIMIT_S:g} s.")
         return False
     async with database.transaction(scope) as tx:
-        await model.note_sent(tx, due.id)
+        await model.note_sent(tx, due, remark)
     return True
 
 
-async def _note_failure(database: Database, scope: Scope, due: Due, why: str) -> None:
-    again_in_s = PAUSES_S[due.tries] if due.tries < len(PAUSES_S) else None
-    log.warning(
-        "notification not sent",
-        action="notification_failed",
-        channel=due.channel.id,
-        error=why,
-        again_in_s=again_in_s,
-    )
-    async with database.transaction(scope) as tx:
-        await model.note_failed(tx, due.id, why, again_in_s)
+async def note_failure(database: Database, due: Due, why: str, *, is_unwanted: bool = False) -> None:
+    """A message did not get through. It is tried again when its channel has rested, for a day; one that is
+    not wanted is given up at once, and the channel goes on with the next.
+    """
+    log.warning("notification not sent", action="notification_failed", channel=due.channel.id, error=why)
+    async with database.transaction(Scope.organization(due.channel.organization_id)) as tx:
+        await model.note_failed(tx, due, why)
+        if is_unwanted:
+            await model.give_up(tx, due)
+        else:
+            await model.let_rest(tx, due.channel.id, PAUSES_S[min(due.channel.failures, len(PAUSES_S) - 1)])
+            await model.give_up_old(tx, due, KEEP_TRYING)
 
 
 def message_of(settings: Settings, notification: Notification) -> Message:

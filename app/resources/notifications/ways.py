@@ -4,10 +4,6 @@ Each says what it needs that may be shown, and what its secret is. Everything go
 or its guard: a private place has to be allowed with STUDIO_OUTGOING_ALLOW.
 """
 
-import asyncio
-import smtplib
-import ssl
-from email.message import EmailMessage
 from enum import StrEnum
 from typing import Annotated, Final, assert_never
 
@@ -19,6 +15,7 @@ from app.kit.outgoing import AllowList, Guard, Outgoing, OutgoingFailed, Reason
 from app.kit.settings import Settings
 
 PATIENCE_S: Final = 20.0
+UNWANTED: Final = frozenset({400, 413, 422})  # said of a message, not of who sends it or where
 Address = Annotated[str, Meta(min_length=3, max_length=254, pattern="^[^@\\s]+@[^@\\s]+$")]
 
 
@@ -91,6 +88,10 @@ class NotSent(Exception):
     """It did not get through; the sentence says why, without the secret."""
 
 
+class Unwanted(NotSent):
+    """The other side wants no message like this one, however often it is sent; another may be welcome."""
+
+
 def needs_secret(way: Way) -> bool:
     """Whether nothing can be sent without one."""
     match way:
@@ -121,21 +122,21 @@ class Post:
     """The way out of one process, for all channels."""
 
     def __init__(self, settings: Settings) -> None:
-        self._outgoing = Outgoing(settings.outgoing_allow, own_ports={settings.port})
-        self._guard = Guard(AllowList(settings.outgoing_allow), {settings.port})
+        self._outgoing = Outgoing(settings.outgoing_allow, own_ports=settings.own_ports)
+        self._guard = Guard(AllowList(settings.outgoing_allow), settings.own_ports)
 
-    async def send(self, way: Way, secret: str | None, message: Message) -> None:
-        """Send one message. Raises NotSent."""
+    async def send(self, way: Way, secret: str | None, message: Message) -> str | None:
+        """Send one message; a remark where it did not reach everybody. Raises NotSent."""
         if secret is None and needs_secret(way):
             raise NotSent("This channel has no secret; enter it again.")
         try:
             match way:
                 case Mail():
-                    await self._mail(way, secret, message)
+                    return await self._mail(way, secret, message)
                 case Hook():
                     await self._post(secret or "", encode(message))
                 case Slack():
-                    await self._post(secret or "", encode({"text": _text(message, bold="*")}))
+                    await self._post(secret or "", encode({"text": text_of(message, bold="*")}))
                 case Ntfy():
                     await self._ntfy(way, secret, message)
                 case _:
@@ -145,6 +146,7 @@ class Post:
                 # The address is the secret, and the sentence would show it.
                 raise NotSent("Its address is no web address; enter it again, with https://.") from None
             raise NotSent(" ".join(filter(None, (exc.message, exc.remedy)))) from exc
+        return None
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -160,69 +162,28 @@ class Post:
             max_bytes=64 * 1024,
         )
         if not 200 <= answer.status < 300:
-            raise NotSent(f"The other side answered with status {answer.status}.")
+            kind = Unwanted if answer.status in UNWANTED else NotSent
+            raise kind(f"The other side answered with status {answer.status}.")
 
     async def _ntfy(self, way: Ntfy, token: str | None, message: Message) -> None:
         body = {
             "topic": way.topic,
             "title": message.title,
-            "message": _text(message, bold="", with_title=False),
+            "message": text_of(message, bold="", with_title=False),
             "priority": {Severity.info: 2, Severity.warning: 3, Severity.critical: 5}[message.severity],
             **({"click": message.link} if message.link else {}),
         }
         headers = {"authorization": f"Bearer {token}"} if token else None
         await self._post(way.server, encode(body), headers)
 
-    async def _mail(self, way: Mail, password: str | None, message: Message) -> None:
-        (address, *_) = await self._guard.addresses(way.host, way.port)
-        try:
-            async with asyncio.timeout(PATIENCE_S * 2):
-                await asyncio.to_thread(_send_mail, way, address, password, message)
-        except TimeoutError:
-            raise OutgoingFailed(Reason.timeout, f"{way.host} did not take the mail in time.") from None
-        except (smtplib.SMTPException, OSError) as exc:
-            raise NotSent(f"{way.host} did not take the mail: {_words(exc)}.") from exc
+    async def _mail(self, way: Mail, password: str | None, message: Message) -> str | None:
+        from app.resources.notifications.mail import send_mail  # a box without mail need not know how
+
+        addresses = await self._guard.addresses(way.host, way.port)
+        return await send_mail(way, addresses, password, message)
 
 
-def _relay_of(way: Mail, address: str) -> smtplib.SMTP:
-    """A connection to a checked address, under the relay's own name for TLS."""
-    tls = ssl.create_default_context()
-    relay: smtplib.SMTP = (
-        smtplib.SMTP_SSL(timeout=PATIENCE_S, local_hostname="studio", context=tls)
-        if way.security is Security.tls
-        else smtplib.SMTP(timeout=PATIENCE_S, local_hostname="studio")
-    )
-    # The name that certificates are held against; connect() takes it from its argument, which is an address.
-    relay._host = way.host  # type: ignore[attr-defined]  # noqa: SLF001  smtplib offers no other way
-    relay.connect(address, way.port)
-    if way.security is Security.starttls:
-        relay.starttls(context=tls)
-    return relay
-
-
-def _send_mail(way: Mail, address: str, password: str | None, message: Message) -> None:
-    mail = EmailMessage()
-    mail["Subject"] = f"[Studio] {message.title}"[:200].replace("\n", " ")
-    mail["From"], mail["To"] = way.sender, ", ".join(way.recipients)
-    mail["Message-ID"] = f"<{message.id}@{way.sender.rpartition('@')[2]}>"
-    mail.set_content(_text(message, bold="", with_title=False))
-    relay = _relay_of(way, address)
-    try:
-        if way.username is not None:
-            relay.login(way.username, password or "")
-        relay.send_message(mail)
-    finally:
-        relay.close()
-
-
-def _text(message: Message, *, bold: str, with_title: bool = True) -> str:
+def text_of(message: Message, *, bold: str, with_title: bool = True) -> str:
+    """The message as lines of text."""
     parts = [f"{bold}{message.title}{bold}"] if with_title else []
     return "\n".join([*parts, *filter(None, (message.body, message.remedy, message.link))])
-
-
-def _words(exc: Exception) -> str:
-    if isinstance(exc, smtplib.SMTPResponseException):
-        said = exc.smtp_error
-        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        return f"{exc.smtp_code} {text}"[:300].rstrip(".")
-    return (str(exc) or type(exc).__name__)[:300].rstrip(".")

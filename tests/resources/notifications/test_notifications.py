@@ -1,17 +1,18 @@
 """People are told: in the house, and by channels whose secrets nobody sees again."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from app.engine.callbacks import Callbacks
 from app.engine.engine import Engine
 from app.kit.blobs import BlobFolder
-from app.kit.clock import now
+from app.kit.clock import now, rfc3339
 from app.kit.settings import Settings
 from app.resources.accounts.roles import Role
 from app.resources.notifications import jobs, model, service
@@ -25,6 +26,7 @@ from app.store.queue import Bells
 from tests.engine.world import Shelf
 from tests.lifespan import running
 from tests.people import People, Person, gathering, problem
+from tests.resources.notifications.certificates import certified
 from tests.resources.notifications.receivers import HttpReceiver, MailReceiver
 
 CHANNELS = "/api/v1/notification-channels"
@@ -34,7 +36,7 @@ HERE = "127.0.0.1"
 @pytest.fixture
 def near(settings: Settings) -> Settings:
     """The settings of a box that may reach this machine."""
-    return msgspec.structs.replace(settings, outgoing_allow=(HERE,), public_urls=("https://studio.test",))
+    return replace(settings, outgoing_allow=(HERE,), public_urls=("https://studio.test",))
 
 
 @pytest.fixture
@@ -90,9 +92,18 @@ async def deliveries(database: Database) -> list[Row]:
         return await tx.fetch_all("SELECT * FROM notification_deliveries ORDER BY id")
 
 
-async def make_due(database: Database) -> None:
+async def states(database: Database) -> list[str]:
+    return sorted(row["status"] for row in await deliveries(database))
+
+
+async def wake(database: Database, since: timedelta = timedelta()) -> None:
+    """Every channel has rested; what waits has been waiting a little longer than this."""
     async with database.transaction(Scope.system()) as tx:
-        await tx.execute("UPDATE notification_deliveries SET due_at = now() WHERE status = 'pending'")
+        await tx.execute("UPDATE notification_channels SET resting_until = now()")
+        await tx.execute(
+            "UPDATE notification_deliveries SET due_at = due_at - %(since)s WHERE status = 'pending'",
+            {"since": since},
+        )
 
 
 async def test_each_is_told_what_concerns_them_and_the_bell_counts_what_is_new(
@@ -147,32 +158,74 @@ async def test_a_webhook_slack_and_ntfy_hear_of_it_once(
     assert {row["status"] for row in await deliveries(database)} == {"sent"}
 
 
+def mail_by(relay: MailReceiver, security: str, **more: Any) -> dict[str, Any]:
+    """A channel by this relay."""
+    whom = {"sender": "studio@example.org", "recipients": ["ada@example.org"]}
+    return {"kind": "mail", "host": HERE, "port": relay.port, "security": security, **whom, **more}
+
+
+async def tried(chief: Person, way: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """What became of a trial message by a new channel."""
+    answer = await chief.client.post(f"{CHANNELS}/{await add(chief, way, **more)}/test")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
 async def test_mail_goes_out_and_a_refusal_says_the_relays_words(
     chief: Person, database: Database, parts: Parts
 ) -> None:
     async with MailReceiver().open() as relay:
-        mail = {
-            "kind": "mail",
-            "host": HERE,
-            "port": relay.port,
-            "security": "none",
-            "sender": "studio@example.org",
-            "recipients": ["ada@example.org"],
-        }
+        mail = mail_by(relay, "none")
         await add(chief, mail)
         await tell(database)
         assert await jobs.send_due(parts) == 1
         (text,) = relay.mails
-        assert "Subject: [Studio] Trouble" in text and "Mend it." in text
-        lost = await add(chief, mail | {"recipients": ["nobody@example.org"]})
-        tried = (await chief.client.post(f"{CHANNELS}/{lost}/test")).json()
-        assert tried["is_sent"] is False
-        assert HERE in tried["sentence"] and "nobody" in tried["sentence"]
-        with_login = mail | {"username": "ada"}
-        problem(await chief.client.post(CHANNELS, json={"name": "x", "way": with_login}), 422)
-        assert (
-            await chief.client.post(f"{CHANNELS}/{await add(chief, with_login, secret='pw')}/test")
-        ).json()["is_sent"]
+        assert "Subject: [Studio] Trouble" in text and "Mend it." in text and "\nDate: " in text
+        lost = await tried(chief, mail | {"recipients": ["nobody@example.org"]})
+        assert lost["is_sent"] is False
+        assert HERE in lost["sentence"] and "nobody of that name" in lost["sentence"]
+        some = await tried(chief, mail | {"recipients": ["ada@example.org", "nobody@example.org"]})
+        assert some["is_sent"] is True and "did not reach nobody@example.org" in some["sentence"]
+        assert len(relay.mails) == 2
+        problem(await chief.client.post(CHANNELS, json={"name": "x", "way": mail | {"username": "a"}}), 422)
+        await tell(database, title="far too long")
+        assert await jobs.send_due(parts) == 0
+        assert await states(database) == ["failed"] * 2 + ["pending"] + ["sent"]
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+async def test_mail_goes_out_over_tls_and_no_other_way(
+    chief: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, security: str
+) -> None:
+    server, trusted = certified(tmp_path, HERE)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    there = MailReceiver(server, is_implicit=security == "tls", password="right")
+    async with there.open() as relay:
+        mail = mail_by(relay, security, username="ada")
+        assert (await tried(chief, mail, secret="right"))["is_sent"]
+        assert "Subject: [Studio] A trial message" in relay.mails[0]
+        wrong = await tried(chief, mail, secret="wrong")
+        assert not wrong["is_sent"] and "535 who are you" in wrong["sentence"]
+        lost = await tried(chief, mail | {"recipients": ["nobody@example.org"]}, secret="right")
+        assert not lost["is_sent"] and "550 nobody of that name" in lost["sentence"]
+        monkeypatch.delenv("SSL_CERT_FILE")
+        unknown = await tried(chief, mail, secret="right")
+        assert not unknown["is_sent"] and "certificate" in unknown["sentence"]
+        other, trusted = certified(tmp_path, "127.0.0.2")
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+        async with MailReceiver(other, is_implicit=security == "tls").open() as impostor:
+            elsewhere = await tried(chief, mail_by(impostor, security))
+        assert not elsewhere["is_sent"] and "certificate" in elsewhere["sentence"]
+        assert impostor.mails == [] and len(relay.mails) == 1
+
+
+async def test_a_relay_without_the_wanted_encryption_gets_no_mail(chief: Person) -> None:
+    async with MailReceiver().open() as relay:
+        plain = await tried(chief, mail_by(relay, "starttls"))
+        assert not plain["is_sent"] and "no STARTTLS" in plain["sentence"]
+        deaf = await tried(chief, mail_by(relay, "tls"))
+        assert not deaf["is_sent"] and "no TLS" in deaf["sentence"]
+    assert relay.mails == []
 
 
 async def test_what_does_not_get_through_is_tried_again_and_given_up_some_day(
@@ -180,28 +233,109 @@ async def test_what_does_not_get_through_is_tried_again_and_given_up_some_day(
 ) -> None:
     async with HttpReceiver().open() as there:
         channel = await add(chief, {"kind": "webhook"}, secret=f"http://{HERE}:{there.port}/")
-        await tell(database)
+        await tell(database, title="first")
+        await tell(database, title="second")
         there.status = 503
         assert await jobs.send_due(parts) == 0
-        (row,) = await deliveries(database)
-        assert (row["status"], row["tries"]) == ("pending", 1)
-        assert row["due_at"] > now() and "503" in row["error"]
-        assert await jobs.send_due(parts) == 0, "it is not due yet"
-        assert len(there.taken) == 1
+        assert there.titles("/") == ["first"], "the second waits for the first"
+        shown = (await chief.client.get(CHANNELS)).json()["items"][0]
+        assert shown["last_delivery"]["status"] == "pending" and "503" in shown["last_delivery"]["error"]
+        assert shown["resting_until"] > rfc3339(now())
+        assert await jobs.send_due(parts) == 0
+        assert len(there.taken) == 1, "it is not due yet"
         there.status = 200
-        await make_due(database)
-        assert await jobs.send_due(parts) == 1
+        await wake(database)
+        assert await jobs.send_due(parts) == 2
+        assert there.titles("/") == ["first", "first", "second"]
+        shown = (await chief.client.get(CHANNELS)).json()["items"][0]
+        assert (shown["last_delivery"]["status"], shown["resting_until"]) == ("sent", None)
         there.status = 503
-        await tell(database)
+        await tell(database, title="third")
+        await tell(database, title="fourth")
         for _ in range(len(service.PAUSES_S) + 1):
-            await make_due(database)
+            await wake(database)
             assert await jobs.send_due(parts) == 0
-        *_, last = await deliveries(database)
-        states = sorted(row["status"] for row in await deliveries(database))
-        assert states == ["failed", "sent"]
-        (view,) = (await chief.client.get(CHANNELS)).json()["items"]
-        assert view["id"] == channel and view["last_delivery"]["status"] == "failed", "the last, not any"
-        assert last["tries"] <= len(service.PAUSES_S) + 1
+        assert await states(database) == ["pending", "pending", "sent", "sent"]
+        await wake(database, since=service.KEEP_TRYING)
+        await tell(database, title="fifth")
+        assert await jobs.send_due(parts) == 0
+        assert await states(database) == ["failed", "failed", "pending", "sent", "sent"]
+        there.status = 200
+        assert (await chief.client.post(f"{CHANNELS}/{channel}/test")).json()["is_sent"]
+        assert await jobs.send_due(parts) == 1, "a channel that works is not left to rest"
+        assert there.titles("/")[-1] == "fifth"
+
+
+async def test_a_slow_channel_holds_up_no_other_and_each_keeps_its_order(
+    chief: Person, database: Database, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "LOOK_EVERY_S", 0.01)
+    async with HttpReceiver().open() as there, asyncio.TaskGroup() as group:
+        there.held["/slow"] = asyncio.Event()
+        for path in ("/slow", "/quick"):
+            await add(chief, {"kind": "webhook"}, secret=f"http://{HERE}:{there.port}{path}")
+        for title in ("first", "second"):
+            await tell(database, title=title)
+        sending = group.create_task(jobs.send_due(parts))
+        await there.until("/slow", 1)
+        await there.until("/quick", 2)
+        await tell(database, title="third")
+        await there.until("/quick", 3)
+        assert there.titles("/slow") == ["first"]
+        there.held["/slow"].set()
+        assert await sending == 6
+        assert there.titles("/slow") == there.titles("/quick") == ["first", "second", "third"]
+
+
+async def test_a_message_that_is_not_wanted_is_given_up_and_the_next_one_goes_out(
+    chief: Person, database: Database, parts: Parts
+) -> None:
+    async with HttpReceiver().open() as there:
+        await add(chief, {"kind": "webhook"}, secret=f"http://{HERE}:{there.port}/")
+        there.status = 413
+        await tell(database)
+        assert await jobs.send_due(parts) == 0
+        there.status = 200
+        await tell(database)
+        assert await jobs.send_due(parts) == 1
+    assert await states(database) == ["failed", "sent"]
+
+
+async def test_a_daemon_that_ends_in_the_middle_leaves_the_message_to_the_next(
+    chief: Person, database: Database, parts: Parts
+) -> None:
+    async with HttpReceiver().open() as there:
+        there.held["/"] = asyncio.Event()
+        await add(chief, {"kind": "webhook"}, secret=f"http://{HERE}:{there.port}/")
+        await tell(database)
+        sending = asyncio.create_task(jobs.send_due(parts))
+        await there.until("/", 1)
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        there.held["/"].set()
+        assert await jobs.send_due(parts) == 1
+    assert [one.body["id"] for one in there.taken] == [there.taken[0].body["id"]] * 2
+
+
+async def test_no_channel_reaches_the_box_itself(
+    chief: Person, near: Settings, database: Database, parts: Parts
+) -> None:
+    async with HttpReceiver().open() as redis, HttpReceiver().open() as postgres:
+        ports = (redis.port, postgres.port)
+        settings = replace(
+            near,
+            redis=replace(near.redis, url=f"redis://{HERE}:{redis.port}/0"),
+            database=replace(near.database, app_url=f"postgresql://x:y@{HERE}:{postgres.port}/studio"),
+        )
+        for port in ports:
+            await add(chief, {"kind": "webhook"}, secret=f"http://{HERE}:{port}/")
+        mail = {"kind": "mail", "host": HERE, "port": redis.port, "sender": "a@b.example", "security": "none"}
+        await add(chief, mail | {"recipients": ["ada@example.org"]})
+        await tell(database)
+        assert await jobs.send_due(replace(parts, settings=settings)) == 0
+        assert redis.taken == postgres.taken == []
+        assert all("private or internal" in row["error"] for row in await deliveries(database))
 
 
 async def test_quiet_hours_put_off_what_can_wait(chief: Person, database: Database, parts: Parts) -> None:
@@ -281,7 +415,7 @@ async def test_a_channel_whose_secret_does_not_open_holds_up_no_other(
         await tell(database)
         assert await jobs.send_due(parts) == 1
     assert [one.path for one in there.taken] == ["/fine"]
-    assert sorted(row["status"] for row in await deliveries(database)) == ["pending", "sent"]
+    assert await states(database) == ["pending", "sent"]
 
 
 async def test_a_secret_is_not_taken_along_to_another_place(chief: Person) -> None:

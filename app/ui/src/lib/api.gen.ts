@@ -1949,6 +1949,7 @@ export interface components {
             least: components["schemas"]["Severity"];
             name: string;
             quiet: components["schemas"]["QuietHours"] | null;
+            resting_until: string | null;
             wakes: boolean;
             way: components["schemas"]["Mail"] | components["schemas"]["Hook"] | components["schemas"]["Slack"] | components["schemas"]["Ntfy"];
         };

@@ -11,6 +11,7 @@ import { ConfirmWindow } from "@/components/ui/dialog";
 import { Menu, MenuItem, MenuTrigger, MenuWindow } from "@/components/ui/menu";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Switch } from "@/components/ui/switch";
+import { dateTime } from "@/lib/format";
 import { asProblem } from "@/lib/problem";
 import type { Channel } from "@/lib/types";
 
@@ -82,10 +83,17 @@ function LastMessage({ channel: { last_delivery: last } }: { channel: Channel })
     last.status === "sent" || last.status === "failed"
       ? STATES[last.status]
       : (["channels.pending", "waiting"] as const);
+  return <Tag tone={tone}>{t(word)}</Tag>;
+}
+
+/** Why the last message did not get through, and when the channel is tried again. */
+function Trouble({ channel: { last_delivery: last, resting_until } }: { channel: Channel }) {
+  if (last?.error == null) return null;
   return (
-    <span title={last.error ?? undefined}>
-      <Tag tone={tone}>{t(word)}</Tag>
-    </span>
+    <p className="text-[13px] text-failed">
+      {last.error}
+      {resting_until == null ? null : ` ${t("channels.resting", { time: dateTime(resting_until) })}`}
+    </p>
   );
 }
 
@@ -103,6 +111,7 @@ function Row({ channel }: { channel: Channel }) {
             ? null
             : ` · ${t("form.quiet")} ${channel.quiet.start}–${channel.quiet.end} ${channel.quiet.time_zone ?? ""}`}
         </p>
+        <Trouble channel={channel} />
       </div>
       <LastMessage channel={channel} />
       <Switch

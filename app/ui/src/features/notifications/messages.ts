@@ -27,6 +27,7 @@ const english = {
   "channels.sent": "Last message sent",
   "channels.failed": "Last message not sent",
   "channels.pending": "A message waits",
+  "channels.resting": "Tried again at {time}.",
   "channels.never": "No message yet",
   "channels.form": "Channel",
 
