@@ -154,6 +154,84 @@ def test_what_instances_have_given_out_becomes_a_result(empty_database: str) -> 
     assert _sources(empty_database) == {film: "step", frame: "step"}
 
 
+def test_what_was_given_a_file_before_uses_were_kept_holds_it(empty_database: str) -> None:
+    runner.upgrade(empty_database)
+    runner.downgrade(empty_database, "0025_lines")
+    ours, other, maker, run, workflow, version, schedule, webhook = (new_id() for _ in range(8))
+    last = UUID("ffffffff-ffff-7fff-bfff-ffffffffffff")  # beyond the rows that one statement looks at
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("SET studio.system = 'on'")
+        write = partial(_insert, connection)
+        belongs = partial(write, organization_id=ours)
+        write("blobs", sha256="a" * 64, size_bytes=1)
+        write("organizations", id=ours, name="Test", slug="ours")
+        write("organizations", id=other, name="Test", slug="other")
+        belongs("workflows", id=workflow, name="Story")
+
+        def made(by: UUID, organization: UUID = ours) -> UUID:
+            """A file that a step of this instance made on the way."""
+            facts = {"name": "a file", "mime": "video/mp4", "kind": "video", "size_bytes": 1}
+            whose = {"organization_id": organization, "instance_id": by, "source": "step"}
+            write("assets", id=(asset := new_id()), sha256="a" * 64, **facts, **whose)
+            return asset
+
+        given, timed, written, by_hand, answered, unused = (made(maker) for _ in range(6))
+        own, theirs = made(run), made(maker, other)
+        told = f'{{"nodes": [{{"with": {{"note": "see {written}."}}}}]}}'
+        belongs("workflow_versions", id=version, workflow_id=workflow, number=1, definition=told)
+        what = {"workflow_id": workflow, "version_id": version, "status": "completed", "source": "api"}
+        for number, instance, inputs in (
+            (1, maker, f'{{"film": "{given}"}}'),
+            (2, run, f'{{"films": [{{"asset": "{given}"}}, "{own}", "{theirs}"]}}'),
+            (3, last, f'{{"film": "{given}"}}'),
+        ):
+            belongs("instances", **what, id=instance, number=number, inputs=inputs)
+        connection.execute(
+            "INSERT INTO instances (id, organization_id, workflow_id, version_id, number, status, inputs, "
+            "source) SELECT gen_random_uuid(), organization_id, workflow_id, version_id, number + n, status, "
+            "'{}', source FROM instances, generate_series(1, 1500) AS n WHERE id = %(last)s",
+            {"last": last},
+        )
+        named = {"workflow_id": workflow, "name": "Daily", "is_enabled": True}
+        inputs = f'{{"film": {{"asset": "{timed}"}}}}'
+        when = {"timing": "{}", "misfire": "skip", "overlap": "skip"}
+        belongs("schedules", **named, **when, id=schedule, inputs=inputs)
+        door = {"token_hash": b"x", "token_prefix": "x", "methods": ["POST"], "accepts": "json", "auth": "{}"}
+        belongs(
+            "webhooks",
+            **named,
+            **door,
+            id=webhook,
+            inputs=inputs.upper(),
+            answer="at_once",
+            wait_s=1,
+            max_per_minute=1,
+        )
+        node = {"instance_id": run, "kind": "core.set", "lane": "inline", "status": "completed"}
+        for name, edited, wait_kind, asset in (
+            ("a", "{}", None, by_hand),
+            ("b", None, "human", answered),
+            ("c", None, None, unused),
+        ):
+            outputs = f'{{"film": {{"asset": "{asset}"}}}}'
+            more = {"node_id": name, "outputs": outputs, "edited": edited, "wait_kind": wait_kind}
+            belongs("steps", **node, **more, id=new_id())
+    runner.upgrade(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("SET studio.system = 'on'")
+        found = connection.execute("SELECT asset_id, holder_id, organization_id FROM asset_uses").fetchall()
+    uses = {
+        (given, run),
+        (given, last),
+        (by_hand, run),
+        (answered, run),
+        (timed, schedule),
+        (timed, webhook),
+        (written, version),
+    }
+    assert {(*use, ours) for use in uses} == set(found)
+
+
 def _insert(connection: psycopg.Connection, table: str, **values: object) -> None:
     columns, places = ", ".join(values), ", ".join(f"%({name})s" for name in values)
     connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})".encode(), values)  # noqa: S608  ours
