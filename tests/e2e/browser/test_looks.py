@@ -80,6 +80,26 @@ def test_the_rooms_can_be_walked_by_keyboard(page: Page) -> None:
     expect(page.get_by_role("tab", name="Graph")).to_have_attribute("aria-selected", "true")
 
 
+def test_the_rooms_stand_in_groups_that_a_keyboard_opens_and_a_telephone_shows_in_a_sheet(page: Page) -> None:
+    page.goto("/workflows")
+    ways = page.get_by_role("navigation", name="Main")
+    box = ways.get_by_role("button", name="Box")
+    expect(ways.get_by_role("link", name="Logs")).to_be_hidden()
+    box.focus()
+    page.keyboard.press("Enter")
+    ways.get_by_role("link", name="Logs").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Logs", level=1)).to_be_visible()
+    page.goto("/audit")
+    expect(ways.get_by_role("link", name="Audit")).to_have_attribute("aria-current", "page")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("button", name="More").click()
+    sheet = page.get_by_role("dialog", name="Go to")
+    sheet.get_by_role("link", name="Retention").click()
+    expect(page.get_by_role("heading", name="Retention", level=1)).to_be_visible()
+    expect(sheet).to_have_count(0)
+
+
 def test_an_address_where_nothing_is_says_so(page: Page) -> None:
     page.goto("/nowhere")
     expect(page.get_by_role("heading", name="There is nothing under this address")).to_be_visible()

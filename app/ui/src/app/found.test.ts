@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 
 import { expect, test, vi } from "vitest";
 
+import { groupsOf } from "@/app/groups";
 import type { Banner, Door, WorkflowTab } from "@/lib/rooms";
 
 vi.hoisted(() => vi.stubGlobal("window", { location: { origin: "http://studio.test" } }));
@@ -39,4 +40,9 @@ test("every door leads to a page of its own, and no two things stand in one plac
   expect(new Set(doors.map(({ place }) => place)).size).toBe(doors.length);
   expect(new Set(tabs.map(({ place }) => place)).size).toBe(tabs.length);
   expect(new Set(tabs.map(({ id }) => id)).size).toBe(tabs.length);
+});
+
+test("the doors of a group stand together, so that the order of the places is the order one sees", () => {
+  const seen = groupsOf(doors).flatMap((group) => group.doors);
+  expect(seen).toEqual(doors);
 });

@@ -7,6 +7,11 @@ const english = {
   "nav.label": "Main",
   "nav.skip": "Skip to the content",
   "nav.waiting": "waiting for you",
+  "nav.work": "Work",
+  "nav.organization": "Organization",
+  "nav.box": "Box",
+  "nav.more": "More",
+  "nav.everywhere": "Go to",
 
   "account.of": "Account of",
   "account.menu": "Account of {name}",

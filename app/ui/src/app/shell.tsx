@@ -3,67 +3,28 @@ import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, type ReactNode } from "react";
 
 import { AccountMenu } from "@/app/account-menu";
-import { banners, doors } from "@/app/found";
+import { banners } from "@/app/found";
 import { t } from "@/app/messages";
+import { BottomNavigation, SideNavigation } from "@/app/navigation";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Wordmark } from "@/components/wordmark";
 import type { AssetFieldProps } from "@/lib/asset-entry";
 import { AssetFields } from "@/lib/asset-fields";
 import { cn } from "@/lib/cn";
-import { ranks, useMe } from "@/lib/me";
-import type { Door } from "@/lib/rooms";
-
-const LINK =
-  "flex items-center rounded-md text-soft transition-colors hover:bg-sunken hover:text-foreground data-[status=active]:text-foreground dark:hover:bg-raised";
-
-function useDoors(): readonly Door[] {
-  const { user, role } = useMe();
-  return doors.filter(
-    (door) =>
-      (door.isForSuperAdmin !== true || user.is_super_admin) && (door.isFor === undefined || ranks(role, door.isFor)),
-  );
-}
-
-/** How much waits behind a door; nothing where nothing does. */
-function Count({ useCount, className }: { useCount: () => number; className?: string }) {
-  const count = useCount();
-  if (count === 0) return null;
-  return (
-    <span
-      className={cn(
-        "min-w-5 rounded-full bg-accent px-1.5 text-center text-[11px] leading-5 font-semibold text-background tabular-nums",
-        className,
-      )}
-    >
-      {count > 99 ? "99+" : count}
-      <span className="sr-only"> {t("nav.waiting")}</span>
-    </span>
-  );
-}
+import { useMe } from "@/lib/me";
 
 function Sidebar() {
   const { organization } = useMe();
   return (
-    <aside className="sticky top-0 hidden h-dvh w-56 shrink-0 flex-col border-r border-border bg-surface/60 px-3 py-4 md:flex">
-      <Link to="/" className="rounded-md px-2 py-1">
+    <aside className="sticky top-0 hidden h-dvh w-56 shrink-0 flex-col border-r border-border bg-surface/60 py-4 md:flex">
+      <Link to="/" className="mx-3 rounded-md px-2 py-1">
         <Wordmark />
       </Link>
-      <p className="mt-5 mb-1.5 truncate px-2.5 text-xs text-faint" title={organization.name}>
+      <p className="mx-3 mt-4 mb-3 truncate px-2.5 text-[13px] font-medium" title={organization.name}>
         {organization.name}
       </p>
-      <nav aria-label={t("nav.label")} className="flex flex-col gap-0.5">
-        {useDoors().map(({ to, icon: Icon, name, useCount }) => (
-          <Link
-            key={to}
-            to={to}
-            className={cn(LINK, "h-9 gap-2.5 px-2.5 text-sm font-medium data-[status=active]:bg-idle-soft")}
-          >
-            <Icon className="size-4" aria-hidden /> {name()}
-            {useCount === undefined ? null : <Count useCount={useCount} className="ml-auto" />}
-          </Link>
-        ))}
-      </nav>
-      <div className="mt-auto">
+      <SideNavigation />
+      <div className="mx-3 mt-3">
         <AccountMenu />
       </div>
     </aside>
@@ -78,29 +39,6 @@ function TopBar() {
       </Link>
       <AccountMenu isSmall />
     </header>
-  );
-}
-
-function BottomBar() {
-  return (
-    <nav
-      aria-label={t("nav.label")}
-      className="fixed inset-x-0 bottom-0 z-20 flex overflow-x-auto border-t border-border bg-background/92 pb-[env(safe-area-inset-bottom)] backdrop-blur-md md:hidden"
-    >
-      {useDoors().map(({ to, icon: Icon, name, useCount }) => (
-        <Link
-          key={to}
-          to={to}
-          className={cn(
-            LINK,
-            "relative h-14 min-w-15 flex-1 flex-col justify-center gap-0.5 rounded-none text-[11px] font-medium",
-          )}
-        >
-          <Icon className="size-5" aria-hidden /> {name()}
-          {useCount === undefined ? null : <Count useCount={useCount} className="absolute top-1 left-1/2 ml-1" />}
-        </Link>
-      ))}
-    </nav>
   );
 }
 
@@ -152,7 +90,7 @@ export function Shell() {
           </AssetFields>
         </main>
       </div>
-      <BottomBar />
+      <BottomNavigation />
     </div>
   );
 }

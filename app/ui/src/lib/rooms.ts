@@ -4,7 +4,7 @@
  *
  *     const notes = createRoute({ getParentRoute: () => house, path: "/notes", component: lazyRouteComponent(…) });
  *     export const routes = [notes];
- *     export const door: Door = { to: "/notes", icon: NotebookPen, name: () => t("notes.heading"), place: 50 };
+ *     export const door: Door = { to: "/notes", icon: NotebookPen, name: () => t("notes.heading"), group: "work", place: 50 };
  *     declare module "@/lib/rooms" {
  *       interface Rooms {
  *         notes: typeof routes;
@@ -62,11 +62,15 @@ export interface Rooms {}
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- filled by the rooms, through merging
 export interface Porches {}
 
+/** What stands together in the navigation: the daily work, who shares it and by which rules, the machine below. */
+export type DoorGroup = "work" | "organization" | "box";
+
 /** The way to a room in the navigation. */
 export type Door = {
   to: NonNullable<LinkProps["to"]>;
   icon: LucideIcon;
   name: () => string;
+  group: DoorGroup;
   /** Smaller stands further up. */
   place: number;
   isForSuperAdmin?: boolean;

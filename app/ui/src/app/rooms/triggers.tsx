@@ -22,7 +22,7 @@ const triggers = createRoute({
 const Triggers = lazy(() => import("@/app/pages/triggers").then((module) => ({ default: module.Triggers })));
 
 export const routes = [triggers];
-export const door: Door = { to: "/triggers", icon: Zap, name: () => t("triggers.heading"), place: 25 };
+export const door: Door = { to: "/triggers", icon: Zap, name: () => t("triggers.heading"), group: "work", place: 26 };
 export const tabs: readonly WorkflowTab[] = [
   {
     id: "triggers",

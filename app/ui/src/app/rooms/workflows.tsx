@@ -39,7 +39,13 @@ const workflow = createRoute({
 const RunPanel = lazy(() => import("@/app/pages/run-panel").then((module) => ({ default: module.RunPanel })));
 
 export const routes = [workflows, newWorkflow, workflow];
-export const door: Door = { to: "/workflows", icon: Workflow, name: () => t("workflows.heading"), place: 10 };
+export const door: Door = {
+  to: "/workflows",
+  icon: Workflow,
+  name: () => t("workflows.heading"),
+  group: "work",
+  place: 10,
+};
 export const tabs: readonly WorkflowTab[] = [
   { id: "run", name: () => t("workflows.tab_run"), place: 10, Panel: RunPanel },
 ];

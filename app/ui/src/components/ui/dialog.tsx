@@ -15,6 +15,7 @@ const WINDOW =
 
 export const Dialog = Radix.Root;
 export const DialogTrigger = Radix.Trigger;
+export const DialogClose = Radix.Close;
 
 type DialogWindowProps = ComponentProps<typeof Radix.Content> & { heading: ReactNode; description?: ReactNode };
 

@@ -19,6 +19,7 @@ export const door: Door = {
   to: "/inbox",
   icon: Inbox,
   name: () => t("approvals.heading"),
+  group: "work",
   place: 22,
   useCount: useOpenCount,
 };

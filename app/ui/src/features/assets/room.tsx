@@ -31,7 +31,7 @@ const assets = createRoute({
 });
 
 export const routes = [assets];
-export const door: Door = { to: "/assets", icon: Images, name: () => t("assets.heading"), place: 30 };
+export const door: Door = { to: "/assets", icon: Images, name: () => t("assets.heading"), group: "work", place: 24 };
 
 declare module "@/lib/rooms" {
   interface Rooms {

@@ -1,6 +1,6 @@
 /** Who did what, for those who answer for the organization. */
 import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
-import { ScrollText } from "lucide-react";
+import { ClipboardList } from "lucide-react";
 
 import { house, needs, type Door } from "@/lib/rooms";
 
@@ -14,7 +14,14 @@ const audit = createRoute({
 });
 
 export const routes = [audit];
-export const door: Door = { to: "/audit", icon: ScrollText, name: () => t("audit.heading"), place: 84, isFor: "admin" };
+export const door: Door = {
+  to: "/audit",
+  icon: ClipboardList,
+  name: () => t("audit.heading"),
+  group: "organization",
+  place: 84,
+  isFor: "admin",
+};
 
 declare module "@/lib/rooms" {
   interface Rooms {

@@ -107,7 +107,7 @@ function Drills({ drills }: { drills: readonly Drill[] }) {
   return (
     <Card aria-label={t("backups.drills")}>
       <CardHeading>{t("backups.drills")}</CardHeading>
-      <p className="px-4 pt-3 text-[13px] text-soft">
+      <p className="px-4 py-3 text-[13px] text-soft">
         {t(drills.length === 0 ? "backups.drills_none" : "backups.drills_subtitle")}
       </p>
       <ul className="divide-y divide-border">

@@ -20,6 +20,7 @@ export const door: Door = {
   to: "/backups",
   icon: Archive,
   name: () => t("backups.heading"),
+  group: "box",
   place: 94,
   isForSuperAdmin: true,
 };

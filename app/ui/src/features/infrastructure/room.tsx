@@ -18,6 +18,7 @@ export const door: Door = {
   to: "/system",
   icon: Server,
   name: () => t("system.heading"),
+  group: "box",
   place: 90,
   isForSuperAdmin: true,
 };

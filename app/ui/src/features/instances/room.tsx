@@ -29,7 +29,13 @@ const instance = createRoute({
 const InstanceList = lazy(() => import("./instance-list").then((module) => ({ default: module.InstanceList })));
 
 export const routes = [instances, instance];
-export const door: Door = { to: "/instances", icon: Play, name: () => t("instances.heading"), place: 20 };
+export const door: Door = {
+  to: "/instances",
+  icon: Play,
+  name: () => t("instances.heading"),
+  group: "work",
+  place: 20,
+};
 export const tabs: readonly WorkflowTab[] = [
   {
     id: "instances",

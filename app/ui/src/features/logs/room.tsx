@@ -18,6 +18,7 @@ export const door: Door = {
   to: "/logs",
   icon: ScrollText,
   name: () => t("logs.heading"),
+  group: "box",
   place: 92,
   isForSuperAdmin: true,
 };

@@ -20,6 +20,7 @@ export const door: Door = {
   to: "/maintenance",
   icon: Wrench,
   name: () => t("care.heading"),
+  group: "box",
   place: 91,
   isForSuperAdmin: true,
 };

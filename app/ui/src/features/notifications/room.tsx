@@ -18,7 +18,8 @@ export const door: Door = {
   to: "/notifications",
   icon: Bell,
   name: () => t("notes.heading"),
-  place: 80,
+  group: "work",
+  place: 28,
   useCount: useUnseenCount,
 };
 

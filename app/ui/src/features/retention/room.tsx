@@ -1,6 +1,6 @@
 /** How long what has ended is kept. */
 import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
-import { Archive } from "lucide-react";
+import { Hourglass } from "lucide-react";
 
 import { house, needs, type Door } from "@/lib/rooms";
 
@@ -16,8 +16,9 @@ const retention = createRoute({
 export const routes = [retention];
 export const door: Door = {
   to: "/retention",
-  icon: Archive,
+  icon: Hourglass,
   name: () => t("retention.heading"),
+  group: "organization",
   place: 82,
   isFor: "admin",
 };
