@@ -1,11 +1,12 @@
 """Who is served next: the most urgent of an organization, organizations in turn, nobody beyond its limit."""
 
 import asyncio
+from collections import Counter
 from uuid import UUID
 
 from app.kit.ids import InstanceId
 from app.store.bus import Bus
-from app.store.database import Database
+from app.store.database import Database, Scope
 from tests.engine.fixtures import new_organization
 from tests.engine.world import Hand, World, node
 
@@ -13,6 +14,26 @@ from tests.engine.world import Hand, World, node
 async def beside(world: World) -> World:
     """Another organization on the same box."""
     return World(world.database, world.engine, await new_organization(world.database), world.shelf)
+
+
+# How many attempts of an organization were leased at one moment, at most.
+TOGETHER = """
+SELECT max(together) AS most FROM (
+    SELECT count(*) AS together
+      FROM attempts a JOIN attempts b ON b.organization_id = a.organization_id
+                                     AND b.claimed_at <= a.claimed_at AND b.ended_at > a.claimed_at
+     WHERE a.organization_id = %(organization)s
+     GROUP BY a.id) counted
+"""
+
+
+async def limit(world: World, most: int) -> None:
+    """Let this organization run so many steps at once."""
+    await world.execute(
+        "UPDATE organizations SET max_running_steps = %(most)s WHERE id = %(id)s",
+        id=world.organization_id,
+        most=most,
+    )
 
 
 async def served(hand: Hand, *worlds: World, most: int = 100) -> str:
@@ -67,9 +88,7 @@ async def test_urgency_counts_within_an_organization_only(world: World) -> None:
 
 async def test_an_organization_runs_no_more_than_it_may(world: World) -> None:
     other = await beside(world)
-    await world.execute(
-        "UPDATE organizations SET max_running_steps = 2 WHERE id = %(id)s", id=world.organization_id
-    )
+    await limit(world, 2)
     for _ in range(4):
         await world.start(node("work"))
     await other.start(node("work"))
@@ -81,6 +100,47 @@ async def test_an_organization_runs_no_more_than_it_may(world: World) -> None:
     await hand.complete(mine)
     assert (await hand.must_claim()).organization_id == world.organization_id
     assert await hand.claim() is None
+
+
+async def test_a_limit_is_kept_before_the_other_claim_is_committed(world: World) -> None:
+    other = await beside(world)
+    await limit(world, 1)
+    for _ in range(3):
+        await world.start(node("work"))
+    async with world.database.transaction(Scope.system()) as tx:
+        # The answer of this claim is on its way; nobody else sees its lease yet.
+        row = await tx.fetch_one("SELECT may_run_one_more(%(id)s, 1) AS may", {"id": world.organization_id})
+        assert row == {"may": True}
+        instance = await other.start(node("work"))
+        assert (await world.worker().must_claim()).instance_id == instance, "others are served meanwhile"
+
+
+async def test_a_limit_is_exact_and_used_among_many_who_claim_and_finish_at_once(world: World) -> None:
+    other = await beside(world)
+    worlds = {world.organization_id: (world, 3), other.organization_id: (other, 1)}
+    for one, most in worlds.values():
+        await limit(one, most)
+        for _ in range(9):
+            await one.start(node("work"))
+    hands = [world.worker() for _ in range(12)]
+    held = dict(zip(hands, await asyncio.gather(*(hand.claim() for hand in hands)), strict=True))
+    done = 0
+    while any(held.values()):
+        running = Counter(job.organization_id for job in held.values() if job is not None)
+        assert all(running[organization] <= most for organization, (_, most) in worlds.items()), running
+        assert done or running.total() == 4, "who meets others claiming gets what there is room for"
+        ended = {hand: hand.complete(job, take_next=True) for hand, job in held.items() if job is not None}
+        idle = [hand for hand, job in held.items() if job is None]
+        answers, found = await asyncio.gather(
+            asyncio.gather(*ended.values()), asyncio.gather(*(hand.claim() for hand in idle))
+        )
+        done += len(ended)
+        held = dict(zip(ended, (answer.next for answer in answers), strict=True))
+        held |= dict(zip(idle, found, strict=True))
+    assert done == 18
+    for one, most in worlds.values():
+        (row,) = await one.rows(TOGETHER, organization=one.organization_id)
+        assert row["most"] == most
 
 
 async def test_one_whose_work_is_not_due_holds_nobody_up(world: World) -> None:
