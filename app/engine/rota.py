@@ -45,37 +45,60 @@ CROWD: Final = """
 """
 
 
-# 1 wanted: the queued attempts asked about. 2 ranked: every due attempt of their organizations, in order.
-# 3 crowd: how many each organization has in the lane, and when its turn is.
+# 1 wanted: the queued attempts asked about. 2 furthest: the last of them in each line of an organization.
+# 3 ranked: everybody up to that one is counted, in order, from the claim's index alone, and looked up in a
+#   hash of those wanted. IS TRUE keeps that from becoming a join, which compares everybody with everybody.
+# 4 crowd, others: who has something queued in the lane beside those asked about, how much, and when their
+#   turn is. More than the rank of the last one wanted need not be counted.
 # An attempt waits for those before it in its organization; meanwhile each of the others is served as often,
 # once more if its turn comes sooner, and never more often than it has attempts.
 _POSITIONS: Final = """
-WITH wanted AS MATERIALIZED (
-    SELECT id, lane, organization_id FROM attempts
-     WHERE step_id = ANY(%(steps)s) AND status = 'queued' AND available_at <= now()
-), ranked AS (
-    SELECT a.id, a.step_id, a.lane, a.organization_id,
-           row_number() OVER (PARTITION BY a.lane, a.organization_id
-                              ORDER BY a.priority DESC, a.available_at, a.id) AS rank
-      FROM (SELECT DISTINCT lane, organization_id FROM wanted) AS w
-      JOIN attempts a ON a.lane = w.lane AND a.organization_id = w.organization_id
+WITH RECURSIVE wanted AS MATERIALIZED (
+    SELECT a.id, a.lane, a.organization_id, a.priority, a.available_at
+      FROM unnest(%(steps)s::uuid[]) AS asked(step_id) CROSS JOIN LATERAL (
+           SELECT * FROM attempts a WHERE a.step_id = asked.step_id OFFSET 0) AS a
      WHERE a.status = 'queued' AND a.available_at <= now()
-), crowd AS MATERIALIZED (
-    SELECT lane, organization_id, count(*) AS queued,
-           coalesce(array_position(CASE lane WHEN 'cpu' THEN %(cpu)s::uuid[] ELSE %(gpu)s::uuid[] END,
-                                   organization_id), 0) AS turn
-      FROM attempts
-     WHERE lane IN (SELECT lane FROM wanted) AND status = 'queued' AND available_at <= now()
-     GROUP BY lane, organization_id
+), furthest AS MATERIALIZED (
+    SELECT DISTINCT ON (lane, organization_id) lane, organization_id, priority, available_at, id FROM wanted
+     ORDER BY lane, organization_id, priority, available_at DESC, id DESC
+), ranked AS MATERIALIZED (
+    SELECT a.id, a.rank, f.lane, f.organization_id,
+           array_position(CASE f.lane WHEN 'cpu' THEN %(cpu)s::uuid[] ELSE %(gpu)s::uuid[] END,
+                          f.organization_id) AS turn
+      FROM furthest f CROSS JOIN LATERAL (
+           SELECT id, row_number() OVER (ORDER BY priority DESC, available_at, id) AS rank
+             FROM attempts
+            WHERE lane = f.lane AND organization_id = f.organization_id AND status = 'queued'
+              AND available_at <= now() AND priority >= f.priority
+              AND (priority > f.priority OR (available_at, id) <= (f.available_at, f.id))) AS a
+     WHERE (a.id IN (SELECT id FROM wanted)) IS TRUE
+), crowd(lane, organization_id, most) AS (
+    SELECT r.lane, (SELECT organization_id FROM attempts a WHERE a.lane = r.lane AND a.status = 'queued'
+                     ORDER BY organization_id LIMIT 1), max(r.rank)
+      FROM ranked r GROUP BY r.lane
+    UNION ALL
+    SELECT c.lane, (SELECT a.organization_id FROM attempts a
+                     WHERE a.lane = c.lane AND a.status = 'queued' AND a.organization_id > c.organization_id
+                     ORDER BY a.organization_id LIMIT 1), c.most
+      FROM crowd c WHERE c.organization_id IS NOT NULL
+), others AS MATERIALIZED (
+    SELECT c.lane, c.organization_id, a.queued,
+           array_position(CASE c.lane WHEN 'cpu' THEN %(cpu)s::uuid[] ELSE %(gpu)s::uuid[] END,
+                          c.organization_id) AS turn
+      FROM crowd c CROSS JOIN LATERAL (
+           SELECT count(*) AS queued
+             FROM (SELECT FROM attempts
+                    WHERE lane = c.lane AND organization_id = c.organization_id AND status = 'queued'
+                      AND available_at <= now()
+                    LIMIT c.most) AS counted) AS a
+     WHERE EXISTS (SELECT FROM furthest f WHERE f.lane = c.lane AND f.organization_id <> c.organization_id)
 )
-SELECT r.step_id, r.rank + coalesce(sum(least(o.queued, r.rank - CASE
-           WHEN (o.turn, o.organization_id) < (own.turn, own.organization_id) THEN 0 ELSE 1 END))
-           FILTER (WHERE o.lane IS NOT NULL), 0) AS place
-  FROM ranked r
-  JOIN wanted ON wanted.id = r.id
-  JOIN crowd own ON own.lane = r.lane AND own.organization_id = r.organization_id
-  LEFT JOIN crowd o ON o.lane = r.lane AND o.organization_id <> r.organization_id
- GROUP BY r.step_id, r.rank
+SELECT a.step_id, r.rank + (
+       SELECT coalesce(sum(least(o.queued, r.rank - CASE
+              WHEN (coalesce(o.turn, 0), o.organization_id) < (coalesce(r.turn, 0), r.organization_id) THEN 0
+              ELSE 1 END)), 0)
+         FROM others o WHERE o.lane = r.lane AND o.organization_id <> r.organization_id) AS place
+  FROM ranked r JOIN attempts a ON a.id = r.id
 """
 
 

@@ -180,6 +180,8 @@ async def test_a_step_knows_its_exact_place_in_the_queue(world: World) -> None:
     assert steps[later] not in places
     order = sorted((one for one in steps if one != later), key=lambda one: places[steps[one]])
     assert sorted(places.values()) == list(range(1, 8))
+    for step, place in places.items():
+        assert await world.engine.queue_positions([step]) == {step: place}, "asked about alone it is the same"
     hand = world.worker()
     assert [(await hand.must_claim()).instance_id for _ in order] == order
     assert await world.engine.queue_positions(list(steps.values())) == {}
