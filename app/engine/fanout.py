@@ -108,12 +108,15 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spr
     scope = await walk.scope(node.reads)
     first = parent.items_made
     end = min(first + plan.ITEMS_PER_PAGE, len(spread.items))
-    kept = None if parent.items_kept is None else await board.items.kept(parent, first, end)
+    kept = None
+    if parent.items_kept is not None or parent.is_edited or parent.edited is not None:
+        kept = await board.items.kept(parent, first, end)
     ready: list[StepRow] = []
+    wanted: set[StepId] = set()
     for ordinal, turn in enumerate(islice(spread.turns(), first, end), first):
         if kept is not None and ordinal in kept.ordinals:
             continue
-        edit = None if kept is None else kept.edit_of(ordinal)
+        edit = None if kept is None else kept.edit_of(ordinal, turn)
         step = StepRow(
             id=StepId(new_id()),
             node_id=parent.node_id,
@@ -127,6 +130,8 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spr
             item=turn.item,
             edited=edit,
         )
+        if kept is not None and kept.is_wanted(ordinal):
+            wanted.add(step.id)
         match plan.open_item(node, scope, turn, {} if edit is None else edit.inputs):
             case plan.Run() if board.is_too_heavy:  # the instance ends here, its values need not be written
                 board.make(step)
@@ -136,7 +141,7 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spr
                 board.make(replace(step, error=error))
     if node.lane != Lane.inline and not board.is_too_heavy:
         await _resolve_files(walk, node, ready)
-        await _find_results(walk, parent, node, [walk.board.step(item.id) for item in ready])
+        await _find_results(walk, parent, node, [walk.board.step(item.id) for item in ready], wanted)
     return board.note(parent, items_made=end)
 
 
@@ -150,10 +155,12 @@ async def _resolve_files(walk: Walk, node: ProgramNode, items: list[StepRow]) ->
             walk.board.note(item, inputs=resolved)
 
 
-async def _find_results(walk: Walk, parent: StepRow, node: ProgramNode, items: list[StepRow]) -> None:
+async def _find_results(
+    walk: Walk, parent: StepRow, node: ProgramNode, items: list[StepRow], anew: set[StepId]
+) -> None:
     """Give a page of new items what was given on the same inputs before, in one look.
 
-    Not where somebody wants them run again: all of the step, or the items with values given by hand.
+    Not where somebody wants them run again: all of the step, or those in `anew`.
     """
     keys = {
         item.id: key
@@ -163,14 +170,14 @@ async def _find_results(walk: Walk, parent: StepRow, node: ProgramNode, items: l
     wanted = [
         keys[item.id]
         for item in items
-        if item.id in keys and item.edited is None and parent.cache_key != ANEW
+        if item.id in keys and item.id not in anew and parent.cache_key != ANEW
     ]
     found = await results.find(walk.parts, walk.board, node, wanted)
     for item in items:
         key = keys.get(item.id)
         if key is None:
             continue
-        if key in found and item.edited is None:
+        if key in found and item.id not in anew:
             result = found[key]
             walk.board.note(item, outputs=result.outputs, reused_from=result.step_id)
         else:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from app.engine import statements
 from app.engine.rows import Edit, StepRow
@@ -23,10 +22,13 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     ordinals: frozenset[int]
     edit: Edit | None
 
-    def edit_of(self, ordinal: int) -> Edit | None:
-        """What was given to one item."""
-        values = {} if self.edit is None else self.edit.items.get(str(ordinal), {})
-        return replace(self.edit, items={}, inputs=values) if self.edit and values else None
+    def is_wanted(self, ordinal: int) -> bool:
+        """Whether somebody wants this very item run again, whatever is kept."""
+        return self.edit is not None and str(ordinal) in self.edit.items
+
+    def edit_of(self, ordinal: int, turn: Turn) -> Edit | None:
+        """What is given to one item."""
+        return None if self.edit is None else self.edit.of_item(ordinal, turn)
 
 
 class Items:
@@ -35,7 +37,7 @@ class Items:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self._tx = shelf.tx
-        self._kept: dict[StepId, Kept] = {}  # of the page a fan-out stands at that was taken over
+        self._kept: dict[StepId, Kept] = {}  # of the page that a fan-out stands at
         self._turns: dict[StepId, list[Turn]] = {}  # of fan-outs over lists in lists, once an item asked
 
     async def spread(self, parent: StepRow) -> Spread:
@@ -64,7 +66,7 @@ class Items:
         return Turn(value, item.ordinal, (item.ordinal,))
 
     async def kept(self, parent: StepRow, first: int, end: int) -> Kept:
-        """Of a fan-out that was taken over: what is settled between these places, what is given to others."""
+        """What is settled between these places of a fan-out, and what is given to others."""
         known = self._kept.get(parent.id)
         if known is None or not known.first <= first <= end <= known.end:
             place = {
@@ -79,7 +81,7 @@ class Items:
                 first=first,
                 end=end,
                 ordinals=frozenset(row["kept"]),
-                edit=None if row["edited"] is None else msgspec.convert(row["edited"], Edit),
+                edit=parent.edited or msgspec.convert(row["edited"], Edit | None),
             )
             self._kept[parent.id] = known
         return known

@@ -10,7 +10,9 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
+from app.flow.each import Turn
 from app.flow.messages import StepError
 from app.flow.program import ProgramNode
 from app.flow.states import AttemptStatus, InstanceStatus, StepStatus
@@ -90,6 +92,27 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     before: dict[str, Any] | None = None  # the values in whose place others were given
     inputs: dict[str, Any] = {}  # those given to a step, or to one item
     items: dict[str, dict[str, Any]] = {}  # of a fan-out: those given to its items, by ordinal
+    earlier: dict[str, "EarlierEdit"] = {}  # of a fan-out: those its items had in the run before, by ordinal
+
+    def of_item(self, ordinal: int, turn: Turn) -> "Edit | None":
+        """What is given to one item of a fan-out: now, on top of what was given to the same one before."""
+        values, earlier = self.items.get(str(ordinal), {}), self.earlier.get(str(ordinal))
+        known = earlier.edit if earlier is not None and earlier.is_of(turn) else None
+        if not values:
+            return known
+        return replace(self, items={}, earlier={}, inputs={**(known.inputs if known else {}), **values})
+
+
+class EarlierEdit(msgspec.Struct, frozen=True, kw_only=True):
+    """What was given by hand to one item of a list, and what that was: another is not given it."""
+
+    edit: Edit
+    path: list[int]
+    item: Any
+
+    def is_of(self, turn: Turn) -> bool:
+        """Whether this is the item it was given to."""
+        return self.path == list(turn.path) and self.item == turn.item
 
 
 class StepRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +149,7 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     reused_from: StepId | None = None  # the step that ran in its place: of an older instance, or by the cache
     edited: Edit | None = None
+    is_edited: bool = False  # in the database, where `edited` is not read
     type_version: int | None = None  # of its type, when it began
 
 

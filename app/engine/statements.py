@@ -28,7 +28,8 @@ _STEP_READ = """
     s.id, s.node_id, s.path, s.parent_id, s.ordinal, s.kind, s.lane, s.status, s.waits_for, s.led_here,
     s.reason, s.wait_kind, s.error, s.items_total, s.items_made, s.items_started, s.items_open,
     s.items_failed, s.items_kept, s.attempts_used, s.times_lost, s.due_at, s.reused_from, s.cache_key,
-    s.started_at, s.ended_at, CASE WHEN s.status IN ('pending', 'waiting') THEN s.edited END AS edited
+    s.started_at, s.ended_at, s.edited IS NOT NULL AS is_edited,
+    CASE WHEN s.status IN ('pending', 'waiting') THEN s.edited END AS edited
 """
 # Inputs up to 8 kB come with the lock; larger ones are read only when an expression asks for them, so that
 # an item of a fan-out over a list of 10,000 does not pay for the list.

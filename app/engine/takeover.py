@@ -7,6 +7,7 @@ passes through here unless a person gave it. The old instance is never touched: 
 A fan-out kept in part has its list, its settled items and gaps: `fanout` fills those as it opens its window.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -15,9 +16,10 @@ from app.engine import statements
 from app.engine.board import Board
 from app.engine.errors import InstanceNotFound, InstanceStillRuns, RunsForAStep
 from app.engine.parts import Parts
-from app.engine.rows import ANEW, Edit, new_step
+from app.engine.rows import ANEW, EarlierEdit, Edit, new_step
 from app.engine.storable import storable
 from app.flow import rerun
+from app.flow.each import Spread
 from app.flow.program import Program, ProgramNode
 from app.flow.rerun import Past, Standing, Takeover, Wish
 from app.flow.states import INSTANCE_MOVES, InstanceStatus, StepStatus, is_settled
@@ -77,6 +79,16 @@ SELECT {_COPY}, k.ids[s.ordinal + 1], %(instance)s, k.id, s.ordinal, 0, 0, coale
 _GIVEN: Final = """
 SELECT node_id, inputs, edited FROM steps
  WHERE instance_id = %(origin)s AND parent_id IS NULL AND node_id = ANY(%(nodes)s)
+"""
+
+# Of fan-outs: the list, what was given by hand to items that have rows, and to those that have none yet.
+_GIVEN_TO_ITEMS: Final = """
+SELECT p.node_id, p.item, p.edited,
+       coalesce(jsonb_object_agg(s.ordinal, s.edited) FILTER (WHERE s.id IS NOT NULL), '{}') AS given
+  FROM steps p LEFT JOIN steps s ON s.instance_id = p.instance_id AND s.parent_id = p.id
+                                AND s.node_id = p.node_id AND s.edited IS NOT NULL
+ WHERE p.instance_id = %(origin)s AND p.parent_id IS NULL AND p.node_id = ANY(%(nodes)s)
+ GROUP BY p.id HAVING p.edited IS NOT NULL OR count(s.id) > 0
 """
 
 _COUNT_ITEMS: Final = """
@@ -171,8 +183,11 @@ async def _outputs(tx: Transaction, origin: InstanceId, nodes: Any) -> dict[str,
 async def lay_out(board: Board, layout: Layout) -> None:
     """Write and make the steps of a new instance; all lie on its board afterwards, none has begun."""
     places = {node_id: place for place, node_id in enumerate(board.program.order)}
-    await _copy(board, layout, places)
+    earlier = await _earlier(board, layout)
+    await _copy(board, layout, places, earlier)
     edits = await _edits(board, layout)
+    for node_id in earlier.keys() & layout.takeover.fresh:
+        edits[node_id] = _edit_of_items(board, layout.origin, {}, earlier[node_id])
     for node_id, place in places.items():
         node = board.program.nodes[node_id]
         if node_id in layout.takeover.fresh:
@@ -184,14 +199,14 @@ async def lay_out(board: Board, layout: Layout) -> None:
         board.reopen(board.node(node_id))
 
 
-async def _edits(board: Board, layout: Layout) -> dict[str, Edit]:
+async def _edits(board: Board, layout: Layout) -> dict[str, Edit | None]:
     """What is given to the steps that run: by whom, when, and what the old run used in its place."""
     origin, given = layout.origin, layout.takeover.given
     if not given:
         return {}
     rows = await board.tx.fetch_all(_GIVEN, {"origin": origin.id, "nodes": list(given)})
     old = {row["node_id"]: row for row in rows}
-    found: dict[str, Edit] = {}
+    found: dict[str, Edit | None] = {}
     for node_id, values in given.items():
         wished = origin.wish.values.get(node_id)
         if not wished:
@@ -236,7 +251,29 @@ def _make_edited(board: Board, layout: Layout, node: ProgramNode, place: int) ->
     board.tell("step.edited", step, {"by": origin.by, "name": origin.name})
 
 
-async def _copy(board: Board, layout: Layout, places: dict[str, int]) -> None:
+async def _earlier(board: Board, layout: Layout) -> dict[str, dict[str, EarlierEdit]]:
+    """What items were given by hand when they ran before, by node and ordinal."""
+    if not layout.takeover.recalled:
+        return {}
+    place = {"origin": layout.origin.id, "nodes": sorted(layout.takeover.recalled)}
+    found: dict[str, dict[str, EarlierEdit]] = {}
+    for row in await board.tx.fetch_all(_GIVEN_TO_ITEMS, place):
+        of_items = msgspec.convert(row["given"], dict[str, Edit])
+        of_step = msgspec.convert(row["edited"], Edit | None)
+        known = of_items.keys() | (of_step.items.keys() | of_step.earlier.keys() if of_step else set())
+        turns = list(Spread.restored(row["item"]).turns())
+        for ordinal in sorted(known, key=int):
+            turn = turns[int(ordinal)]
+            edit = of_items.get(ordinal) or (of_step and of_step.of_item(int(ordinal), turn))
+            if edit:
+                given = EarlierEdit(edit=edit, path=list(turn.path), item=turn.item)
+                found.setdefault(row["node_id"], {})[ordinal] = given
+    return found
+
+
+async def _copy(
+    board: Board, layout: Layout, places: dict[str, int], earlier: dict[str, dict[str, EarlierEdit]]
+) -> None:
     """The kept steps, the fan-outs kept in part, and the items of both."""
     tx, takeover, past = board.tx, layout.takeover, layout.past
     ids = {node_id: new_id() for node_id in (*takeover.kept, *takeover.partly)}
@@ -258,7 +295,7 @@ async def _copy(board: Board, layout: Layout, places: dict[str, int]) -> None:
             "id": ids[node_id],
             "node": node_id,
             "place": places[node_id],
-            "edited": _edit_of_items(board, layout.origin, part) if part.edits else None,
+            "edited": _edit_of_items(board, layout.origin, part.edits, earlier.get(node_id, {})),
         }
         for node_id, part in takeover.partly.items()
     ]
@@ -281,11 +318,14 @@ async def _copy(board: Board, layout: Layout, places: dict[str, int]) -> None:
         await tx.execute(_COUNT_ITEMS, {"steps": [one["id"] for one in reopened]})
 
 
-def _edit_of_items(board: Board, origin: Origin, part: rerun.Partly) -> Edit:
+def _edit_of_items(
+    board: Board, origin: Origin, edits: rerun.Edits, earlier: Mapping[str, EarlierEdit]
+) -> Edit | None:
     """The values given to items, on the row of their fan-out until their own rows are made."""
-    return Edit(
-        by=origin.by,
-        name=origin.name,
-        at=board.now,
-        items={str(ordinal): dict(values) for ordinal, values in part.edits.items()},
-    )
+    if edits:
+        items = {str(ordinal): dict(values) for ordinal, values in edits.items()}
+        return Edit(by=origin.by, name=origin.name, at=board.now, items=items, earlier=dict(earlier))
+    if not earlier:
+        return None
+    last = max((given.edit for given in earlier.values()), key=lambda edit: edit.at)
+    return Edit(by=last.by, name=last.name, at=last.at, earlier=dict(earlier))

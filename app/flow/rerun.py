@@ -7,6 +7,7 @@ with outputs that a person gives; or a fan-out kept in part, some of whose items
 Whatever depends on something fresh is fresh. So nothing that is kept rests on a value that may come out
 otherwise, and a node whose outputs are given by hand rests on nothing. A fresh node may have values of its
 fields given by hand; it keeps them when it runs once more, until others are given or it says something else.
+So does one item of a fan-out, as long as it is the same item.
 
 What a step gave stays what it gave, though its type has a newer version since: that is told (`outdated`),
 and whoever goes on with what is newest has such steps run too.
@@ -91,6 +92,7 @@ class Takeover(msgspec.Struct, frozen=True, kw_only=True):
     partly: Mapping[str, Partly]
     fresh: frozenset[str]
     given: Mapping[str, Values] = {}  # to fresh nodes by hand, now or when they ran before
+    recalled: frozenset[str] = frozenset()  # fan-outs whose items keep what they were given by hand before
     outdated: Mapping[str, int] = {}  # kept, whole or in part: the other version of their type they ran on
 
     @property
@@ -155,6 +157,13 @@ def take_over(
         partly=partly,
         fresh=frozenset(fresh),
         given=_given(past, wish, fresh, unchanged),
+        recalled=frozenset(
+            node_id
+            for node_id in (*partly, *fresh)
+            if program.nodes[node_id].has_each
+            and _stays(past, wish, node_id, unchanged)
+            and past[node_id].items_total
+        ),
         outdated={
             node_id: past[node_id].type_version or 0
             for node_id in (*kept, *partly)
@@ -180,11 +189,16 @@ def _given(
     """The values given by hand to nodes that run: those of the wish, on top of those of before."""
     found: dict[str, Values] = {}
     for node_id in fresh:
-        stays = wish.keeps and node_id in past and (unchanged is None or node_id in unchanged)
-        values = {**(past[node_id].given if stays else {}), **wish.values.get(node_id, {})}
+        before = past[node_id].given if _stays(past, wish, node_id, unchanged) else {}
+        values = {**before, **wish.values.get(node_id, {})}
         if values:
             found[node_id] = values
     return found
+
+
+def _stays(past: Mapping[str, Past], wish: Wish, node_id: str, unchanged: Collection[str] | None) -> bool:
+    """Whether what was given by hand to a node that runs counts once more."""
+    return wish.keeps and node_id in past and (unchanged is None or node_id in unchanged)
 
 
 def _stands(node: ProgramNode, before: Past, wish: Wish) -> bool:

@@ -497,6 +497,66 @@ async def test_an_item_whose_value_was_bad_is_mended(world: World) -> None:
     assert [item["inputs"]["seconds"] for item in await world.items(new, "fan")] == [0, 0]
 
 
+async def test_an_item_keeps_what_it_was_given_until_others_are_given(world: World) -> None:
+    old = await world.start(*spread(max_parallel=2), given={"list": list("abcd")}, **ALL)
+    await run_items(world, failing=set("c"))
+    edit = ItemEdit(step="fan", index=2, values={"value": "X", "fail": "first try"})
+    edited = await world.again(old, Wish(keeps=True, failures=True, items=(edit,)))
+    await run_items(world, failing={"X"})
+    again = await world.again(edited, RETRY)
+    job = await (hand := world.worker()).must_claim()
+    assert (job.inputs["value"], job.inputs["fail"]) == ("X", "first try")
+    await hand.fail(job)
+    (before,) = (item["edited"] for item in await world.items(edited, "fan") if item["edited"])
+    (now_there,) = (item["edited"] for item in await world.items(again, "fan") if item["edited"])
+    assert now_there == before, "by whom and when stays as it was"
+    other = ItemEdit(step="fan", index=2, values={"value": "Y"})
+    last = await world.again(again, Wish(keeps=True, items=(other,)))
+    job = await hand.must_claim()
+    assert (job.inputs["value"], job.inputs["fail"]) == ("Y", "first try")
+    await world.cancel(last)
+
+
+async def test_given_values_go_to_the_same_item_of_a_list_that_is_made_anew(world: World) -> None:
+    old = await world.start(
+        node("list", with_={"value": 1}),
+        node("fan", each="{{ steps.list.outputs.value }}", with_={"value": "{{ item }}"}),
+    )
+    hand = world.worker()
+    await finish_one(hand, list("abc"))
+    await run_items(world, failing=set())
+    edits = [
+        ItemEdit(step="fan", index=place, values={"value": letter}) for place, letter in ((0, "A"), (2, "C"))
+    ]
+    edited = await world.again(old, Wish(keeps=True, items=tuple(edits)))
+    await run_items(world, failing=set())
+    new = await world.again(edited, Wish(keeps=True, nodes=("list",)))
+    await finish_one(hand, list("axb"))
+    assert await run_items(world, failing=set()) == ["A", "x", "b"]
+    assert await world.status(new) == "completed"
+    last = await world.again(new, Wish(keeps=True, nodes=("fan",)))
+    assert await run_items(world, failing=set()) == ["A", "x", "b"]
+    fresh = await world.again(last, Wish(keeps=False))
+    await finish_one(hand, list("axb"))
+    assert await run_items(world, failing=set()) == ["a", "x", "b"]
+    assert (await world.steps(fresh))["fan"]["edited"] is None
+
+
+async def test_values_wait_for_an_item_that_no_run_has_come_to_yet(world: World) -> None:
+    values = list(range(250))
+    old = await world.start(*spread(max_parallel=50), given={"list": values}, **ALL)
+    await world.cancel(old)
+    edit = ItemEdit(step="fan", index=240, values={"value": -1})
+    edited = await world.again(old, Wish(keeps=True, items=(edit,)))
+    await world.cancel(edited)
+    again = await world.again(edited, RETRY)
+    await world.cancel(again)
+    last = await world.again(again, RETRY)
+    given = (await world.steps(last))["fan"]["edited"]["earlier"]
+    assert {place: one["edit"]["inputs"] for place, one in given.items()} == {"240": {"value": -1}}
+    await world.cancel(last)
+
+
 async def test_an_item_that_fails_again_fails_its_step(world: World) -> None:
     old = await world.start(*spread(), given={"list": [1, 2, 3]}, **ALL)
     await run_items(world, failing={2})
