@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0033_exact_limit"
-down_revision = "0032_audit"
+revision = "0034_exact_limit"
+down_revision = "0033_channel_rests"
 branch_labels = None
 depends_on = None
 
