@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0034_exact_limit"
-down_revision = "0033_channel_rests"
+revision = "0035_exact_limit"
+down_revision = "0034_uses_of_before"
 branch_labels = None
 depends_on = None
 
