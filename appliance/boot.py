@@ -291,7 +291,10 @@ class Boot:
         for name in others:
             self._crew.start(name)
         if "api" not in names:
-            watched = names or ["redis"] * is_wanted(BY_NAME["redis"], settings)
+            if is_wanted(BY_NAME["redis"], settings):
+                self._crew.wait_until(Server(settings).ready, "Redis")
+            # What the box was asked to be. Backups are a matter of hours, and come by themselves.
+            watched = [name for name in names if BY_NAME[name].role]
             self._crew.wait_until(lambda: self._crew.are_running(watched), "every program", READY_PATIENCE_S)
         return ", ".join(names) or "none of the app"
 
