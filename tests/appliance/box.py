@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).parent.parent.parent
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR")
 
@@ -72,12 +74,12 @@ class Box:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(15)
+                self.process.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
 
-    def wait_for(self, text: str, timeout_s: float = 60.0) -> str:
+    def wait_for(self, text: str, timeout_s: float = PATIENCE_S) -> str:
         """The first line, past or coming, that holds `text`."""
         for line in self.lines:
             if text in line:
@@ -99,10 +101,10 @@ class Box:
         self.process.send_signal(number)
         return self.end()
 
-    def end(self, timeout_s: float = 30.0) -> int:
+    def end(self, timeout_s: float = PATIENCE_S) -> int:
         """Wait until it has ended by itself and all its lines are read; its exit code."""
         code = self.process.wait(timeout_s)
-        while self._news.get(timeout=10) is not None:
+        while self._news.get(timeout=PATIENCE_S) is not None:
             pass
         return code
 

@@ -20,6 +20,7 @@ from appliance.process import processes_in
 from appliance.users import postgres_account
 from tests.appliance.box import ROOT, Box, box_environment, impatient_boot, studio
 from tests.e2e.person import OWNER, Person
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +30,7 @@ def postgres_processes(env: dict[str, str]) -> list[int]:
     return processes_in(Cluster(settings).data, "postgres", postgres_account(settings).uid)
 
 
-def wait_until_gone(processes: list[int], timeout_s: float = 15.0) -> None:
+def wait_until_gone(processes: list[int], timeout_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + timeout_s
     while any(Path(f"/proc/{process}").exists() for process in processes):
         assert time.monotonic() < deadline, "processes were left behind"

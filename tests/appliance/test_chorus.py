@@ -13,6 +13,7 @@ from app.kit.voice import Voice
 from appliance import dialects
 from appliance.chorus import _Source
 from tests.appliance.box import ROOT
+from tests.patience import PATIENCE_S
 
 # Two programs write at the same time, in pieces and in lines longer than a pipe's atomic write.
 SCRIPT = """
@@ -121,4 +122,4 @@ def test_a_listener_that_goes_away_does_not_stop_the_box(tmp_path: Path) -> None
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path)], cwd=ROOT, stdout=write_end)
     os.close(write_end)
     os.close(read_end)
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE_S) == 0

@@ -29,6 +29,7 @@ from tests.appliance.box import Box, box_environment, studio
 from tests.appliance.mounts import needs_mounts, nobodys
 from tests.appliance.test_small_disk import wait_for
 from tests.appliance.test_volume import GOOD, KEYS
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -128,7 +129,7 @@ def test_what_was_acknowledged_outlives_the_disk(env: dict[str, str]) -> None:
         assert not (workspace / "postgres").exists()
         (home,) = (workspace / "hydrate").iterdir()
         with Load(env) as load:
-            assert load.enough.wait(60)
+            assert load.enough.wait(PATIENCE_S)
             wait_for("a note of how far it is", (home / "acknowledged.json").exists)
             kill_everything(box)
     acknowledged = set(load.acknowledged)
@@ -142,7 +143,7 @@ def test_what_was_acknowledged_outlives_the_disk(env: dict[str, str]) -> None:
         assert acknowledged <= after, "a confirmed transaction is lost"
         assert len(after - acknowledged) <= 1, "only the one in flight may be there as well"
         with Load(env) as load:
-            assert load.enough.wait(60)
+            assert load.enough.wait(PATIENCE_S)
             assert box.stop() == 0
     acknowledged |= set(load.acknowledged)
     with Box(env) as box:
@@ -185,7 +186,7 @@ def walk_into_traps(env: dict[str, str], home: Path) -> None:
 
 def refused(env: dict[str, str], sentence: str) -> None:
     with Box(env) as box:
-        assert box.end(60) in {74, 78}, box.text
+        assert box.end() in {74, 78}, box.text
         assert sentence in box.text
 
 
@@ -292,7 +293,7 @@ def test_strict_waits_for_the_volume_and_says_so(tmp_path: Path) -> None:
         wait_for("the trouble is told", lambda: life.standby.trouble() is not None)
         assert not confirmed.is_set(), "nothing is confirmed that the volume does not have"
         life.freeze(signal.SIGCONT)
-        assert confirmed.wait(30)
+        assert confirmed.wait(PATIENCE_S)
         wait_for("the trouble is over", lambda: life.standby.trouble() is None)
         thread.join()
 
@@ -311,7 +312,7 @@ def test_a_volume_that_hangs_is_told_while_a_note_on_it_does_not_come_back(
         monkeypatch.setattr(Lease, "renew", hang)
         monkeypatch.setattr(Home, "acknowledge", hang)
         try:
-            assert asked.wait(30)
+            assert asked.wait(PATIENCE_S)
             life.freeze(signal.SIGSTOP)
             thread = commit(life.env, threading.Event())
             wait_for("the trouble is told", lambda: life.standby.trouble() is not None)
@@ -327,7 +328,7 @@ def test_available_goes_on_and_says_what_it_risks(tmp_path: Path) -> None:
         life.freeze(signal.SIGSTOP)
         confirmed = threading.Event()
         thread = commit(life.env, confirmed)
-        assert confirmed.wait(30)
+        assert confirmed.wait(PATIENCE_S)
         wait_for("the risk is told", lambda: "on this machine alone" in life.standby.risk())
         assert life.standby.trouble() is None
         life.freeze(signal.SIGCONT)

@@ -14,6 +14,7 @@ from appliance.reserve import Reserve
 from appliance.usage import Usage
 from tests.appliance.mounts import fill, mount, needs_mounts, small, unmount
 from tests.appliance.test_sentinel import settings_in
+from tests.patience import PATIENCE_S
 
 MIB = 1024**2
 
@@ -138,7 +139,7 @@ def test_the_judge_comes_to_its_end_while_everything_that_asks_the_volume_hangs(
     )
     looker.start()
     judge.start()
-    judge.join(30)
+    judge.join(PATIENCE_S)
     is_judged, is_looking = not judge.is_alive(), looker.is_alive()
     answers.set()
     looker.join()

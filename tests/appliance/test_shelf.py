@@ -11,6 +11,7 @@ from app.kit.ring import Ring, Wanted, read_back
 from appliance import shelf
 from tests.appliance.box import ROOT
 from tests.appliance.test_chorus import SCRIPT
+from tests.patience import PATIENCE_S
 
 
 def test_a_volume_that_hangs_keeps_nobody_from_speaking(tmp_path: Path) -> None:
@@ -30,7 +31,7 @@ Shelf.close = lambda shelf: close(shelf, 0.05)
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     ).stdout.splitlines()
     assert sum("| INFO | a " in line or "| INFO | b " in line for line in said) == 600
     assert sum(line.endswith("| INFO | boot is last") for line in said) == 1
@@ -52,7 +53,7 @@ def test_lines_that_wait_for_a_volume_are_bounded_and_written_when_it_answers(
     monkeypatch.setattr(ring, "write", hang)
     shelved = shelf.Shelf(ring)
     shelved.write(b'{"number":0}\n')
-    assert asked.wait(30)
+    assert asked.wait(PATIENCE_S)
     for number in range(1, 1000):
         shelved.write(b'{"number":%d}\n' % number)
     shelved.close(0)

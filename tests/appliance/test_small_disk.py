@@ -10,6 +10,7 @@ import pytest
 from tests.appliance.box import Box, box_environment
 from tests.appliance.mounts import fill, mount, needs_mounts, small, unmount
 from tests.e2e.person import OWNER, Json, Person
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.integration, needs_mounts]
 
@@ -25,7 +26,7 @@ ASKED = {
 }
 
 
-def wait_for(what: str, is_so: Callable[[], bool], within_s: float = 60.0) -> None:
+def wait_for(what: str, is_so: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + within_s
     while not is_so():
         assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {what}"

@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 
+from tests.patience import PATIENCE_S
+
 # Who owns the boxes of these tests, as the settings that claim a box at its first boot.
 OWNER = {"ADMIN_EMAIL": "ada@example.org", "ADMIN_PASSWORD": "a long walk by the sea"}
 ENDED = frozenset({"completed", "failed", "cancelled"})
@@ -17,7 +19,7 @@ class Person:
     """Somebody at one box's address, signed in once `claim` or `log_in` has succeeded."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=30)
+        self._http = httpx.Client(base_url=url, timeout=PATIENCE_S)
 
     def close(self) -> None:
         self._http.close()
@@ -74,7 +76,7 @@ class Person:
         raise AssertionError(f"the instance did not end within {within_s:.0f} s: {instance}")
 
     def wait_for_steps(
-        self, instance_id: str, is_so: Callable[[Json], bool], within_s: float = 60.0
+        self, instance_id: str, is_so: Callable[[Json], bool], within_s: float = PATIENCE_S
     ) -> list[Json]:
         """The steps of the instance once this is so of each of them."""
         began = time.monotonic()

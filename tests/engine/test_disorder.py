@@ -17,6 +17,7 @@ from app.kit.errors import Conflict
 from app.kit.ids import InstanceId, StepId
 from app.store.database import Scope
 from tests.engine.world import Hand, World, document, node
+from tests.patience import PATIENCE_S
 
 SHAPE = document(
     node("first", with_={"value": 1}, retry={"max": 2, "backoff_s": 0, "on": ["transient"]}),
@@ -170,7 +171,7 @@ async def settle(world: World) -> None:
     for row in await world.rows("SELECT id FROM instances WHERE pause IS NOT NULL AND ended_at IS NULL"):
         async with world.database.transaction(Scope.organization(world.organization_id)) as tx:
             await world.engine.resume(tx, row["id"], by=None, name="Ada")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while await world.rows("SELECT FROM instances WHERE ended_at IS NULL"):
             await world.expire_leases()
             await world.execute("UPDATE steps SET due_at = now() WHERE status = 'waiting'")

@@ -17,6 +17,7 @@ from types import ModuleType
 import pytest
 
 from app.kit.settings import EVERYWHERE
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent.parent
 TOOLS = ROOT / "scripts" / "image"
@@ -128,7 +129,7 @@ def ask_ready(**env: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE_S,
         env={"PATH": os.environ["PATH"], **env},
     )
 

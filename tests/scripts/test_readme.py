@@ -15,6 +15,7 @@ from app.kit.settings import NOT_YET, load_settings
 from app.steps.discovery import catalog
 from tests.appliance.box import ROOT, Box, box_environment
 from tests.e2e.person import OWNER, Person
+from tests.patience import PATIENCE_S
 
 README = (ROOT / "README.md").read_text()
 SET_BY_OTHERS = {"RUNPOD_POD_ID", "RUNPOD_VOLUME_ID"}  # read, but not for anybody to set
@@ -42,7 +43,7 @@ def test_the_commands_for_a_script_start_the_sample(tmp_path: Path) -> None:
             text=True,
             check=False,
             cwd=tmp_path,
-            timeout=60,
+            timeout=PATIENCE_S,
         )
         assert done.returncode == 0, done.stderr
         started, end = json.JSONDecoder().raw_decode(done.stdout)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.appliance.box import ROOT, RUN, Box, box_environment
 from tests.e2e.person import OWNER
+from tests.patience import PATIENCE_S
 
 STAMPS = ROOT / ".venv" / ".studio"
 
@@ -51,6 +52,6 @@ def test_a_second_start_sets_nothing_up_and_a_stop_of_the_whole_box_is_clean(tmp
         said = box.text
         assert "Database system is shut down" in said
         assert "Left without a goodbye" not in said
-        assert not psutil.wait_procs(programs, timeout=10)[1], "programs were left behind"
+        assert not psutil.wait_procs(programs, timeout=PATIENCE_S)[1], "programs were left behind"
     assert "was shut down at" in said, "the second life found a clean shutdown"
     assert stamps() == done

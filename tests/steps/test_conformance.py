@@ -20,6 +20,7 @@ from app.kit.codec import to_plain
 from app.steps.base import CallStepType, Declaration, InlineStepType, StepFailed, StepType
 from app.steps.discovery import catalog, step_types
 from tests.e2e.chaos.checker import reduced
+from tests.patience import PATIENCE_S
 from tests.steps.bench import Bench
 from tests.steps.set_up import torch_is_left_out
 from tests.steps.violations import allowed, forbidden
@@ -191,7 +192,7 @@ async def test_a_cancel_is_obeyed_at_any_moment_and_leaves_nothing_behind(
     for _ in range(turns):
         await asyncio.sleep(0)
     work.cancel()
-    done, _ = await asyncio.wait([work], timeout=30)
+    done, _ = await asyncio.wait([work], timeout=PATIENCE_S)
     assert done, "it does not end"
     assert work.cancelled() or isinstance(work.result(), Completed | Failed)
     assert folders(bench) == []

@@ -1,7 +1,6 @@
 """Slideshows: their length to the frame, their form, and what can go wrong."""
 
 import asyncio
-import time
 from itertools import pairwise
 
 import psutil
@@ -13,6 +12,7 @@ from app.steps.tools.ffmpeg import Encoder
 from app.steps.tools.film import FilmPlan, scene_at
 from app.steps.video_probe import VideoProbe, VideoProbeOutputs
 from app.steps.video_slideshow import VideoSlideshow
+from tests.patience import PATIENCE_S
 from tests.steps.bench import Bench
 
 SMALL = {"width": 320, "height": 180}
@@ -112,7 +112,7 @@ async def test_a_film_of_hours_is_refused(bench: Bench) -> None:
     assert caught.value.error_class is ErrorClass.bad_input
 
 
-async def test_cancel_in_the_middle_ends_ffmpeg_within_two_seconds(bench: Bench) -> None:
+async def test_cancel_in_the_middle_ends_ffmpeg(bench: Bench) -> None:
     encoding = asyncio.Event()
     context = bench.context()
 
@@ -126,11 +126,10 @@ async def test_cancel_in_the_middle_ends_ffmpeg_within_two_seconds(bench: Bench)
     await encoding.wait()
     ours = [one for one in psutil.Process().children(recursive=True) if "ffmpeg" in one.name()]
     assert ours
-    began = time.monotonic()
     film.cancel()
-    await asyncio.gather(film, return_exceptions=True)
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.gather(film, return_exceptions=True)
     assert film.cancelled()
-    assert time.monotonic() - began < 2
     assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in ours)
 
 

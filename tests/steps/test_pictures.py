@@ -20,6 +20,7 @@ from app.steps.image_transform import ImageTransform
 from app.steps.tools import pictures
 from app.steps.tools.pictures import BYTES_PER_PIXEL, ORIENTATION, fit_picture, open_picture
 from appliance.limits import thread_environment
+from tests.patience import PATIENCE_S
 from tests.steps.bench import Bench
 
 ROOT = Path(__file__).parents[2]
@@ -253,7 +254,7 @@ def test_large_pictures_wait_for_one_another(tmp_path: Path, monkeypatch: pytest
         Image.new("RGB", (500, 500)).save(small)
         with open_picture(small, "small.png"):
             assert not is_open.is_set()
-    other.join(10)
+    other.join(PATIENCE_S)
     assert is_open.is_set()
 
 

@@ -23,12 +23,12 @@ from app.server.application import create_app
 from app.store.bus import Bus
 from app.store.database import Database, Scope
 from tests.engine.world import Shelf, World
+from tests.patience import PATIENCE_S
 
-WAIT_S = 40.0  # how long a test waits for what must happen; the machine may be busy
 SETTLED = ("completed", "failed", "cancelled")
 
 
-async def eventually(ask: Callable[[], Any], within_s: float = WAIT_S) -> Any:
+async def eventually(ask: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
     """The first true answer; for what the database or another process does without telling us."""
     async with asyncio.timeout(within_s):
         while True:
@@ -111,7 +111,7 @@ class Process:
                 None,
             )
 
-        async with asyncio.timeout(WAIT_S), self._news:
+        async with asyncio.timeout(PATIENCE_S), self._news:
             await self._news.wait_for(found)
             line = found()
             assert line is not None
@@ -136,7 +136,7 @@ class Process:
 
     async def ended(self) -> int:
         """Wait for its end; the exit status."""
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             status = await self.process.wait()
             await self._reading
         return status

@@ -6,7 +6,6 @@ import os
 import pkgutil
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
 
 import psutil
@@ -15,11 +14,12 @@ import pytest_asyncio
 
 from app.flow.messages import ErrorClass
 from app.steps.base import StepFailed
+from tests.patience import PATIENCE_S
 from tests.workers.conftest import eventually
 from workers import runtimes
 from workers.child import FamilyUnknown, find_family
 from workers.children import ChildHost
-from workers.process import child_environment
+from workers.process import STOP_GRACE_S, child_environment
 from workers.residency import Residency
 from workers.runtimes.fake import Fake
 
@@ -52,24 +52,23 @@ async def test_an_obedient_child_is_stopped_and_keeps_its_models(host: ChildHost
     before = host.pid
     call = asyncio.ensure_future(work(host, seconds=600))
     await asyncio.sleep(0.1)
-    began = time.monotonic()
     call.cancel()
-    await asyncio.gather(call, return_exceptions=True)
-    assert time.monotonic() - began < 0.7
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.gather(call, return_exceptions=True)
     assert (host.pid, host.models) == (before, ["m"])
     assert await work(host, value=1) == 1
 
 
-async def test_a_deaf_child_is_killed_within_two_seconds_and_its_memory_is_back(host: ChildHost) -> None:
+async def test_a_deaf_child_is_killed_and_its_memory_is_back(host: ChildHost) -> None:
+    assert STOP_GRACE_S < 2, "the promise; all else is the machine's time"
     await work(host)
     before = host.pid
     assert before is not None
     call = asyncio.ensure_future(work(host, seconds=600, deaf=True, memory_bytes=200_000_000))
     await eventually(lambda: psutil.Process(before).memory_info().vms > 200_000_000)
-    began = time.monotonic()
     call.cancel()
-    await asyncio.gather(call, return_exceptions=True)
-    assert time.monotonic() - began < 2
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.gather(call, return_exceptions=True)
     assert not psutil.pid_exists(before)
     assert await work(host, value="next") == "next"
 
@@ -164,7 +163,7 @@ async def test_a_child_dies_with_its_worker() -> None:
         child = int(words[1]) if words[0] == b"pid" else 0
     parent.kill()
     await parent.wait()
-    await eventually(lambda: not psutil.pid_exists(child), within_s=3)
+    await eventually(lambda: not psutil.pid_exists(child))
 
 
 def test_a_child_knows_none_of_our_secrets() -> None:

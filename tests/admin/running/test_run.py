@@ -15,6 +15,7 @@ from PIL import Image
 from appliance.supervisor import Supervisor
 from tests.appliance.box import ROOT, Box, box_environment, studio
 from tests.e2e.person import OWNER, Person
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -68,7 +69,7 @@ def rest_of(process: "subprocess.Popen[str]") -> tuple[str, str]:
     assert process.stdout is not None
     assert process.stderr is not None
     out = process.stdout.read()
-    process.wait(30)
+    process.wait(PATIENCE_S)
     return out, process.stderr.read()
 
 

@@ -14,6 +14,7 @@ from appliance.doctor import examination
 from appliance.doctor.checks import keys, limits, listeners, space
 from appliance.doctor.examination import Check, every_check, examine
 from appliance.doctor.finding import Finding, Patient, Verdict, ill, well
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ print(examination.examine(settings)[0].finding.sentence)
 
 def test_a_check_that_hangs_does_not_keep_the_doctor_from_its_end() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert (done.returncode, "did not answer" in done.stdout) == (0, True), done.stderr
 

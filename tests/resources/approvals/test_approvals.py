@@ -13,6 +13,7 @@ from app.resources.accounts.roles import Role
 from app.store.bus import Bus
 from tests.asking import answer, approve, begin, step_of
 from tests.engine.world import node
+from tests.patience import PATIENCE_S
 from tests.people import People, Person
 
 YES = {"decision": "approved"}
@@ -102,7 +103,7 @@ async def test_whoever_follows_the_organization_hears_of_a_question_and_of_its_a
     async with bus.listen(organization_channel(person.organization_id)) as messages:
 
         async def heard(wanted: str) -> None:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 while True:
                     message = await messages.get_message(ignore_subscribe_messages=True, timeout=1.0)
                     if message and wanted in {event["type"] for event in decode_any(message["data"])}:

@@ -26,6 +26,7 @@ from app.store.bus import Bus
 from app.store.database import Database, Scope
 from app.store.queue import Bells
 from tests.engine.world import ADDRESSES, Shelf, World, node
+from tests.patience import PATIENCE_S
 from tests.people import ORIGIN, People, Person
 
 
@@ -43,7 +44,7 @@ async def address(app: Edge) -> AsyncIterator[str]:
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not server.started:  # noqa: ASYNC110  uvicorn tells it in no other way
             await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
@@ -81,7 +82,7 @@ async def ask(opened: ClientConnection, **wish: Any) -> None:
 
 
 async def frame(opened: ClientConnection) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(await asyncio.wait_for(opened.recv(), 10))
+    found: dict[str, Any] = json.loads(await asyncio.wait_for(opened.recv(), PATIENCE_S))
     return found
 
 
@@ -189,7 +190,7 @@ async def test_without_redis_the_view_goes_on(
     seen = [event.type for event in (await anext(news)).events]
     await theirs.drain()
     while "instance.completed" not in seen:
-        seen += [event.type for event in (await asyncio.wait_for(anext(news), 10)).events]
+        seen += [event.type for event in (await asyncio.wait_for(anext(news), PATIENCE_S)).events]
     assert seen == await theirs.story(instance)
     await news.aclose()
     await nowhere.close()
@@ -297,7 +298,7 @@ async def refusal(address: str, **headers: str) -> int:
     """The status or close code that a socket with these headers is refused with."""
     try:
         async with connect(f"ws://{address}/api/v1/live", additional_headers=headers) as opened:
-            await asyncio.wait_for(opened.recv(), 10)
+            await asyncio.wait_for(opened.recv(), PATIENCE_S)
     except InvalidStatus as exc:
         return exc.response.status_code
     except ConnectionClosed as exc:
@@ -337,7 +338,7 @@ async def test_server_sent_events_say_the_same(address: str, person: Person, the
     async with httpx.AsyncClient(headers=headers) as client, client.stream("GET", url) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         lines = stream.aiter_lines()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             async for line in lines:
                 if line.startswith("id: "):
                     last = int(line.removeprefix("id: "))

@@ -19,6 +19,7 @@ from app.resources.webhooks import bodies, known, model, waiting
 from app.server.edge import Edge
 from app.store.bus import Bus
 from tests.engine.world import World, document, node
+from tests.patience import PATIENCE_S
 from tests.people import problem
 from tests.resources.webhooks.conftest import PAYLOAD, WORD, WORK, Owner
 
@@ -469,7 +470,7 @@ async def test_who_waits_is_answered_when_the_server_stops(
         await anext(bells.listen())
     app.litestar.state.closing.set()
     try:
-        answer = await asyncio.wait_for(sending, 10)
+        answer = await asyncio.wait_for(sending, PATIENCE_S)
     finally:
         app.litestar.state.closing.clear()
     assert answer.status_code == 202
