@@ -76,14 +76,14 @@ class Clockwork:
 
     async def _sweep(self) -> float:
         """One sweep; how long the next one may wait."""
-        self._must_ring_all |= await self._bells_are_lost() or self._has_opened() or await self._gate_opened()
+        self._must_ring_all |= await self._bells_are_lost() or self._has_opened()
         began = time.monotonic()
         swept = await self._parts.engine.sweep(bells_are_lost=self._must_ring_all)
-        self._must_ring_all = False
+        self._must_ring_all = self._gate_opened(swept.closed)
         self._count(swept, time.monotonic() - began)
         if swept.lost or swept.overrun:
             log.info("sweep mended", action="swept", lost=swept.lost, overrun=swept.overrun)
-        if swept.found:
+        if swept.found or self._must_ring_all:
             return 0.0  # there may be more than one sweep takes at once
         return TICK_S if swept.next_due_s is None else min(TICK_S, swept.next_due_s)
 
@@ -100,13 +100,12 @@ class Clockwork:
         was_open, self._was_open = self._was_open, self._parts.watch.is_open
         return self._was_open and not was_open
 
-    async def _gate_opened(self) -> bool:
+    def _gate_opened(self, closed: frozenset[str]) -> bool:
         """Whether to ring for those behind a gate: when it opens, and again when every process knows of it.
 
         Who opened it has rung too, but a claim that comes to a process which still believes it closed is told
         that there is nothing, and the bell is gone with it.
         """
-        closed = await self._parts.engine.closed_now()
         has_opened, self._closed = bool(self._closed - closed), closed
         if has_opened:
             self._opened_at = time.monotonic()

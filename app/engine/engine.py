@@ -257,11 +257,6 @@ class Engine:
                 one.is_closed and one.name is Gate.starts for one in await self._parts.gates.look(tx)
             )
 
-    async def closed_now(self) -> frozenset[str]:
-        """The gates that are closed, as names; at most a second old."""
-        async with self._parts.database.transaction(Scope.system()) as tx:
-            return frozenset(one.name for one in await self._parts.gates.look(tx) if one.is_closed)
-
     async def closings(self, tx: Transaction) -> list[Closing]:
         """Every gate that is closed or will be, soonest first."""
         return await gates.read(tx)

@@ -59,6 +59,7 @@ SELECT ARRAY(SELECT id FROM attempts WHERE status = 'leased' AND lease_until < n
                WHERE deadline_at > now() AND status IN ('pending', 'running', 'waiting')),
              (SELECT min(available_at) FROM attempts
                WHERE status = 'queued' AND rung_at IS NULL AND available_at > now())) AS next_due_at,
+       ARRAY(SELECT DISTINCT name FROM gates WHERE closes_at <= now()) AS closed,
        now() AS now
 """
 
@@ -102,7 +103,11 @@ SELECT DISTINCT ON (a.instance_id) a.instance_id, a.step_id, a.lane
 
 
 class Swept(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sweep did. `next_due_s`: until the next timer or delayed retry, None when there is none."""
+    """What a sweep did and saw.
+
+    next_due_s  until the next timer or delayed retry, None when there is none
+    closed      the gates that were closed
+    """
 
     lost: int
     overrun: int
@@ -110,6 +115,7 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
     told: int  # parents that learned late of a child's end
     rung: int
     next_due_s: float | None
+    closed: frozenset[str] = frozenset()
 
     @property
     def found(self) -> int:
@@ -133,6 +139,7 @@ async def sweep(parts: Parts, *, bells_are_lost: bool = False) -> Swept:
         told=await _each(seen["untold"], partial(children.tell_parent, parts)),
         rung=rung,
         next_due_s=_seconds(seen["now"], seen["next_due_at"]),
+        closed=frozenset(seen["closed"]),
     )
 
 

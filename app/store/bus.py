@@ -1,7 +1,10 @@
 """Redis pub/sub: live events, cancels and wake-ups. Losing a message costs latency, never a fact."""
 
+import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
@@ -10,6 +13,12 @@ from redis.exceptions import RedisError
 from app.kit.log import get_logger
 
 log = get_logger(__name__)
+
+MOST_WAITING: Final = (
+    10_000  # messages; the oldest give way while Redis is slow, and views read what they missed
+)
+AT_ONCE: Final = 256  # messages in one round trip
+LAST_WORDS_S: Final = 1.0  # how long a process that ends waits for its last messages
 
 
 def connect(url: str) -> Redis:
@@ -26,6 +35,8 @@ class Bus:
     def __init__(self, redis: Redis, listener: Redis) -> None:
         self._redis = redis
         self._listener = listener  # without a read timeout: a quiet channel is no fault
+        self._waiting: deque[tuple[str, bytes]] = deque(maxlen=MOST_WAITING)
+        self._sending: asyncio.Task[None] | None = None
 
     @classmethod
     def open(cls, url: str) -> "Bus":
@@ -38,25 +49,37 @@ class Bus:
         return self._redis
 
     async def publish(self, channel: str, payload: bytes) -> None:
-        """Send to whoever listens now. Redis being away is logged and otherwise ignored."""
-        try:
-            await self._redis.publish(channel, payload)
-        except (RedisError, OSError) as exc:
-            log.warning(
-                "live message not published", action="bus_publish_failed", channel=channel, error=str(exc)
-            )
+        """Send to whoever listens then."""
+        await self.publish_all([(channel, payload)])
 
     async def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
-        """Several messages in one round trip."""
-        if len(messages) == 1:
-            return await self.publish(*messages[0])
-        try:
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for channel, payload in messages:
-                    pipe.publish(channel, payload)
-                await pipe.execute()
-        except (RedisError, OSError) as exc:
-            log.warning("live messages not published", action="bus_publish_failed", error=str(exc))
+        """Send these, in order, behind those before them; nobody waits for Redis.
+
+        The answer to a finish is on its way to the worker while its events are told, and what gathers during
+        one round trip goes with the next. Redis being away is logged and otherwise ignored.
+        """
+        self._waiting.extend(messages)
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send())
+
+    async def _send(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+            try:
+                if len(batch) == 1:
+                    await self._redis.publish(*batch[0])
+                    continue
+                async with self._redis.pipeline(transaction=False) as pipe:
+                    for channel, payload in batch:
+                        pipe.publish(channel, payload)
+                    await pipe.execute()
+            except (RedisError, OSError) as exc:
+                log.warning(
+                    "live messages not published",
+                    action="bus_publish_failed",
+                    count=len(batch),
+                    error=str(exc),
+                )
 
     @asynccontextmanager
     async def listen(self, *channels: str) -> AsyncIterator[PubSub]:
@@ -69,6 +92,9 @@ class Bus:
             await pubsub.aclose()  # type: ignore[no-untyped-call] # redis-py leaves it untyped
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Send what waits, if Redis takes it soon, and give the connections back."""
+        if self._sending is not None and not self._sending.done():
+            await asyncio.wait([self._sending], timeout=LAST_WORDS_S)
+            self._sending.cancel()
         await self._redis.aclose()
         await self._listener.aclose()
