@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import psutil
 
+from app.kit.settings import Settings, load_settings
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 EMAIL = "bench@example.org"
 PASSWORD = "measured twice, cut once"  # noqa: S105  of a box that lives for a minute
@@ -61,6 +63,11 @@ class Box:
             "ADMIN_EMAIL": EMAIL,
             "ADMIN_PASSWORD": PASSWORD,
         }
+
+    @property
+    def settings(self) -> Settings:
+        """As its programs read them; there are keys once it has started."""
+        return load_settings(self.environment)
 
     def start(self) -> float:
         """Starts the box; seconds from the start of boot to the first 200 of /readyz."""
