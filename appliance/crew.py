@@ -121,8 +121,7 @@ class Crew:
         """Returns only by an exception: Refusal when the box ended by itself."""
         while True:
             if self._supervisord is not None:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._supervisord.wait(3600)
+                self._supervisord.wait()  # with a limit it would look twenty times a second
             self._refuse_if_ended()
 
     def end(self, reason: str) -> None:

@@ -18,10 +18,10 @@ async def fire_due(parts: Parts) -> int:
 
     While the box takes nothing new the times stay due; later they go by each schedule's rule for missed ones.
     """
-    if not await parts.engine.takes_starts():
-        return 0
     async with parts.database.transaction(Scope.system()) as tx:
         due = await model.list_due(tx, AT_ONCE)
+    if not due or not await parts.engine.takes_starts():
+        return 0
     fired = 0
     for one in due:
         try:
