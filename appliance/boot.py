@@ -6,6 +6,7 @@ everybody's lines, takes the signals, and owns the exit code (supervisord's own 
 settings → volume → keys → database → redis → schema → programs → ready
 """
 
+import errno
 import http.client
 import os
 import signal
@@ -29,7 +30,7 @@ from appliance.files import FolderLock
 from appliance.handover import Claim
 from appliance.hydrate.standby import Standby
 from appliance.keeper import Keeper
-from appliance.limits import raise_open_files
+from appliance.limits import raise_open_files, refuse_few_tasks
 from appliance.major import Move, forget_former
 from appliance.postgres import Cluster
 from appliance.programs import BY_NAME, PROGRAMS, is_wanted
@@ -87,9 +88,7 @@ class Boot:
             )
             failed = exc if isinstance(exc, UpgradeFailed) else None
         except OSError as exc:
-            where = f" ({exc.filename})" if exc.filename else ""
-            state, code = "failed", 71  # EX_OSERR
-            sentence = f"The box cannot go on: {exc.strerror or exc}{where}. Check space and rights there."
+            state, sentence, code = "failed", in_words(exc), 71  # EX_OSERR
         finally:
             self._may_interrupt = False
             self._end()
@@ -102,6 +101,7 @@ class Boot:
 
     def _begin(self) -> None:
         raise_open_files()
+        refuse_few_tasks()
         with self._progress.phase("settings", "Settings") as phase:
             phase.detail = self._settings.env
             for remark in self._settings.remarks:
@@ -227,6 +227,7 @@ class Boot:
             holds_reserve=self._has_volume,
             trouble=lambda: self._standby.trouble() if self._standby else None,
             risk=lambda: self._standby.risk() if self._standby else "",
+            on_back=self._crew.revive_redis,
         )
         self._keeper.start()
         return f"made {', '.join(missing)}" if missing else "all there"
@@ -327,6 +328,17 @@ class Boot:
             self._may_interrupt = False
             log.info("asked to stop (%s)", signal.Signals(number).name, action="box_stopping")
             raise Stopped
+
+
+def in_words(exc: OSError) -> str:
+    """What the system refused, and what to look at."""
+    if exc.errno == errno.EAGAIN:
+        return (
+            "The box cannot go on: no more processes or threads may be started here. Raise the limit where "
+            "it is started (docker run --pids-limit)."
+        )
+    where = f" ({exc.filename})" if exc.filename else ""
+    return f"The box cannot go on: {exc.strerror or exc}{where}. Check space and rights there."
 
 
 def as_records(settings: LogSettings) -> LogSettings:

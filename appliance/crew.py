@@ -18,6 +18,7 @@ from appliance.launch import lines_pipe
 from appliance.postgres import Cluster
 from appliance.process import processes_in
 from appliance.programs import BY_NAME, PROGRAMS, is_wanted
+from appliance.redis import Server
 from appliance.refusal import Refusal
 from appliance.storage import make_folder
 from appliance.supervisor import Supervisor
@@ -123,6 +124,17 @@ class Crew:
             if self._supervisord is not None:
                 self._supervisord.wait()  # with a limit it would look twenty times a second
             self._refuse_if_ended()
+
+    def revive_redis(self) -> None:
+        """Start it anew where it answers no more: one whose file was on a volume that went away and came back
+        refuses everything for ever. Harmless, because nothing depends on what it holds.
+        """
+        redis = BY_NAME["redis"]
+        if is_wanted(redis, self.settings) and not Server(self.settings).ready():
+            log.warning("Redis does not recover by itself and is started anew", action="redis_revived")
+            supervisor = Supervisor(self.settings.run_dir / "supervisor.sock")  # of this thread
+            supervisor.stop(redis.full_name)
+            supervisor.start(redis.full_name)
 
     def end(self, reason: str) -> None:
         """End the box from another thread, as the watchdog would: with a reason for the boot."""

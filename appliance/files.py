@@ -1,6 +1,7 @@
 """Files that two processes, or a power cut, must not spoil: the lock, the atomic write, the durable name."""
 
 import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -55,6 +56,19 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
         os.fsync(file.fileno())
     draft.replace(path)
     sync_folder(path.parent)
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether nothing can be changed there, tried on the time of this file or folder.
+
+    A file system's own word is not enough: since Linux 6.15 an ext4 that met an error refuses every write and
+    goes on calling itself writable.
+    """
+    try:
+        os.utime(path)
+    except OSError as exc:
+        return exc.errno in (errno.EROFS, errno.EIO)
+    return False
 
 
 def sync_folder(folder: Path) -> None:

@@ -19,6 +19,7 @@ from app.kit.log import get_logger
 from app.kit.settings import Settings
 from app.kit.volume import ROOM_FILE, Bounds, Reason, Room, RoomState, write
 from appliance import passport
+from appliance.files import is_read_only
 from appliance.refusal import Refusal
 from appliance.reserve import Reserve
 from appliance.usage import Usage
@@ -55,11 +56,14 @@ class Keeper:
         holds_reserve: bool,
         trouble: Trouble = lambda: None,
         risk: Callable[[], str] = lambda: "",
+        on_back: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_back` is called when a volume that could not be written takes things again."""
         self._settings = settings
         self._box_id = box_id
         self._trouble = trouble
         self._risk = risk
+        self._on_back = on_back
         self._reserve = Reserve(settings) if holds_reserve else None
         self._stopping = threading.Event()
         self._looked_s = time.monotonic()
@@ -82,7 +86,7 @@ class Keeper:
 
     def judge(self) -> None:
         """From the last look to the room file, written when it says something new. Asks no volume."""
-        room = self._judged()
+        room, before = self._judged(), self._room
         if room.state is not self._room.state or room.reason is not self._room.reason:
             _tell(room)
         is_news = msgspec.structs.replace(room, free_bytes=0, used_bytes=0) != msgspec.structs.replace(
@@ -91,6 +95,8 @@ class Keeper:
         if is_news or abs(room.free_bytes - self._room.free_bytes) >= COARSE_BYTES:
             self._room = room
             write(self._settings.run_dir / ROOM_FILE, room)
+        if before.reason not in (None, Reason.full) and room.reason in (None, Reason.full):
+            self._on_back()
 
     def tend(self) -> None:
         """Make the reserve or give it back, as the last look wants it; making one may take long."""
@@ -160,7 +166,7 @@ class Keeper:
             # Not the whole disk: what the file system keeps for root is free for nobody here.
             total_bytes=(found.f_blocks - found.f_bfree) * found.f_frsize + free,
             reserve_bytes=self._reserve.size_bytes if self._reserve else 0,
-            reason=Reason.read_only if found.f_flag & os.ST_RDONLY else None,
+            reason=Reason.read_only if is_read_only(workspace) else None,
         )
 
     def _count(self) -> None:
@@ -191,7 +197,7 @@ SENTENCES: dict[Reason, Words] = {
     ),
     Reason.read_only: (
         "The volume has become read-only, so nothing can be kept.",
-        "Look at the disk and the kernel's log, and mount it writable again.",
+        "Look at the disk and the kernel's log, and mount it writable again; then Studio goes on.",
     ),
     Reason.vanished: (
         "The volume is not there any more, so nothing can be kept.",

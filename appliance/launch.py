@@ -6,6 +6,7 @@ program needs, drops privileges, and execs: the process supervisord knows is the
 
 import fcntl
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from app.kit.settings import Settings, SettingsFaults, load_settings
 from appliance import keys, slots
+from appliance.files import is_read_only
 from appliance.limits import thread_environment
 from appliance.postgres import Cluster
 from appliance.programs import BY_NAME, Program, is_wanted
@@ -20,17 +22,20 @@ from appliance.redis import Server
 from appliance.refusal import Refusal
 from appliance.users import umask
 
+LOOK_S = 0.5
 WAIT_S = 60.0  # for Postgres to recover after a crash; then the program ends and supervisord tries again
 
 
 def main(name: str) -> None:
     """Does not return, except with SystemExit and a sentence."""
     try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the end of what only waits is no traceback
         settings = load_settings()
         program = BY_NAME[name]
         speak_through(lines_pipe(settings, name), program)
         environment = environment_of(program, settings, os.environ)
         command = program.command(settings)
+        wait_for_home(program, settings)
         wait_for(program, settings)
         os.umask(umask(settings))
     except (SettingsFaults, Refusal) as exc:
@@ -80,6 +85,17 @@ def environment_of(program: Program, settings: Settings, inherited: Mapping[str,
     # The image's users have a home that nobody may write.
     environment.setdefault("XDG_CACHE_HOME", str(settings.tmp_dir / f"cache-{account.name}"))
     return environment | thread_environment()
+
+
+def wait_for_home(program: Program, settings: Settings) -> None:
+    """Wait until what it keeps is there and writable, however long: started on a volume that is not, Postgres
+    ends again and again, and the box with it. Why it waits, the boot's keeper says.
+    """
+    if program.home is None:
+        return
+    home = program.home(settings)
+    while not home.is_dir() or is_read_only(home):
+        time.sleep(LOOK_S)
 
 
 def wait_for(program: Program, settings: Settings) -> None:

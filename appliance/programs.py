@@ -4,6 +4,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -28,6 +29,7 @@ BOOT_ONLY = (
     *CREDENTIALS,
 )
 
+FolderOf = Callable[[Settings], Path]
 AccountOf = Callable[[Settings], Account]
 CommandOf = Callable[[Settings], list[str]]
 EnvironmentOf = Callable[[Settings], dict[str, str]]
@@ -42,6 +44,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     group: str = "app"  # the group in supervisord.conf; "" for a program that is its own
     role: str | None = None  # the role of STUDIO_ROLES that wants it; None: see `is_wanted`
     waits_for: tuple[str, ...] = ()  # embedded programs that must answer before it starts
+    home: FolderOf | None = None  # without which, and the right to write there, it is not even tried
     keys: tuple[str, ...] = ()  # those of the box's secrets that it is handed
     hidden: tuple[str, ...] = BOOT_ONLY  # names it does not see, nor their …_FILE
     environment: EnvironmentOf | None = None  # replaces what it would inherit
@@ -105,6 +108,7 @@ PROGRAMS: tuple[Program, ...] = (
         account=postgres_account,
         group="",
         role="postgres",
+        home=lambda settings: Cluster(settings).data,
         environment=lambda settings: Cluster(settings).environment(),
         dialect=dialects.postgres(),
     ),
@@ -123,6 +127,7 @@ PROGRAMS: tuple[Program, ...] = (
         command=lambda settings: Server(settings).command(),
         group="",
         role="redis",
+        home=lambda settings: Server(settings).data,
         environment=lambda settings: Server(settings).environment(),
         dialect=dialects.redis,
     ),

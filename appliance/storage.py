@@ -10,6 +10,7 @@ import msgspec
 
 from app.kit.backups import Backups
 from app.kit.settings import Settings
+from appliance.files import is_read_only
 from appliance.refusal import Refusal
 from appliance.users import Account, give, myself, postgres_account, service_account, worker_account
 
@@ -34,7 +35,7 @@ def make_workspace(settings: Settings) -> None:
             f"The workspace {workspace} cannot be made ({exc.strerror}). "
             "Set WORKSPACE_PATH to a folder this user may write."
         ) from exc
-    if os.statvfs(workspace).f_flag & os.ST_RDONLY:
+    if is_read_only(workspace):
         raise Refusal(
             f"The volume at {workspace} is mounted read-only, so nothing could be kept. Mount it writable; "
             "a disk that met an error becomes read-only by itself, and the kernel's log says so.",

@@ -169,6 +169,12 @@ class Watch:
         """Whether new things are taken in."""
         return self.room().state is RoomState.open
 
+    @property
+    def trouble(self) -> Room | None:
+        """How it is while it cannot be written whatever its room, so that a database on it is silent, too."""
+        room = self.room()
+        return None if room.reason in (None, Reason.full) else room
+
     def refuse_new(self) -> None:
         """Raises VolumeFull or VolumeAway when nothing new is taken in."""
         self._refuse(lambda state: state is not RoomState.open)

@@ -15,7 +15,7 @@ from app.flow.mismatch import explain
 from app.kit.codec import to_plain
 from app.kit.errors import Complaint, Conflict, Invalid, Malformed, StudioError, Unavailable
 from app.kit.log import get_logger
-from app.kit.volume import VolumeFull
+from app.kit.volume import VolumeAway, VolumeFull
 from app.resources.problem import MEDIA_TYPE, Problem
 from app.server.discretion import for_the_log
 from app.store.database import DatabaseUnavailable
@@ -83,26 +83,13 @@ def answer(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
     request_id = cast("dict[str, Any]", request.scope).get("studio_request_id")
     headers: dict[str, str] = {}
     extra: Mapping[str, Any] = {}
-    match exc:
+    match meant := _meant(request, exc):
         case StudioError():
-            problem, headers, extra = _of_studio_error(exc), exc.headers, exc.extra
+            problem, headers, extra = _of_studio_error(meant), meant.headers, meant.extra
         case ValidationException():
-            problem = _of_validation(exc, request)
+            problem = _of_validation(meant, request)
         case HTTPException():
-            problem, headers = _of_http(exc, request), dict(exc.headers or {})
-        case psycopg.errors.UniqueViolation():
-            problem = _of_studio_error(SameMoment())
-        case UnicodeDecodeError():
-            problem = _of_studio_error(NotUtf8())
-        case psycopg.DataError() | UnicodeEncodeError():
-            problem = _of_studio_error(Unstorable())
-        case RecursionError():
-            problem = _of_studio_error(NestedTooDeeply())
-        case psycopg.OperationalError() | psycopg.InterfaceError():
-            is_full = isinstance(exc, psycopg.errors.DiskFull)
-            problem = _of_studio_error(VolumeFull() if is_full else DatabaseUnavailable())
-        case RedisError():
-            problem = _of_studio_error(RedisUnavailable())
+            problem, headers = _of_http(meant, request), dict(meant.headers or {})
         case _:
             problem = Problem(
                 type=_type("internal-error"),
@@ -126,6 +113,36 @@ def answer(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
         )
     content = {**to_plain(problem), **to_plain(extra)}
     return Response(content, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _meant(request: Request[Any, Any, Any], exc: Exception) -> Exception:
+    """What somebody else's exception means here; ours and Litestar's as they are."""
+    match exc:
+        case psycopg.errors.UniqueViolation():
+            return SameMoment()
+        case UnicodeDecodeError():
+            return NotUtf8()
+        case psycopg.DataError() | UnicodeEncodeError():
+            return Unstorable()
+        case RecursionError():
+            return NestedTooDeeply()
+        case psycopg.errors.DiskFull():
+            return VolumeFull()
+        case DatabaseUnavailable() | psycopg.OperationalError() | psycopg.InterfaceError():
+            return _silent_database(request, exc)
+        case RedisError():
+            return RedisUnavailable()
+        case _:
+            return exc
+
+
+def _silent_database(request: Request[Any, Any, Any], exc: Exception) -> StudioError:
+    """That it does not answer, or rather that its volume cannot be written: that is what has to be mended."""
+    state = request.app.state
+    trouble = state.watch.trouble if state.settings.database.embedded else None
+    if trouble is not None:
+        return VolumeAway(trouble.sentence, remedy=trouble.remedy)
+    return exc if isinstance(exc, DatabaseUnavailable) else DatabaseUnavailable()
 
 
 def _kind(request: Request[Any, Any, Any], exc: Exception) -> Mapping[str, Any]:

@@ -8,6 +8,8 @@ The scope is set for the transaction only (`set_config(…, true)`), so a pooled
 organization's view into another's request. Without a scope no organization's row is visible.
 """
 
+import errno
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
@@ -18,7 +20,7 @@ import psycopg
 from psycopg.adapt import Buffer
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection as SqlConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -229,8 +231,8 @@ class Database:
     @asynccontextmanager
     async def transaction(self, scope: Scope) -> AsyncIterator[Transaction]:
         """One transaction: commits when the block ends, rolls back when it raises, then runs what waits
-        for the commit. Raises DatabaseUnavailable when no connection can be had, or when it breaks at the
-        commit; then nobody knows whether that was done.
+        for the commit. Raises DatabaseUnavailable when no connection can be had, when the server goes down
+        or cannot write, or when it breaks at the commit; then nobody knows whether that was done.
         """
         connection, raw = await self._begin(scope)
         tx = Transaction(connection, raw, scope)
@@ -239,11 +241,10 @@ class Database:
                 yield tx
                 await tx.flush()
                 await connection.commit()
-            except (OperationalError, InterfaceError) as exc:  # SQLAlchemy's names for what psycopg raised
+            except BaseException as exc:
                 await self._abandon(connection)
-                raise DatabaseUnavailable from exc
-            except BaseException:
-                await self._abandon(connection)
+                if _is_away(exc):
+                    raise DatabaseUnavailable from exc
                 raise
         finally:
             await tx.close()
@@ -309,3 +310,17 @@ class Database:
         """Give every connection back."""
         await self.end_aftermath()
         await self._engine.dispose()
+
+
+def _is_away(exc: BaseException) -> bool:
+    """Whether this says that the database cannot serve now, and nothing about what was asked of it."""
+    if isinstance(exc, OperationalError | InterfaceError):  # SQLAlchemy's names for what psycopg raised
+        return True
+    told = exc.orig if isinstance(exc, DBAPIError) else exc
+    if not isinstance(told, psycopg.Error):
+        return False
+    if told.diag.severity_nonlocalized in ("FATAL", "PANIC"):
+        return True
+    # A volume that has become read-only reads as a want of rights.
+    is_refused = isinstance(told, psycopg.errors.InsufficientPrivilege)
+    return is_refused and os.strerror(errno.EROFS) in (told.diag.message_primary or "")

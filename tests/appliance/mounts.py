@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -47,6 +48,56 @@ def small(folder: Path, size: str) -> Iterator[Path]:
 
 def mount(*arguments: str) -> None:
     subprocess.run(["mount", *arguments], check=True, capture_output=True)
+
+
+class Disk:
+    """A disk of its own with an ext4 on it, mounted at a folder; a file in memory stands in for it."""
+
+    def __init__(self, shelf: Path, folder: Path) -> None:
+        self._shelf = shelf
+        self._folder = folder
+        self._image = shelf / "disk"
+
+    def make(self, size: str) -> None:
+        """Skips the test where the machine has no loop devices."""
+        subprocess.run(["truncate", f"--size={size}", str(self._image)], check=True)
+        subprocess.run(["mkfs.ext4", "-q", str(self._image)], check=True)
+        try:
+            mount("-o", "loop", str(self._image), str(self._folder))
+        except subprocess.CalledProcessError as exc:
+            pytest.skip(f"no disk can be made of a file: {exc.stderr.decode().strip()}")
+
+    def fail(self) -> None:
+        """As when it meets an error: from now on every write is refused, also to files that are open."""
+        mount("-o", "remount,abort", str(self._folder))
+
+    def mend(self) -> None:
+        """What is on it, checked and mounted again. Who holds files of the broken one keeps those."""
+        unmount(self._folder)
+        mended = self._shelf / "mended"
+        subprocess.run(["cp", "--sparse=always", str(self._image), str(mended)], check=True)
+        # 1: errors were corrected, as they have to be.
+        done = subprocess.run(["e2fsck", "-fy", str(mended)], capture_output=True, check=False)
+        assert done.returncode <= 1, done.stdout
+        mount("-o", "loop", str(mended), str(self._folder))
+
+
+@contextmanager
+def disk(folder: Path, shelf: Path, size: str) -> Iterator[Disk]:
+    """An empty disk at `folder`, kept in a file system in memory at `shelf`."""
+    if shutil.which("mkfs.ext4") is None:
+        pytest.skip("e2fsprogs is not installed")
+    folder.mkdir(parents=True, exist_ok=True)
+    with small(shelf, "2g"):
+        found = Disk(shelf, folder)
+        try:
+            found.make(size)
+            yield found
+        finally:
+            while not subprocess.run(
+                ["umount", "-l", str(folder)], capture_output=True, check=False
+            ).returncode:
+                pass
 
 
 def unmount(folder: Path) -> None:

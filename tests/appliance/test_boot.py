@@ -1,6 +1,7 @@
 """A box boots, refuses in sentences, ends with a code that tells, and leaves nothing running or broken."""
 
 import configparser
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 
 from app.kit.ring import Wanted, read_back
 from app.kit.settings import load_settings
+from appliance.boot import in_words
 from appliance.crew import STOP_BUDGET_S
 from appliance.postgres import Cluster
 from appliance.process import processes_in
@@ -220,6 +222,13 @@ def test_a_program_that_cannot_start_ends_the_box_with_code_70_and_the_reason(tm
     assert "The last time it ended with exit status 3." in box.text
     assert "Database system is shut down" in box.text
     assert json.loads(studio(env, "status", "--json").stdout)["state"] == "failed"
+
+
+def test_a_machine_without_room_for_a_process_is_told_as_that() -> None:
+    assert "--pids-limit" in in_words(BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"))
+    assert in_words(PermissionError(errno.EACCES, "Permission denied", "/ws")).startswith(
+        "The box cannot go on: Permission denied (/ws). Check space and rights there."
+    )
 
 
 def test_every_setting_fault_is_told_at_once(tmp_path: Path) -> None:

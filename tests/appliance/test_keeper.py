@@ -1,7 +1,7 @@
 """The volume is watched: it closes before it is full, says why, and opens by itself."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,9 +28,9 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
         yield settings
 
 
-def keeper_of(settings: Settings) -> Keeper:
+def keeper_of(settings: Settings, on_back: Callable[[], None] = lambda: None) -> Keeper:
     today, _ = passport.stamp(settings, passport.read(settings))
-    return Keeper(settings, today.box_id, holds_reserve=True)
+    return Keeper(settings, today.box_id, holds_reserve=True, on_back=on_back)
 
 
 def look(keeper: Keeper, settings: Settings) -> Room:
@@ -84,12 +84,17 @@ def test_no_step_leads_the_reserve_astray(settings: Settings) -> None:
 
 @needs_mounts
 def test_a_volume_that_becomes_read_only_is_told_until_it_is_writable(settings: Settings) -> None:
-    keeper = keeper_of(settings)
+    came_back: list[str] = []
+    keeper = keeper_of(settings, lambda: came_back.append("back"))
     mount("-o", "remount,ro", str(settings.workspace))
-    room = look(keeper, settings)
-    assert (room.state, room.reason) == (RoomState.shut, Reason.read_only)
+    for _ in range(2):
+        room = look(keeper, settings)
+        assert (room.state, room.reason) == (RoomState.shut, Reason.read_only)
+    assert came_back == []
     mount("-o", "remount,rw", str(settings.workspace))
-    assert look(keeper, settings).state is RoomState.open
+    for _ in range(2):
+        assert look(keeper, settings).state is RoomState.open
+    assert came_back == ["back"]
 
 
 @needs_mounts

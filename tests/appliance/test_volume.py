@@ -1,6 +1,7 @@
 """What a volume must be able to do, who may use it, and what it is allowed to hold."""
 
 import os
+import resource
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from app.kit.settings import Settings, load_settings
 from app.kit.volume import Mode, Probe
 from appliance import keys, passport, probing, storage
 from appliance.files import FolderLock
-from appliance.limits import cpu_count
+from appliance.limits import FEWEST_OPEN_FILES, cpu_count, raise_open_files, refuse_few_tasks
 from appliance.refusal import Refusal
 from appliance.users import give, myself, service_account
 
@@ -123,6 +124,25 @@ def test_keys_are_made_only_where_they_are_missing(tmp_path: Path) -> None:
 def test_threads_follow_the_cgroup_quota(tmp_path: Path, content: str, expected: int | None) -> None:
     (tmp_path / "cpu.max").write_text(f"{content}\n")
     assert cpu_count(tmp_path) == (expected or cpu_count(tmp_path / "none"))
+
+
+def test_too_few_open_files_are_refused_with_what_raises_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, FEWEST_OPEN_FILES - 1))
+    with pytest.raises(Refusal, match="--ulimit nofile="):
+        raise_open_files()
+
+
+@pytest.mark.parametrize("place", [".", "pids"])  # of the second and the first version of cgroups
+def test_too_few_processes_are_refused_with_what_raises_them(tmp_path: Path, place: str) -> None:
+    refuse_few_tasks(tmp_path / "none")
+    folder = tmp_path / place
+    folder.mkdir(exist_ok=True)
+    (folder / "pids.max").write_text("max\n")
+    refuse_few_tasks(tmp_path)
+    (folder / "pids.max").write_text("100\n")
+    (folder / "pids.current").write_text("80\n")
+    with pytest.raises(Refusal, match=r"room for 20 more processes .*--pids-limit"):
+        refuse_few_tasks(tmp_path)
 
 
 def test_owner_and_mode_are_never_changed_through_a_link(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 
 import pytest
+from psycopg.errors import InsufficientPrivilege
 
 from app.kit.ids import new_id
 from app.kit.settings import Settings
@@ -122,6 +123,19 @@ async def test_a_connection_that_breaks_before_the_commit_is_told_as_a_database_
     assert rung == []
     async with database.transaction(Scope.nobody()) as tx:
         assert await tx.fetch_value("SELECT 1") == 1
+
+
+async def test_a_server_that_cannot_write_is_away_and_a_refused_row_is_not(database: Database) -> None:
+    """Postgres gives both the same code."""
+
+    async def refuse(words: str) -> None:
+        async with database.transaction(Scope.nobody()) as tx:
+            await tx.execute(f"DO $$ BEGIN RAISE insufficient_privilege USING MESSAGE = '{words}'; END $$")
+
+    with pytest.raises(DatabaseUnavailable):
+        await refuse('could not open file "base/1/2": Read-only file system')
+    with pytest.raises(InsufficientPrivilege):
+        await refuse("new row violates row-level security policy")
 
 
 async def test_a_full_pool_is_told_at_once_and_never_replaced(settings: Settings) -> None:

@@ -13,7 +13,7 @@ from app.kit.tally import Key, Tally
 from app.resources.discovery import room_modules
 from app.resources.exposition import Gauge, gauge, render
 from app.resources.infrastructure import facts
-from app.resources.infrastructure.checks.database import AWAY
+from app.resources.infrastructure.checks.database import away
 from app.resources.infrastructure.looking import PATIENCE_S, SILENT, Box, all_checks, look_around, worst
 from app.resources.infrastructure.schemas import FullHealth, Health, RedisHealth, WorkersHealth
 from app.store import counts
@@ -33,7 +33,8 @@ async def refuse_unhealthy(box: Box) -> None:
         async with asyncio.timeout(PATIENCE_S):
             await facts.ask_database(box)
     except (StudioError, TimeoutError) as exc:
-        raise Unhealthy(AWAY.detail, remedy=AWAY.remedy) from exc
+        found = away(box)
+        raise Unhealthy(found.detail, remedy=found.remedy) from exc
 
 
 async def readiness(box: Box) -> Health:

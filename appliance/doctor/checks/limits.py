@@ -2,16 +2,15 @@
 
 import resource
 import shutil
-from pathlib import Path
 
 from app.kit.memory import free_memory_bytes
 from appliance.doctor.finding import Finding, Patient, ill, in_words, watch, well
+from appliance.limits import tasks_left
 
 FEWEST_FILES = 4096
 FEWEST_TASKS = 512
 LEAST_MEMORY = 1_000_000_000
 LEAST_SHARED = 64 * 1024 * 1024
-CGROUP = Path("/sys/fs/cgroup")
 
 
 def look(patient: Patient) -> Finding:  # noqa: ARG001  every check takes its patient
@@ -20,7 +19,7 @@ def look(patient: Patient) -> Finding:  # noqa: ARG001  every check takes its pa
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if files != resource.RLIM_INFINITY and files < FEWEST_FILES:
         faults.append(f"{files} open files at most (--ulimit nofile={FEWEST_FILES}:{FEWEST_FILES})")
-    tasks = _tasks()
+    tasks = tasks_left()
     if tasks is not None and tasks < FEWEST_TASKS:
         faults.append(f"room for {tasks} more processes and threads (--pids-limit)")
     shared = _shared_bytes()
@@ -35,17 +34,6 @@ def look(patient: Patient) -> Finding:  # noqa: ARG001  every check takes its pa
     if faults:
         return watch(f"It may have {'; '.join(faults)}.", "Raise these where the box is started.", **facts)
     return well(f"{in_words(free)} of memory free, {files:,} open files allowed.", **facts)
-
-
-def _tasks() -> int | None:
-    """How many more processes and threads the cgroup allows; None where it sets no limit."""
-    for folder in (CGROUP, CGROUP / "pids"):
-        try:
-            most = (folder / "pids.max").read_text().strip()
-            return None if most == "max" else int(most) - int((folder / "pids.current").read_text())
-        except (OSError, ValueError):
-            continue
-    return None
 
 
 def _shared_bytes() -> int | None:

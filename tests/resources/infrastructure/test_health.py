@@ -12,6 +12,7 @@ import pytest
 from app.kit.clock import now
 from app.kit.ids import new_id
 from app.kit.settings import Settings
+from app.kit.volume import ROOM_FILE, Reason, Room, RoomState, write
 from app.resources.accounts.roles import Role
 from app.resources.infrastructure import checks, facts, looking, noted, service
 from app.resources.infrastructure.checks import (
@@ -35,6 +36,7 @@ from app.store.database import Database, Scope, Transaction, jsonb
 from tests.lifespan import running
 from tests.people import People, gathering, problem
 
+AWAY = "urn:studio:problem:volume-away"
 NOWHERE = "postgresql://studio_app:x@/studio?host=%2Fnowhere"
 
 
@@ -123,6 +125,31 @@ async def test_without_its_database_the_box_is_alive_but_not_ready(
         assert found["checks"]["redis"]["status"] == "healthy"
         login = {"email": "a@example.org", "password": "x"}
         problem(await client.post("/api/v1/auth/login", json=login), 503)
+
+
+async def test_a_database_that_is_silent_because_of_its_volume_is_told_as_that(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    lost = msgspec.structs.replace(
+        settings, run_dir=tmp_path, database=msgspec.structs.replace(settings.database, app_url=NOWHERE)
+    )
+    write(
+        tmp_path / ROOM_FILE, Room(state=RoomState.shut, reason=Reason.read_only, sentence="W.", remedy="M.")
+    )
+    app = create_app(lost)
+    async with running(app), gathering(app, database, lost) as people:
+        client = people.stranger()
+        login = await client.post("/api/v1/auth/login", json={"email": "a@example.org", "password": "x"})
+        refused = problem(login, 503)
+        assert (refused["type"], refused["detail"], refused["remedy"]) == (AWAY, "W.", "M.")
+        for path in ("/health", "/readyz"):
+            away = problem(await client.get(path), 503)
+            assert (away["detail"], away["remedy"]) == ("The database does not answer. W.", "M.")
+        write(
+            tmp_path / ROOM_FILE, Room(state=RoomState.closed, reason=Reason.full, sentence="F.", remedy="M.")
+        )
+        away = problem(await client.get("/health"), 503)
+        assert away["detail"] == "The database does not answer.", "a full volume is no reason"
 
 
 async def test_a_database_nobody_migrated_is_not_ready_and_says_why(

@@ -4,6 +4,7 @@ from typing import Final
 
 from app.flow.wording import size
 from app.kit.errors import Unavailable
+from app.kit.volume import Watch
 from app.resources.infrastructure import facts
 from app.resources.infrastructure.looking import Box, Check, Finding, degraded, healthy, unhealthy
 
@@ -17,12 +18,18 @@ AWAY: Final = unhealthy(
 )
 
 
+def away(box: Box) -> Finding:
+    """That it does not answer, and why if the volume is the reason."""
+    trouble = Watch(box.settings.run_dir).trouble if box.settings.database.embedded else None
+    return unhealthy(f"{AWAY.detail} {trouble.sentence}", trouble.remedy) if trouble else AWAY
+
+
 async def probe(box: Box) -> Finding:
     """Whether it answers: without it nothing works."""
     try:
         await facts.ask_database(box)
     except Unavailable:
-        return AWAY
+        return away(box)
     return healthy("The database answers.")
 
 
@@ -31,7 +38,7 @@ async def look(box: Box) -> Finding:
     try:
         found = await box.see(facts.database_facts)
     except Unavailable:
-        return AWAY
+        return away(box)
     about = {
         "connections": found.connections,
         "size_bytes": found.size_bytes,

@@ -4,6 +4,7 @@ from psycopg.errors import UndefinedTable
 
 from app.kit.errors import Unavailable
 from app.resources.infrastructure import facts
+from app.resources.infrastructure.checks.database import away
 from app.resources.infrastructure.looking import Box, Check, Finding, healthy, unhealthy
 from app.store.database import Scope
 
@@ -17,7 +18,7 @@ async def look(box: Box) -> Finding:
     except UndefinedTable:  # nobody has migrated this database yet
         present = None
     except Unavailable:
-        return unhealthy("The database does not answer.", "Bring the database back first.")
+        return away(box)
     if present == wanted:
         return healthy(f"The schema is {wanted}.")
     return unhealthy(
