@@ -72,7 +72,7 @@ class Person(Screen):
     """A line for every step that has ended, and below them a bar for each at work."""
 
     def __init__(self) -> None:
-        self._console = Console(highlight=False)
+        self._console = Console(highlight=False, soft_wrap=True)  # a path in a pipe stays in one piece
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
