@@ -21,6 +21,17 @@ from tests.people import People, gathering
 # Asking for one of these means needing the two servers, so the test need not say so itself.
 SERVER_FIXTURES = frozenset({"settings", "database", "app", "people", "client"})
 
+TOLD = "told"  # a property of a test by this name is shown at the end, whichever process has run it
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Shows what tests have measured and nowhere assert."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, text in report.user_properties:
+            if name == TOLD and report.when == "call":
+                terminalreporter.section(report.nodeid)
+                terminalreporter.write_line(str(text))
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks as integration what uses this file's servers: `scripts/test unit` is then everything else."""
@@ -45,8 +56,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     cluster.start()
     try:
         redis.start()
-        # The tests of migrations make databases of their own; a box's owner role may not.
-        cluster.run_sql(f"ALTER ROLE {OWNER} CREATEDB")
+        # Some tests make databases of their own and drop them under others; a box's owner role may not.
+        cluster.run_sql(f"ALTER ROLE {OWNER} CREATEDB; GRANT pg_signal_backend TO {OWNER}")
         runner.upgrade(settings.database.owner_url)
         yield settings
     finally:

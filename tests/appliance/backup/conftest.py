@@ -34,4 +34,4 @@ def cluster(box: Settings) -> Iterator[Cluster]:
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
     """An empty machine."""
-    return tmp_path / "elsewhere"
+    return tmp_path / "new"  # short, as every name above a Unix socket

@@ -198,7 +198,7 @@ def test_a_moment_whose_log_went_with_a_dropped_backup_is_refused(
 
 
 def test_a_box_below_a_folder_with_a_dot_is_backed_up_whole(tmp_path: Path) -> None:
-    box = settings_in(tmp_path / ".hidden [1]*")
+    box = settings_in(tmp_path / ".hidden [1]*", STUDIO_RUN_DIR=str(tmp_path / "run"))
     cluster = Cluster(box, FAST)
     cluster.prepare()
     cluster.start()
