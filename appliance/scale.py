@@ -56,10 +56,12 @@ def scale(settings: Settings, wanted: Mapping[str, int], *, wait: str | None) ->
         program = BY_NAME[f"worker-{lane}"]
         if is_wanted(program, settings):
             _start_again(settings, lane, program.full_name, wait)
+    if _supervisor(settings).answers():  # else there is no database to write it down in
+        _admin("scaled", *(f"{lane}={number}" for lane, number in wanted.items()))
 
 
 def _start_again(settings: Settings, lane: str, full_name: str, wait: str | None) -> None:
-    supervisor = Supervisor(settings.run_dir / "supervisor.sock", timeout_s=30.0)
+    supervisor = _supervisor(settings)
     if not supervisor.answers():
         return  # the box does not run; its next start takes the number
     if wait is not None:
@@ -72,6 +74,10 @@ def _start_again(settings: Settings, lane: str, full_name: str, wait: str | None
     finally:
         if wait is not None:
             _admin("resume", lane)
+
+
+def _supervisor(settings: Settings) -> Supervisor:
+    return Supervisor(settings.run_dir / "supervisor.sock", timeout_s=30.0)
 
 
 def _admin(*arguments: str) -> None:

@@ -1,6 +1,7 @@
 """What commands that touch the database work with, opened and closed around them."""
 
 import asyncio
+import getpass
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from app.kit.errors import StudioError
 from app.kit.log import configure
 from app.kit.settings import Settings, SettingsFaults, load_settings
 from app.resources.assets.service import StepFiles
+from app.resources.audit.record import Actor
 from app.steps.discovery import catalog, step_types
 from app.store.bus import Bus
 from app.store.database import Database
@@ -27,6 +29,11 @@ class Tools(msgspec.Struct, frozen=True):
     database: Database
     engine: Engine
     blobs: BlobFolder
+
+
+def whoever() -> Actor:
+    """Whom the page, the log and the audit name for what is done at the command line."""
+    return Actor(id=None, name=f"{getpass.getuser()} on the box")
 
 
 def with_tools(name: str, act: Callable[[Tools], Awaitable[int | None]]) -> int:

@@ -1,11 +1,9 @@
 """`studio maintenance on|off|show`: a time in which nothing new starts."""
 
-import getpass
-
 import click
 
 from app.admin.options import Span, as_json
-from app.admin.tools import Tools, with_tools
+from app.admin.tools import Tools, whoever, with_tools
 from app.kit.codec import encode_text
 from app.resources.maintenance import service
 from app.resources.maintenance.schemas import Maintenance
@@ -38,9 +36,9 @@ def on(in_s: float, message: str, as_json: bool) -> int:
     """Announce it, or begin it at once; the page shows everybody a countdown."""
 
     async def act(tools: Tools) -> None:
-        async with tools.database.transaction(Scope.nobody()) as tx:
+        async with tools.database.transaction(Scope.system()) as tx:
             found = await service.begin_maintenance(
-                tx, tools.engine, in_s=in_s, message=message[:300], said_by=_who()
+                tx, tools.engine, in_s=in_s, message=message[:300], by=whoever()
             )
         _tell(found, as_json)
 
@@ -53,8 +51,8 @@ def off(as_json: bool) -> int:
     """End it or call it off; queued steps go on at once."""
 
     async def act(tools: Tools) -> None:
-        async with tools.database.transaction(Scope.nobody()) as tx:
-            found = await service.end_maintenance(tx, tools.engine, said_by=_who())
+        async with tools.database.transaction(Scope.system()) as tx:
+            found = await service.end_maintenance(tx, tools.engine, by=whoever())
         _tell(found, as_json)
 
     return with_tools("studio-maintenance", act)
@@ -71,11 +69,6 @@ def show(as_json: bool) -> int:
         _tell(found, as_json)
 
     return with_tools("studio-maintenance", act)
-
-
-def _who() -> str:
-    """Whom the page and the log name for what was said at the command line."""
-    return f"{getpass.getuser()} on the box"
 
 
 def _tell(found: Maintenance, as_json: bool) -> None:

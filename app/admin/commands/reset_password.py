@@ -6,10 +6,11 @@ from uuid import UUID
 
 import click
 
-from app.admin.tools import Tools, with_tools
+from app.admin.tools import Tools, whoever, with_tools
 from app.kit.errors import Invalid, NotFound
 from app.resources.accounts import model as accounts
-from app.resources.auth import model
+from app.resources.audit.record import record_of_account
+from app.resources.auth import acts, model
 from app.resources.auth.passwords import hash_password, refuse_unfit
 from app.store.database import Scope
 
@@ -49,6 +50,7 @@ def reset(email: str, generate: bool, from_stdin: bool) -> None:
         new_hash = await hash_password(password)
         async with tools.database.transaction(Scope.system()) as tx:
             await model.set_password(tx, user.id, new_hash, keep=NO_SESSION)
+            await record_of_account(tx, acts.PASSWORD_RESET, whoever(), user.id, subject=user.email)
         if generate:
             click.echo(password)
         click.echo(f"{user.email} has a new password, and every sign-in of it has ended.", err=generate)

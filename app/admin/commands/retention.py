@@ -2,12 +2,13 @@
 
 import click
 
-from app.admin.tools import Tools, with_tools
+from app.admin.tools import Tools, whoever, with_tools
 from app.engine.retention import Gone
 from app.flow.wording import count, size
 from app.kit.codec import encode_text
 from app.resources.assets import collection
-from app.resources.retention import model, service
+from app.resources.audit.record import record, record_of_box
+from app.resources.retention import acts, model, service
 from app.resources.retention.model import Kept
 from app.resources.retention.service import RetentionPreview
 from app.store.database import Scope
@@ -85,8 +86,14 @@ def _kept(it: RetentionPreview) -> str:
 async def _run(tools: Tools, as_json: bool) -> None:
     gone = Gone()
     for one in await _organizations(tools):
-        gone += (await service.clear(tools.database, tools.engine, one.organization_id, one.terms)).gone
+        cleared = await service.clear(tools.database, tools.engine, one.organization_id, one.terms)
+        async with tools.database.transaction(Scope.organization(one.organization_id)) as tx:
+            here = cleared.gone
+            await record(tx, acts.RUN, whoever(), runs=here.instances, events=here.events)
+        gone += cleared.gone
     freed = await collection.collect(tools.database, tools.blobs, tools.settings.collect_after_s)
+    async with tools.database.transaction(Scope.system()) as tx:
+        await record_of_box(tx, acts.COLLECTED, whoever(), files=freed.files, size=size(freed.bytes))
     if as_json:
         click.echo(encode_text({"gone": gone, "freed": freed}))
         return

@@ -6,11 +6,12 @@ import time
 import click
 
 from app.admin.options import Span, as_json
-from app.admin.tools import Tools, with_tools
+from app.admin.tools import Tools, whoever, with_tools
 from app.flow.messages import Lane
 from app.flow.wording import count
 from app.kit.codec import encode_text
-from app.resources.maintenance import service
+from app.resources.audit.record import record_of_box
+from app.resources.maintenance import acts, service
 from app.resources.maintenance.schemas import LaneWork
 from app.store.database import Scope
 
@@ -65,7 +66,7 @@ def drain(lanes: tuple[str, ...], wait_s: float, message: str, as_json: bool) ->
     async def act(tools: Tools) -> int:
         async with tools.database.transaction(Scope.system()) as tx:
             for lane in chosen:
-                await service.drain(tx, tools.engine, lane, message=message[:300], said_by="the command line")
+                await service.drain(tx, tools.engine, lane, message=message[:300], by=whoever())
         until = time.monotonic() + wait_s
         while True:
             found = await _lanes(tools)
@@ -89,8 +90,20 @@ def resume(lanes: tuple[str, ...], as_json: bool) -> int:
     async def act(tools: Tools) -> None:
         async with tools.database.transaction(Scope.system()) as tx:
             for lane in chosen:
-                await service.resume(tx, tools.engine, lane, said_by="the command line")
+                await service.resume(tx, tools.engine, lane, by=whoever())
         _tell(await _lanes(tools), as_json)
+
+    return with_tools("studio-workers", act)
+
+
+@workers.command("scaled", hidden=True)
+@click.argument("words", nargs=-1)
+def scaled(words: tuple[str, ...]) -> int:
+    """Write down that `studio workers scale` did its work, which needs no database."""
+
+    async def act(tools: Tools) -> None:
+        async with tools.database.transaction(Scope.system()) as tx:
+            await record_of_box(tx, acts.SCALED, whoever(), lanes=", ".join(words)[:100])
 
     return with_tools("studio-workers", act)
 

@@ -144,6 +144,15 @@ async def memberships_of(tx: Transaction, user_id: UUID) -> list[Membership]:
     return [msgspec.convert(row, Membership) for row in rows]
 
 
+async def organizations_of_super_admins(tx: Transaction) -> list[OrganizationId]:
+    """Where those who run the box are members; needs the system scope."""
+    rows = await tx.fetch_all(
+        "SELECT DISTINCT m.organization_id FROM memberships m JOIN users u ON u.id = m.user_id "
+        "WHERE u.is_super_admin AND u.is_active"
+    )
+    return [OrganizationId(row["organization_id"]) for row in rows]
+
+
 async def members_of(tx: Transaction) -> list[Member]:
     """Everyone in the transaction's organization, oldest member first."""
     rows = await tx.fetch_all(

@@ -6,7 +6,8 @@ A room names what it does in its `acts.py` and records it beside the act:
     await record(tx, acts.ROLE_CHANGED, principal, subject=member.email, subject_id=member.user_id, role=role)
 
 What touches a person's account and not one organization (signing in, a new password) is told to each
-organization the person belongs to.
+organization the person belongs to; what touches the whole box, to the organization of who does it, or from
+the command line to those of the people who run the box.
 """
 
 from typing import Any
@@ -48,6 +49,11 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 THE_BOX = Actor(id=None, name="Studio")
 
 
+def actor_of(by: Principal | Actor) -> Actor:
+    """Who acts, signed in or not."""
+    return Actor(id=by.user_id, name=by.called, address=by.address) if isinstance(by, Principal) else by
+
+
 async def record(
     tx: Transaction,
     act: Act,
@@ -59,7 +65,7 @@ async def record(
     **details: Any,
 ) -> None:
     """Tell what is done in this transaction. `organization_id`: where it is not the transaction's own."""
-    actor = Actor(id=by.user_id, name=by.called, address=by.address) if isinstance(by, Principal) else by
+    actor = actor_of(by)
     await model.add(
         tx,
         organization_id=organization_id or tx.organization_id,
@@ -74,10 +80,31 @@ async def record(
     )
 
 
-async def record_of_account(tx: Transaction, act: Act, by: Actor, user_id: UUID) -> None:
-    """Tell every organization of this person; needs the system scope."""
+async def record_of_account(
+    tx: Transaction, act: Act, by: Actor, user_id: UUID, *, subject: str = ""
+) -> None:
+    """Tell every organization of this person; `subject`: their name where somebody else acts. Needs the
+    system scope.
+    """
     for membership in await accounts.memberships_of(tx, user_id):
-        await record(tx, act, by, organization_id=membership.id)
+        await record(
+            tx,
+            act,
+            by,
+            organization_id=membership.id,
+            subject=subject,
+            subject_id=user_id if subject else None,
+        )
+
+
+async def record_of_box(tx: Transaction, act: Act, by: Principal | Actor, **details: Any) -> None:
+    """Tell what is done to the whole box; needs the system scope."""
+    if isinstance(by, Principal):
+        organizations = [by.organization_id]
+    else:
+        organizations = await accounts.organizations_of_super_admins(tx)
+    for organization_id in organizations:
+        await record(tx, act, by, organization_id=organization_id, **details)
 
 
 def named(wish: msgspec.Struct) -> str:

@@ -103,12 +103,14 @@ async def use_refresh_token(tx: Transaction, token_hash: bytes) -> Presented:
     return shown
 
 
-async def session_of_token(tx: Transaction, token_hash: bytes) -> SessionId | None:
-    """The session a refresh token belongs to, used or not."""
-    found: SessionId | None = await tx.fetch_value(
-        "SELECT session_id FROM refresh_tokens WHERE token_hash = %(hash)s", {"hash": token_hash}
+async def session_of_token(tx: Transaction, token_hash: bytes) -> tuple[SessionId, UserId] | None:
+    """The session a refresh token belongs to, used or not, and whose it is."""
+    row = await tx.fetch_one(
+        "SELECT s.id, s.user_id FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id "
+        "WHERE t.token_hash = %(hash)s",
+        {"hash": token_hash},
     )
-    return found
+    return None if row is None else (SessionId(row["id"]), UserId(row["user_id"]))
 
 
 async def extend_session(tx: Transaction, session_id: UUID) -> datetime:

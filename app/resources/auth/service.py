@@ -221,9 +221,11 @@ async def log_out(database: Database, settings: Settings, connection: Connection
     claims = read_access_token(settings, access) if access else None
     refresh_token = connection.cookies.get(REFRESH_COOKIE)
     async with database.transaction(Scope.system()) as tx:
-        if claims is not None:
-            await model.revoke_session(tx, claims.session_id, "signed out", user_id=claims.user_id)
+        signed_in = {(claims.session_id, claims.user_id)} if claims is not None else set()
         if refresh_token:
-            session_id = await model.session_of_token(tx, hash_refresh_token(settings, refresh_token))
-            if session_id is not None:
-                await model.revoke_session(tx, session_id, "signed out")
+            found = await model.session_of_token(tx, hash_refresh_token(settings, refresh_token))
+            signed_in |= {found} if found is not None else set()
+        for session_id, user_id in signed_in:
+            if await model.revoke_session(tx, session_id, "signed out", user_id=user_id):
+                user = await accounts.get_user(tx, user_id)
+                await record_of_account(tx, acts.SIGNED_OUT, Actor.of(user, connection), user_id)

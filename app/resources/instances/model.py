@@ -304,6 +304,11 @@ async def requester_of(tx: Transaction, instance_id: UUID) -> UUID | None:
     return found
 
 
+async def number_of(tx: Transaction, instance_id: UUID) -> int:
+    """What people call an instance by."""
+    return int(await tx.fetch_value("SELECT number FROM instances WHERE id = %(id)s", {"id": instance_id}))
+
+
 async def attempts_of(tx: Transaction, step_ids: list[StepId]) -> list[Attempt]:
     """Every try at these steps, in order."""
     rows = await tx.fetch_all(

@@ -12,8 +12,9 @@ from app.kit.ids import InstanceId, StepId
 from app.resources.accounts.guards import requires
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
+from app.resources.audit.record import Act, record
 from app.resources.idempotency import IdempotencyKey
-from app.resources.instances import model, plans, questions, service
+from app.resources.instances import acts, model, plans, questions, service
 from app.resources.instances.schemas import (
     Events,
     Instances,
@@ -27,7 +28,7 @@ from app.resources.instances.schemas import (
     summary,
 )
 from app.resources.paging import DEFAULT_LIMIT, Cursor, CursorUnfit, Limit, page
-from app.store.database import Database
+from app.store.database import Database, Transaction
 from app.store.idempotency import once
 
 After = Annotated[int, Parameter(ge=0, description="Only what comes behind this number")]
@@ -238,7 +239,9 @@ class StepController(Controller):
 
         async def effect() -> StepView:
             await questions.answer(tx, engine, principal, data, instance_id=instance_id, step_id=step_id)
-            return await service.step(tx, engine, principal, instance_id, step_id)
+            step = await service.step(tx, engine, principal, instance_id, step_id)
+            await _record(tx, acts.ANSWERED, principal, step, instance_id)
+            return step
 
         async with database.transaction(principal.scope) as tx:
             call = ("answerStep", instance_id, step_id, data)
@@ -253,7 +256,9 @@ class StepController(Controller):
             requester = await model.requester_of(tx, instance_id)
             said = questions.signed(principal, requester)
             await engine.start_step(tx, InstanceId(instance_id), StepId(step_id), said)
-            return await service.step(tx, engine, principal, instance_id, step_id)
+            step = await service.step(tx, engine, principal, instance_id, step_id)
+            await _record(tx, acts.LET_GO_ON, principal, step, instance_id)
+            return step
 
     @post("/cancel", operation_id="cancelStep", status_code=200, guards=[requires(Role.operator)])
     async def cancel(
@@ -269,6 +274,11 @@ class StepController(Controller):
                 name=principal.called,
             )
             return await service.step(tx, engine, principal, instance_id, step_id)
+
+
+async def _record(tx: Transaction, act: Act, principal: Principal, step: StepView, instance_id: UUID) -> None:
+    number = await model.number_of(tx, instance_id)
+    await record(tx, act, principal, subject=step.node_id, subject_id=instance_id, number=number)
 
 
 def _ordinal(cursor: str | None) -> int:

@@ -33,16 +33,16 @@ class MaintenanceController(Controller):
         self, principal: Principal, database: Database, engine: Engine, data: NewMaintenance
     ) -> Maintenance:
         """From then on nothing new starts. What runs ends; sign-in and results work all the time."""
-        async with database.transaction(Scope.nobody()) as tx:
+        async with database.transaction(Scope.system()) as tx:
             return await service.begin_maintenance(
-                tx, engine, in_s=data.in_s, message=data.message, said_by=principal.called
+                tx, engine, in_s=data.in_s, message=data.message, by=principal
             )
 
     @delete("/", operation_id="endMaintenance", status_code=200, guards=[super_admin()])
     async def end(self, principal: Principal, database: Database, engine: Engine) -> Maintenance:
         """Over, or called off: queued steps go on at once."""
-        async with database.transaction(Scope.nobody()) as tx:
-            return await service.end_maintenance(tx, engine, said_by=principal.called)
+        async with database.transaction(Scope.system()) as tx:
+            return await service.end_maintenance(tx, engine, by=principal)
 
 
 class LanesController(Controller):
@@ -69,7 +69,7 @@ class LanesController(Controller):
         """Hand out no more steps of this lane; what its workers have begun they finish."""
         message = data.message if data else ""
         async with database.transaction(Scope.system()) as tx:
-            await service.drain(tx, engine, Lane(lane), message=message, said_by=principal.called)
+            await service.drain(tx, engine, Lane(lane), message=message, by=principal)
             return Lanes(items=await service.lanes(tx, engine))
 
     @post("/{lane:str}/resume", operation_id="resumeLane", status_code=200, guards=[super_admin()])
@@ -78,5 +78,5 @@ class LanesController(Controller):
     ) -> Lanes:
         """Hand out its steps again."""
         async with database.transaction(Scope.system()) as tx:
-            await service.resume(tx, engine, Lane(lane), said_by=principal.called)
+            await service.resume(tx, engine, Lane(lane), by=principal)
             return Lanes(items=await service.lanes(tx, engine))

@@ -6,6 +6,9 @@ from app.engine.engine import Engine
 from app.engine.gates import Gate, Why
 from app.flow.messages import Lane
 from app.kit.log import get_logger
+from app.resources.accounts.principal import Principal
+from app.resources.audit.record import Actor, actor_of, record_of_box
+from app.resources.maintenance import acts
 from app.resources.maintenance.schemas import LaneWork, Maintenance
 from app.store.database import Transaction
 
@@ -31,18 +34,24 @@ async def maintenance(tx: Transaction, engine: Engine) -> Maintenance:
 
 
 async def begin_maintenance(
-    tx: Transaction, engine: Engine, *, in_s: float, message: str, said_by: str
+    tx: Transaction, engine: Engine, *, in_s: float, message: str, by: Principal | Actor
 ) -> Maintenance:
-    """Announce it, or begin it at once with `in_s` 0; announced again, the later word holds."""
-    await engine.close_gates(tx, list(Gate), Why.maintenance, in_s=in_s, message=message, said_by=said_by)
-    log.warning("maintenance announced", action="maintenance_on", in_s=in_s, said_by=said_by)
+    """Announce it, or begin it at once with `in_s` 0; announced again, the later word holds. Needs the
+    system scope, as all that follows.
+    """
+    await engine.close_gates(
+        tx, list(Gate), Why.maintenance, in_s=in_s, message=message, said_by=actor_of(by).name
+    )
+    log.warning("maintenance announced", action="maintenance_on", in_s=in_s, said_by=actor_of(by).name)
+    await record_of_box(tx, acts.ANNOUNCED, by, when=f"in {in_s:g} s" if in_s else "at once", message=message)
     return await maintenance(tx, engine)
 
 
-async def end_maintenance(tx: Transaction, engine: Engine, *, said_by: str) -> Maintenance:
+async def end_maintenance(tx: Transaction, engine: Engine, *, by: Principal | Actor) -> Maintenance:
     """Take everything again; harmless when there was none."""
     if await engine.open_gates(tx, list(Gate), Why.maintenance):
-        log.warning("maintenance over", action="maintenance_off", said_by=said_by)
+        log.warning("maintenance over", action="maintenance_off", said_by=actor_of(by).name)
+        await record_of_box(tx, acts.ENDED, by)
     return await maintenance(tx, engine)
 
 
@@ -63,13 +72,15 @@ async def lanes(tx: Transaction, engine: Engine) -> list[LaneWork]:
     ]
 
 
-async def drain(tx: Transaction, engine: Engine, lane: Lane, *, message: str, said_by: str) -> None:
+async def drain(tx: Transaction, engine: Engine, lane: Lane, *, message: str, by: Principal | Actor) -> None:
     """Hand out no more steps of a lane; what its workers have begun they finish."""
-    await engine.close_gates(tx, [Gate(lane)], Why.drain, in_s=0, message=message, said_by=said_by)
-    log.warning("lane drained", action="lane_drained", lane=lane, said_by=said_by)
+    await engine.close_gates(tx, [Gate(lane)], Why.drain, in_s=0, message=message, said_by=actor_of(by).name)
+    log.warning("lane drained", action="lane_drained", lane=lane, said_by=actor_of(by).name)
+    await record_of_box(tx, acts.DRAINED, by, lane=lane, message=message)
 
 
-async def resume(tx: Transaction, engine: Engine, lane: Lane, *, said_by: str) -> None:
+async def resume(tx: Transaction, engine: Engine, lane: Lane, *, by: Principal | Actor) -> None:
     """Hand out its steps again; harmless when it was not drained."""
     if await engine.open_gates(tx, [Gate(lane)], Why.drain):
-        log.warning("lane opened", action="lane_opened", lane=lane, said_by=said_by)
+        log.warning("lane opened", action="lane_opened", lane=lane, said_by=actor_of(by).name)
+        await record_of_box(tx, acts.RESUMED, by, lane=lane)

@@ -70,19 +70,19 @@ class ChannelController(Controller):
         self, data: NewChannel, principal: Principal, database: Database, vault: Vault
     ) -> ChannelView:
         """A new channel; its secret is sealed and never given out again."""
-        return await service.add_channel(database, vault, principal.scope, data)
+        return await service.add_channel(database, vault, principal, data)
 
     @patch("/{channel_id:uuid}", operation_id="changeNotificationChannel", guards=[super_admin()])
     async def change(
         self, channel_id: UUID, data: ChannelChange, principal: Principal, database: Database, vault: Vault
     ) -> ChannelView:
         """Change a channel; what is left out stays."""
-        return await service.change_channel(database, vault, principal.scope, channel_id, data)
+        return await service.change_channel(database, vault, principal, channel_id, data)
 
     @delete("/{channel_id:uuid}", operation_id="deleteNotificationChannel", guards=[super_admin()])
     async def remove(self, channel_id: UUID, principal: Principal, database: Database) -> None:
         """Delete a channel, and what it was still to send."""
-        await service.remove_channel(database, principal.scope, channel_id)
+        await service.remove_channel(database, principal, channel_id)
 
     @post(
         "/{channel_id:uuid}/test",
@@ -94,4 +94,4 @@ class ChannelController(Controller):
         self, channel_id: UUID, principal: Principal, database: Database, vault: Vault, settings: Settings
     ) -> Tried:
         """Send a message now, whatever the hour, and tell what became of it."""
-        return await service.try_channel(database, vault, settings, principal.scope, channel_id)
+        return await service.try_channel(database, vault, settings, principal, channel_id)

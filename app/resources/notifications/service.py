@@ -15,7 +15,8 @@ from app.kit.ids import OrganizationId, new_id
 from app.kit.log import get_logger
 from app.kit.settings import Settings
 from app.resources.accounts.principal import Principal
-from app.resources.notifications import model
+from app.resources.audit.record import named, record
+from app.resources.notifications import acts, model
 from app.resources.notifications.model import Channel, Due, Notification
 from app.resources.notifications.schemas import (
     ChannelChange,
@@ -85,9 +86,11 @@ async def list_channels(database: Database, scope: Scope) -> Channels:
         return Channels(items=[ChannelView.of(row) for row in await model.list_channels(tx)])
 
 
-async def add_channel(database: Database, vault: Vault, scope: Scope, wish: NewChannel) -> ChannelView:
+async def add_channel(
+    database: Database, vault: Vault, principal: Principal, wish: NewChannel
+) -> ChannelView:
     """A new channel. Raises Invalid, TooManyChannels."""
-    async with database.transaction(scope) as tx:
+    async with database.transaction(principal.scope) as tx:
         if await model.count_channels(tx) >= MOST_CHANNELS:
             raise TooManyChannels
         channel = Channel(
@@ -102,14 +105,16 @@ async def add_channel(database: Database, vault: Vault, scope: Scope, wish: NewC
             wakes=wish.wakes,
             created_at=now(),
         )
-        return await _save(tx, vault, channel, wish.secret)
+        made = await _save(tx, vault, channel, wish.secret)
+        await record(tx, acts.CREATED, principal, subject=channel.name, subject_id=channel.id)
+        return made
 
 
 async def change_channel(
-    database: Database, vault: Vault, scope: Scope, channel_id: UUID, wish: ChannelChange
+    database: Database, vault: Vault, principal: Principal, channel_id: UUID, wish: ChannelChange
 ) -> ChannelView:
     """Change a channel. Raises ChannelNotFound, Invalid."""
-    async with database.transaction(scope) as tx:
+    async with database.transaction(principal.scope) as tx:
         channel = await _find(tx, channel_id, lock=True)
         changes = {
             name: value
@@ -122,24 +127,28 @@ async def change_channel(
         if reaches(changed.way) != reaches(channel.way):
             # A secret is entered for one place; pointed elsewhere, the channel must not take it along.
             changed = replace(changed, secret=None)
+        fields = named(wish)
+        await record(tx, acts.CHANGED, principal, subject=changed.name, subject_id=channel_id, fields=fields)
         if wish.secret is UNSET:
             return await _save(tx, vault, changed, None)
         return await _save(tx, vault, replace(changed, secret=None), wish.secret)
 
 
-async def remove_channel(database: Database, scope: Scope, channel_id: UUID) -> None:
+async def remove_channel(database: Database, principal: Principal, channel_id: UUID) -> None:
     """Forget a channel. Raises ChannelNotFound."""
-    async with database.transaction(scope) as tx:
-        if not await model.remove_channel(tx, channel_id):
-            raise ChannelNotFound
+    async with database.transaction(principal.scope) as tx:
+        channel = await _find(tx, channel_id, lock=True)
+        await model.remove_channel(tx, channel_id)
+        await record(tx, acts.DELETED, principal, subject=channel.name, subject_id=channel_id)
 
 
 async def try_channel(
-    database: Database, vault: Vault, settings: Settings, scope: Scope, channel_id: UUID
+    database: Database, vault: Vault, settings: Settings, principal: Principal, channel_id: UUID
 ) -> Tried:
     """Send a message now, whatever the hour, and say what became of it. Raises ChannelNotFound."""
-    async with database.transaction(scope) as tx:
+    async with database.transaction(principal.scope) as tx:
         channel = await _find(tx, channel_id)
+        await record(tx, acts.TESTED, principal, subject=channel.name, subject_id=channel_id)
         secret = await _opened(tx, vault, channel)
     trial = Notification(
         id=new_id(),
@@ -158,7 +167,7 @@ async def try_channel(
         return Tried(is_sent=False, sentence=str(exc))
     finally:
         await post.close()
-    async with database.transaction(scope) as tx:
+    async with database.transaction(principal.scope) as tx:
         await model.clear_failures(tx, channel_id)
     return Tried(is_sent=True, sentence=remark or "The message was taken; see that it arrives.")
 

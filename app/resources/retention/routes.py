@@ -6,6 +6,7 @@ import msgspec
 from litestar import Controller, get, post, put
 
 from app.engine.engine import Engine
+from app.flow.wording import size
 from app.kit.blobs import BlobFolder
 from app.kit.ids import OrganizationId
 from app.kit.settings import Settings
@@ -134,9 +135,14 @@ class BoxRetentionController(Controller):
             return await collection.outlook(tx, blobs, settings.collect_after_s)
 
     @post("/bytes/collect", operation_id="collectBytes", status_code=200, guards=[super_admin()])
-    async def collect(self, database: Database, blobs: BlobFolder, settings: Settings) -> Freed:
+    async def collect(
+        self, principal: Principal, database: Database, blobs: BlobFolder, settings: Settings
+    ) -> Freed:
         """Delete now what the daemon would delete within the hour; nothing while a backup holds it."""
-        return await collection.collect(database, blobs, settings.collect_after_s)
+        freed = await collection.collect(database, blobs, settings.collect_after_s)
+        async with database.transaction(principal.scope) as tx:
+            await record(tx, acts.COLLECTED, principal, files=freed.files, size=size(freed.bytes))
+        return freed
 
 
 def _in_words(days: int | None) -> str:

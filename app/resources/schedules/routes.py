@@ -116,7 +116,10 @@ class ScheduleController(Controller):
     ) -> RunView:
         """Run it now, with its inputs. Its times stay as they are."""
         async with database.transaction(principal.scope) as tx:
-            return RunView.of(await service.run_now(tx, engine, schedule_id, started_by=principal.user_id))
+            run = RunView.of(await service.run_now(tx, engine, schedule_id, started_by=principal.user_id))
+            schedule = await service.get(tx, schedule_id)
+            await record(tx, acts.RUN, principal, subject=schedule.name, subject_id=schedule_id)
+            return run
 
     @get("/{schedule_id:uuid}/runs", operation_id="listScheduleRuns", guards=[requires(Role.viewer)])
     async def list_runs(

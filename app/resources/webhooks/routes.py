@@ -175,6 +175,7 @@ class WebhookController(Controller):
         """Deliver something made up, without proof. The answer is its line in the log, refused or not."""
         async with database.transaction(principal.scope) as tx:
             webhook = await service.get(tx, webhook_id)
+            await record(tx, acts.TESTED, principal, subject=webhook.name, subject_id=webhook_id)
         source = Source(origin=Origin.test, started_by=principal.user_id)
         opened = await KnownWebhooks.of(state).open(webhook)
         delivery_id = await Desk(database, engine, blobs).try_out(
@@ -243,6 +244,7 @@ class WebhookController(Controller):
             if found is None:
                 raise DeliveryNotFound
             webhook = await service.get(tx, webhook_id)
+            await record(tx, acts.REPLAYED, principal, subject=webhook.name, subject_id=webhook_id)
         received = deliveries.again(webhook, found)
         source = Source(origin=Origin.replay, replay_of=delivery_id, started_by=principal.user_id)
         opened = await KnownWebhooks.of(state).open(webhook)

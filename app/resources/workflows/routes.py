@@ -14,7 +14,7 @@ from app.kit.codec import encode
 from app.resources.accounts.guards import requires
 from app.resources.accounts.principal import Principal
 from app.resources.accounts.roles import Role
-from app.resources.audit.record import record
+from app.resources.audit.record import Act, named, record
 from app.resources.idempotency import IdempotencyKey
 from app.resources.paging import DEFAULT_LIMIT, Cursor, Limit, page
 from app.resources.workflows import acts, model, service, transfer
@@ -136,7 +136,12 @@ class WorkflowController(Controller):
     ) -> WorkflowView:
         """Rename or describe a workflow."""
         async with database.transaction(principal.scope) as tx:
-            return await service.change(tx, workflow_id, data)
+            changed = await service.change(tx, workflow_id, data)
+            fields = named(data)
+            await record(
+                tx, acts.CHANGED, principal, subject=changed.name, subject_id=changed.id, fields=fields
+            )
+            return changed
 
     @delete("/{workflow_id:uuid}", operation_id="deleteWorkflow", guards=[requires(Role.editor)])
     async def delete(self, principal: Principal, database: Database, workflow_id: UUID) -> None:
@@ -161,8 +166,8 @@ class WorkflowController(Controller):
         """
         async with database.transaction(principal.scope) as tx:
             saved = await service.define(tx, catalog, workflow_id, data, created_by=principal.user_id)
-            if saved.draft_version is None:
-                await _record_published(tx, principal, saved)
+            if data.publish or saved.draft_version is not None:
+                await _record_saved(tx, principal, saved)
             return saved
 
     @get("/{workflow_id:uuid}/export", operation_id="exportWorkflow", guards=[requires(Role.viewer)])
@@ -237,7 +242,7 @@ class WorkflowController(Controller):
             published = await service.publish(
                 tx, catalog, workflow_id, number, wish, created_by=principal.user_id
             )
-            await _record_published(tx, principal, published)
+            await _record_saved(tx, principal, published, acts.PUBLISHED)
             return published
 
     @post(
@@ -259,7 +264,12 @@ class WorkflowController(Controller):
         """Write this version's document once more, as the newest version. It becomes a draft."""
         wish = data or Restore()
         async with database.transaction(principal.scope) as tx:
-            return await service.restore(tx, catalog, workflow_id, number, wish, created_by=principal.user_id)
+            restored = await service.restore(
+                tx, catalog, workflow_id, number, wish, created_by=principal.user_id
+            )
+            if wish.publish or restored.draft_version is not None:
+                await _record_saved(tx, principal, restored)
+            return restored
 
     @get(
         "/{workflow_id:uuid}/versions/{number:int}/diff/{other:int}",
@@ -276,12 +286,15 @@ class WorkflowController(Controller):
         return difference(before.definition, after.definition)
 
 
-async def _record_published(tx: Transaction, principal: Principal, workflow: WorkflowView) -> None:
+async def _record_saved(
+    tx: Transaction, principal: Principal, workflow: WorkflowView, act: Act | None = None
+) -> None:
+    draft = None if act else workflow.draft_version
     await record(
         tx,
-        acts.PUBLISHED,
+        act or (acts.PUBLISHED if draft is None else acts.DRAFTED),
         principal,
         subject=workflow.name,
         subject_id=workflow.id,
-        version=workflow.version,
+        version=workflow.version if draft is None else draft,
     )

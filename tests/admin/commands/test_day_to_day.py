@@ -1,10 +1,12 @@
 """What an operator types from day to day: each command does it, says so, and refuses with a sentence."""
 
+import getpass
 import json
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from app.kit.settings import Settings
 from app.store.database import Database, Scope
@@ -12,7 +14,7 @@ from appliance import scale, slots
 from appliance.keyring import keys
 from appliance.refusal import Refusal
 from tests.admin.commands.conftest import Studio
-from tests.people import People
+from tests.people import People, Person
 
 
 @pytest.fixture
@@ -22,13 +24,24 @@ async def gates(database: Database) -> AsyncIterator[None]:
         await tx.execute("DELETE FROM gates")
 
 
+async def told(person: Person) -> list[str]:
+    """What the audit says was done at the command line, oldest first."""
+    items = (await person.client.get("/api/v1/audit", params={"limit": 50})).json()["items"]
+    mine = [one for one in items if one["actor_id"] is None]
+    assert {one["actor_name"] for one in mine} <= {f"{getpass.getuser()} on the box"}
+    return [one["words"] for one in reversed(mine)]
+
+
 @pytest.mark.usefixtures("gates")
-def test_maintenance_is_announced_begun_and_ended(studio: Studio) -> None:
+async def test_maintenance_is_announced_begun_and_ended(studio: Studio, people: People) -> None:
+    chief = await people.member(is_super_admin=True)
     announced = json.loads(studio("maintenance", "on", "--in", "10m", "--message", "Disk", "--json").stdout)
     assert not announced["is_on"] and announced["starts_at"] and announced["message"] == "Disk"
     assert "Maintenance begins at" in studio("maintenance", "show").stdout
     assert "is in maintenance" in studio("maintenance", "on").stdout
     assert "none is announced" in studio("maintenance", "off").stdout
+    announced_at, begun_at = "announced maintenance, in 600 s", "announced maintenance, at once"
+    assert await told(chief) == [announced_at, begun_at, "ended maintenance"]
 
 
 def test_a_time_that_is_none_is_refused_with_a_sentence(studio: Studio) -> None:
@@ -38,12 +51,20 @@ def test_a_time_that_is_none_is_refused_with_a_sentence(studio: Studio) -> None:
 
 
 @pytest.mark.usefixtures("gates")
-def test_a_lane_is_drained_and_resumed(studio: Studio) -> None:
+async def test_a_lane_is_drained_and_resumed(studio: Studio, people: People) -> None:
+    chief, other = await people.member(is_super_admin=True), await people.member()
     drained = json.loads(studio("workers", "drain", "gpu", "--message", "new card", "--json").stdout)["items"]
     assert {one["lane"]: one["is_drained"] for one in drained} == {"cpu": False, "gpu": True}
     assert "drained (“new card”)" in studio("workers", "list").stdout
     resumed = json.loads(studio("workers", "resume", "--json").stdout)["items"]
     assert not any(one["is_drained"] for one in resumed)
+    assert studio("workers", "scaled", "cpu=4", "gpu=1").returncode == 0
+    assert await told(chief) == [
+        "drained the gpu lane",
+        "let the gpu lane hand out steps again",
+        "set how many steps run at once to cpu=4, gpu=1",
+    ]
+    assert await told(other) == []
 
 
 async def test_a_new_password_signs_in_and_ends_every_other_sign_in(studio: Studio, people: People) -> None:
@@ -55,6 +76,8 @@ async def test_a_new_password_signs_in_and_ends_every_other_sign_in(studio: Stud
     login = {"email": person.email, "password": password}
     signed_in = await people.stranger().post("/api/v1/auth/login", json=login)
     assert signed_in.status_code == httpx.codes.OK
+    again = people.stranger({"authorization": f"Bearer {signed_in.json()['access_token']}"})
+    assert await told(replace(person, client=again)) == [f"gave “{person.email}” a new password"]
 
 
 @pytest.mark.parametrize(
