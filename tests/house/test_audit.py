@@ -3,7 +3,6 @@
 Routes come from the application, acts from the rooms: a new one of either fails here until it is made once.
 """
 
-import shutil
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -134,15 +133,15 @@ def _fits(template: str, path: str) -> bool:
 
 @pytest.fixture
 def backups(settings: Settings) -> Iterator[Backups]:
-    """A volume with its passport and a folder for backups, as a boot leaves it."""
+    """A volume with its passport, as a boot leaves it."""
     path = passport.path_of(settings)
     before = path.read_bytes() if path.exists() else None
     passport.stamp(settings, passport.read(settings))
     found = Backups(settings.workspace)
-    found.wishes.mkdir(parents=True, exist_ok=True)
     yield found
     found.release()
-    shutil.rmtree(found.folder)
+    for wish in found.wished():
+        (found.wishes / wish).unlink()
     if before is None:
         path.unlink()
 
