@@ -14,6 +14,7 @@ from app.flow.rerun import Wished
 from app.flow.states import AttemptStatus, InstanceStatus, StepStatus
 from app.flow.waits import WaitKind
 from app.resources.instances import model
+from app.resources.starters import Starter
 
 
 class NewInstance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,17 +108,29 @@ class InstanceSummary(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
 
 
+class StarterView(msgspec.Struct, frozen=True, kw_only=True):
+    """The trigger that started a run. `kind`: webhook or schedule; `id`, `name`: which one; `entry_id`: the
+    delivery, or the line of the schedule's journal.
+    """
+
+    kind: str
+    id: UUID
+    name: str
+    entry_id: UUID
+
+
 class InstanceView(InstanceSummary, frozen=True, kw_only=True):
     """An instance with what went in and what came out. `event_seq`: the number of its last event.
 
-    `rerun`: what was wished to run again, where it goes on from another one. `details_gone_at`: its events
-    and log lines were cleared away then.
+    `rerun`: what was wished to run again, where it goes on from another one. `started_by`: what started it by
+    itself, while its log knows of it. `details_gone_at`: its events and log lines were cleared away then.
     """
 
     version_id: UUID
     inputs: dict[str, Any]
     outputs: dict[str, Any] | None
     rerun: Wished | None
+    started_by: StarterView | None = None
     event_seq: int
     cancelled_by: UUID | None
     details_gone_at: datetime | None
@@ -277,9 +290,10 @@ def summary(row: model.Instance) -> InstanceSummary:
     return msgspec.convert(_instance_fields(row), InstanceSummary, from_attributes=True)
 
 
-def view(row: model.InstanceWithValues) -> InstanceView:
+def view(row: model.InstanceWithValues, started_by: Starter | None) -> InstanceView:
     """An instance, whole."""
-    return msgspec.convert(_instance_fields(row), InstanceView, from_attributes=True)
+    fields = {**_instance_fields(row), "started_by": started_by}
+    return msgspec.convert(fields, InstanceView, from_attributes=True)
 
 
 def _instance_fields(row: model.Instance) -> dict[str, Any]:

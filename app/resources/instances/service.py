@@ -30,6 +30,7 @@ from app.resources.instances.schemas import (
     step_view,
     view,
 )
+from app.resources.starters import starter_of
 from app.resources.workflows import service as workflows
 from app.resources.workflows.service import VersionNotFound
 from app.store.database import Transaction
@@ -97,7 +98,7 @@ async def get(tx: Transaction, instance_id: UUID) -> InstanceView:
     row = await model.find_instance(tx, instance_id)
     if row is None:
         raise InstanceNotFound
-    return view(row)
+    return view(row, await starter_of(tx, row.source, row.id))
 
 
 async def steps(

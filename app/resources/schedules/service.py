@@ -22,6 +22,7 @@ from app.resources.notifications.ways import Severity
 from app.resources.schedules import model
 from app.resources.schedules.model import Due, Outcome, Overlap, Run, Schedule
 from app.resources.schedules.schemas import NewSchedule, ScheduleChange, Times
+from app.resources.schedules.starts import SOURCE
 from app.resources.workflows.service import WorkflowNotFound
 from app.store.database import Database, Scope, Transaction
 
@@ -246,9 +247,7 @@ async def _start(
     tx: Transaction, engine: Engine, schedule: Schedule, *, created_by: UserId | None
 ) -> InstanceId:
     chosen = await _choose(tx, engine, schedule)
-    started = await instances.begin(
-        tx, engine, chosen, schedule.inputs, source="schedule", created_by=created_by
-    )
+    started = await instances.begin(tx, engine, chosen, schedule.inputs, source=SOURCE, created_by=created_by)
     return started.id
 
 

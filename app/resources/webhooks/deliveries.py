@@ -33,6 +33,7 @@ from app.resources.webhooks.model import (
     Webhook,
     WholeDelivery,
 )
+from app.resources.webhooks.starts import SOURCE
 from app.resources.workflows.service import WorkflowNotFound
 from app.store.database import Database, Transaction
 
@@ -159,7 +160,7 @@ class Desk:
             self._engine,
             chosen,
             _inputs(opened, received.request, chosen.definition),
-            source="webhook",
+            source=SOURCE,
             created_by=source.started_by,
             instance_id=instance_id,
         )

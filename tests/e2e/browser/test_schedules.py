@@ -97,7 +97,8 @@ def test_the_daemon_fires_it_by_itself(page: Page) -> None:
     expect(started).to_contain_text("Completed", timeout=60_000)
     started.click()
     expect(page.get_by_role("heading", name="Saying #")).to_be_visible()
-    expect(page.get_by_text("by a schedule")).to_be_visible()
+    page.get_by_role("link", name="by schedule “All the time”").click()
+    expect(page.get_by_role("dialog").locator("li[aria-current]")).to_be_visible()
     page.request.delete(f"/api/v1/workflows/{workflow}")
 
 

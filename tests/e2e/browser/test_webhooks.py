@@ -64,7 +64,8 @@ def test_a_program_calls_and_the_log_tells(page: Page, sender: APIRequestContext
     expect(log.get_by_text("sent again")).to_be_visible()
     log.get_by_role("link", name="See the instance").first.click()
     expect(page.get_by_role("heading", name="Saying #2")).to_be_visible()
-    expect(page.get_by_text("by a webhook")).to_be_visible()
+    page.get_by_role("link", name="by a delivery of webhook “Doorbell”").click()
+    expect(page.get_by_role("dialog", name="A delivery to “Doorbell”")).to_contain_text('{"word":"hello"}')
 
 
 def test_it_is_tried_out_given_a_new_address_and_deleted(page: Page, sender: APIRequestContext) -> None:

@@ -398,6 +398,9 @@ async def test_it_can_be_run_by_hand_beside_its_times(
     assert UUID(run["started_by"]) == person.user_id
     (instance,) = await started(theirs)
     assert (instance["source"], instance["created_by"]) == ("schedule", person.user_id)
+    starter = {"kind": "schedule", "id": made["id"], "name": made["name"], "entry_id": run["id"]}
+    shown = (await client.get(f"/api/v1/instances/{instance['id']}")).json()
+    assert shown["started_by"] == starter
     assert (await look(client, made))["next_at"] is None
 
 

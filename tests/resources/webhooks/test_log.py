@@ -89,6 +89,8 @@ async def test_a_delivery_can_be_sent_again_by_hand(owner: Owner, sender: httpx.
     instance = (await owner.client.get(f"/api/v1/instances/{made['instance_id']}")).json()
     assert (instance["source"], instance["outputs"]) == ("webhook", {"word": "again"})
     assert instance["created_by"] == str(owner.person.user_id)
+    starter = {"kind": "webhook", "id": hook.id, "name": "Knock", "entry_id": made["id"]}
+    assert instance["started_by"] == starter
     assert (await replay(owner, hook, made))["status"] == "accepted"
 
 
@@ -199,6 +201,8 @@ async def test_old_lines_and_those_beyond_the_newest_are_forgotten(
             await sender.post(hook.url, json={"word": "x"})
     month_old = first_id_at(now() - timedelta(days=31))
     first = (await owner.log(old))[0]
+    started = f"/api/v1/instances/{first['instance_id']}"
+    assert (await owner.client.get(started)).json()["started_by"]["entry_id"] == first["id"]
     await owner.execute(
         "UPDATE webhook_deliveries SET id = %(old)s WHERE id = %(id)s", old=month_old, id=first["id"]
     )
@@ -210,6 +214,7 @@ async def test_old_lines_and_those_beyond_the_newest_are_forgotten(
     assert len(await owner.log(quiet)) == 2
     assert len(await owner.log(old)) == 1
     assert await jobs.shorten_logs(parts) == 0
+    assert (await owner.client.get(started)).json()["started_by"] is None, "nobody knows any more"
 
 
 async def test_a_workflow_of_no_inputs_takes_any_delivery(owner: Owner, sender: httpx.AsyncClient) -> None:

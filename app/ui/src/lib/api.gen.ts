@@ -2480,6 +2480,7 @@ export interface components {
             rerun: components["schemas"]["Wished"] | null;
             source: string;
             started_at: string | null;
+            started_by?: components["schemas"]["StarterView"] | null;
             status: components["schemas"]["InstanceStatus"];
             version: number;
             /** Format: uuid */
@@ -3403,6 +3404,15 @@ export interface components {
              * @default 300
              */
             tolerance_s?: number;
+        };
+        /** StarterView */
+        StarterView: {
+            /** Format: uuid */
+            entry_id: string;
+            /** Format: uuid */
+            id: string;
+            kind: string;
+            name: string;
         };
         /**
          * Status

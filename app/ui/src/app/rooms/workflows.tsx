@@ -25,9 +25,12 @@ const newWorkflow = createRoute({
 const workflow = createRoute({
   getParentRoute: () => house,
   path: "/workflows/$workflowId",
-  validateSearch: (search): { tab?: string; from?: string } => ({
+  // `of` and `entry`: a trigger, and what of its log is to be shown.
+  validateSearch: (search): { tab?: string; from?: string; of?: string; entry?: string } => ({
     tab: textOf(search["tab"]),
     from: textOf(search["from"]),
+    of: textOf(search["of"]),
+    entry: textOf(search["entry"]),
   }),
   loader: ({ context, params }) => {
     void context.cache.infiniteQuery(versionsQuery(params.workflowId)).catch(() => undefined);

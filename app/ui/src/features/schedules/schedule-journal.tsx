@@ -25,9 +25,12 @@ export function OutcomeTag({ outcome }: { outcome: ScheduleRun["outcome"] }) {
   return <Tag tone={TONES[outcome]}>{t(`outcome.${outcome}`)}</Tag>;
 }
 
-function Line({ run }: { run: ScheduleRun }) {
+function Line({ run, isShown }: { run: ScheduleRun; isShown: boolean }) {
   return (
-    <li className="flex items-center gap-3 py-2.5 text-[13px]">
+    <li
+      aria-current={isShown ? "true" : undefined}
+      className="flex items-center gap-3 rounded-md py-2.5 text-[13px] aria-[current]:bg-accent-soft aria-[current]:px-2"
+    >
       <span className="min-w-0 flex-1">
         <time dateTime={run.due_at} className="tabular-nums">
           {dateTime(run.due_at)}
@@ -55,7 +58,7 @@ function Line({ run }: { run: ScheduleRun }) {
   );
 }
 
-function Journal({ schedule }: { schedule: Schedule }) {
+function Journal({ schedule, entry }: { schedule: Schedule; entry: string | null }) {
   const list = useInfiniteQuery(runsQuery(schedule.id));
   if (list.error) return <ProblemNote error={list.error} />;
   if (list.isPending) return <Skeleton className="h-40 rounded-xl" />;
@@ -65,7 +68,7 @@ function Journal({ schedule }: { schedule: Schedule }) {
     <>
       <ul aria-label={t("schedules.journal")} className="divide-y divide-border">
         {runs.map((run) => (
-          <Line key={run.id} run={run} />
+          <Line key={run.id} run={run} isShown={run.id === entry} />
         ))}
       </ul>
       <LoadMore
@@ -77,14 +80,20 @@ function Journal({ schedule }: { schedule: Schedule }) {
   );
 }
 
-type WindowProps = { schedule: Schedule; isOpen: boolean; onOpenChange: (isOpen: boolean) => void };
+type WindowProps = {
+  schedule: Schedule;
+  /** The line somebody came to see. */
+  entry: string | null;
+  isOpen: boolean;
+  onOpenChange: (isOpen: boolean) => void;
+};
 
-export function JournalWindow({ schedule, isOpen, onOpenChange }: WindowProps) {
+export function JournalWindow({ schedule, entry, isOpen, onOpenChange }: WindowProps) {
   return (
     <Dialog open={isOpen} onOpenChange={onOpenChange}>
       <DialogWindow heading={t("schedules.journal_of", { name: schedule.name })} description={schedule.words}>
         <div className="min-h-0 overflow-y-auto px-5 pb-5">
-          <Journal schedule={schedule} />
+          <Journal schedule={schedule} entry={entry} />
         </div>
       </DialogWindow>
     </Dialog>

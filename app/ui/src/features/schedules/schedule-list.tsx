@@ -22,9 +22,10 @@ import { ScheduleWindow, type RenderFields } from "./schedule-form";
 import { JournalWindow, OutcomeTag } from "./schedule-journal";
 
 type Open = "edit" | "journal" | "delete" | null;
+type RowProps = { schedule: Schedule; renderFields: RenderFields; entry: string | null };
 
-function Actions({ schedule, renderFields }: { schedule: Schedule; renderFields: RenderFields }) {
-  const [open, setOpen] = useState<Open>(null);
+function Actions({ schedule, renderFields, entry }: RowProps) {
+  const [open, setOpen] = useState<Open>(entry === null ? null : "journal");
   const run = useRunSchedule(schedule.id);
   const remove = useDeleteSchedule(schedule.id);
   const mayEdit = useMay("editor");
@@ -80,7 +81,7 @@ function Actions({ schedule, renderFields }: { schedule: Schedule; renderFields:
         renderFields={renderFields}
         {...isOpen("edit")}
       />
-      <JournalWindow schedule={schedule} {...isOpen("journal")} />
+      <JournalWindow schedule={schedule} entry={entry} {...isOpen("journal")} />
       <ConfirmWindow
         heading={t("schedules.delete_heading", { name: schedule.name })}
         body={t("schedules.delete_body")}
@@ -133,15 +134,7 @@ function LastRun({ schedule: { last_run: last } }: { schedule: Schedule }) {
   );
 }
 
-function Row({
-  schedule,
-  isOfMany,
-  renderFields,
-}: {
-  schedule: Schedule;
-  isOfMany: boolean;
-  renderFields: RenderFields;
-}) {
+function Row({ schedule, isOfMany, renderFields, entry }: RowProps & { isOfMany: boolean }) {
   const mayEdit = useMay("editor");
   return (
     <li className="flex items-center gap-3 px-4 py-3 sm:gap-4">
@@ -187,14 +180,19 @@ function Row({
       </div>
       <LastRun schedule={schedule} />
       {mayEdit ? <OnOff schedule={schedule} /> : null}
-      <Actions schedule={schedule} renderFields={renderFields} />
+      <Actions schedule={schedule} renderFields={renderFields} entry={entry} />
     </li>
   );
 }
 
-type ListProps = { workflowId: string | null; renderFields: RenderFields };
+type ListProps = {
+  workflowId: string | null;
+  renderFields: RenderFields;
+  /** A line of the journal of one of them, opened at once. */
+  shown: { of: string; entry: string } | null;
+};
 
-export function ScheduleList({ workflowId, renderFields }: ListProps) {
+export function ScheduleList({ workflowId, renderFields, shown }: ListProps) {
   const list = useSuspenseInfiniteQuery(schedulesQuery(workflowId));
   const [isMaking, setMaking] = useState(false);
   const mayEdit = useMay("editor");
@@ -227,7 +225,13 @@ export function ScheduleList({ workflowId, renderFields }: ListProps) {
       ) : (
         <ul className="divide-y divide-border overflow-hidden rounded-xl border border-border bg-surface shadow-card">
           {schedules.map((schedule) => (
-            <Row key={schedule.id} schedule={schedule} isOfMany={workflowId === null} renderFields={renderFields} />
+            <Row
+              key={schedule.id}
+              schedule={schedule}
+              isOfMany={workflowId === null}
+              renderFields={renderFields}
+              entry={shown?.of === schedule.id ? shown.entry : null}
+            />
           ))}
         </ul>
       )}

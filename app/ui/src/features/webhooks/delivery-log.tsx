@@ -106,8 +106,8 @@ function Details({ webhook, line }: { webhook: Webhook; line: Delivery }) {
   );
 }
 
-function Row({ webhook, line }: { webhook: Webhook; line: Delivery }) {
-  const [isOpen, setOpen] = useState(false);
+function Row({ webhook, line, isAlone = false }: { webhook: Webhook; line: Delivery; isAlone?: boolean }) {
+  const [isOpen, setOpen] = useState(isAlone);
   return (
     <li>
       <div className="relative flex items-center gap-3 px-4 py-2.5 transition-colors hover:bg-sunken/60">
@@ -186,6 +186,26 @@ function Log({ webhook }: { webhook: Webhook }) {
 }
 
 type WindowProps = { webhook: Webhook; isOpen: boolean; onOpenChange: (isOpen: boolean) => void };
+
+/** One delivery by itself, for whoever comes from the run it started. */
+export function DeliveryWindow({ webhook, deliveryId, isOpen, onOpenChange }: WindowProps & { deliveryId: string }) {
+  const delivery = useQuery({ ...deliveryQuery(webhook.id, deliveryId), enabled: isOpen });
+  return (
+    <Dialog open={isOpen} onOpenChange={onOpenChange}>
+      <DialogWindow heading={t("log.one_of", { name: webhook.name })} className="sm:w-[min(92vw,50rem)]">
+        <div className="min-h-0 overflow-y-auto px-5 pb-5">
+          {delivery.error ? <ProblemNote error={delivery.error} /> : null}
+          {delivery.isPending ? <Skeleton className="h-40 rounded-xl" /> : null}
+          {delivery.data ? (
+            <ul aria-label={t("log.title")} className="overflow-hidden rounded-xl border border-border bg-surface">
+              <Row webhook={webhook} line={delivery.data} isAlone />
+            </ul>
+          ) : null}
+        </div>
+      </DialogWindow>
+    </Dialog>
+  );
+}
 
 export function LogWindow({ webhook, isOpen, onOpenChange }: WindowProps) {
   return (

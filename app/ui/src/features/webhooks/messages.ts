@@ -84,6 +84,7 @@ const english = {
 
   "log.title": "Deliveries",
   "log.of": "Deliveries to “{name}”",
+  "log.one_of": "A delivery to “{name}”",
   "log.empty": "Nothing has come yet.",
   "log.filter": "Which deliveries",
   "log.all": "All",

@@ -18,18 +18,18 @@ import { asProblem } from "@/lib/problem";
 import type { Webhook, WebhookShown } from "@/lib/types";
 
 import { useDeleteWebhook, useRotate, useSwitchWebhook, webhooksQuery } from "./api";
-import { LogWindow } from "./delivery-log";
+import { DeliveryWindow, LogWindow } from "./delivery-log";
 import { t } from "./messages";
 import { ShownOnce } from "./shown-once";
 import { TrialWindow } from "./trial";
 import { WebhookWindow } from "./webhook-form";
 
-type Open = "edit" | "log" | "trial" | "rotate" | "delete" | null;
+type Open = "edit" | "log" | "delivery" | "trial" | "rotate" | "delete" | null;
 
 const say = (error: unknown): void => void toast.error(asProblem(error).message);
 
-function Actions({ webhook }: { webhook: Webhook }) {
-  const [open, setOpen] = useState<Open>(null);
+function Actions({ webhook, entry }: { webhook: Webhook; entry: string | null }) {
+  const [open, setOpen] = useState<Open>(entry === null ? null : "delivery");
   const [shown, setShown] = useState<WebhookShown | null>(null);
   const rotate = useRotate(webhook.id);
   const remove = useDeleteWebhook(webhook.id);
@@ -78,6 +78,7 @@ function Actions({ webhook }: { webhook: Webhook }) {
         </MenuWindow>
       </Menu>
       <LogWindow webhook={webhook} {...isOpen("log")} />
+      {entry === null ? null : <DeliveryWindow webhook={webhook} deliveryId={entry} {...isOpen("delivery")} />}
       <TrialWindow webhook={webhook} {...isOpen("trial")} />
       <WebhookWindow workflowId={webhook.workflow_id} webhook={webhook} onShown={setShown} {...isOpen("edit")} />
       <ShownOnce shown={shown} onDone={() => setShown(null)} />
@@ -132,7 +133,7 @@ function LastDelivery({ webhook: { last_delivery: last } }: { webhook: Webhook }
   );
 }
 
-function Row({ webhook, isOfMany }: { webhook: Webhook; isOfMany: boolean }) {
+function Row({ webhook, isOfMany, entry }: { webhook: Webhook; isOfMany: boolean; entry: string | null }) {
   const mayEdit = useMay("editor");
   return (
     <li className="flex items-center gap-3 px-4 py-3 sm:gap-4">
@@ -178,7 +179,7 @@ function Row({ webhook, isOfMany }: { webhook: Webhook; isOfMany: boolean }) {
       </p>
       <LastDelivery webhook={webhook} />
       {mayEdit ? <OnOff webhook={webhook} /> : null}
-      <Actions webhook={webhook} />
+      <Actions webhook={webhook} entry={entry} />
     </li>
   );
 }
@@ -203,7 +204,13 @@ function NewWebhook({ workflowId }: { workflowId: string }) {
   );
 }
 
-export function WebhookList({ workflowId }: { workflowId: string | null }) {
+type ListProps = {
+  workflowId: string | null;
+  /** A delivery to one of them, opened at once. */
+  shown: { of: string; entry: string } | null;
+};
+
+export function WebhookList({ workflowId, shown }: ListProps) {
   const list = useSuspenseInfiniteQuery(webhooksQuery(workflowId));
   const mayEdit = useMay("editor");
   const webhooks = list.data.pages.flatMap((page) => page.items);
@@ -222,7 +229,12 @@ export function WebhookList({ workflowId }: { workflowId: string | null }) {
       ) : (
         <ul className="divide-y divide-border overflow-hidden rounded-xl border border-border bg-surface shadow-card">
           {webhooks.map((webhook) => (
-            <Row key={webhook.id} webhook={webhook} isOfMany={workflowId === null} />
+            <Row
+              key={webhook.id}
+              webhook={webhook}
+              isOfMany={workflowId === null}
+              entry={shown?.of === webhook.id ? shown.entry : null}
+            />
           ))}
         </ul>
       )}
