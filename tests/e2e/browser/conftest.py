@@ -18,11 +18,12 @@ from playwright.sync_api import (
 from tests.appliance.box import RUN, Box, box_environment
 from tests.e2e.browser.photos import draw_photos
 from tests.e2e.browser.watch import Watch
+from tests.patience import PATIENCE_S
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 WINDOW = ViewportSize(width=1280, height=860)
-PATIENCE_MS = 15_000  # for one signal of the page; a busy machine draws slowly
+PATIENCE_MS = PATIENCE_S * 1000  # for one signal of the page; a busy machine draws slowly
 
 EMAIL = "ada@example.org"
 PASSWORD = "a sentence she can remember"
@@ -34,7 +35,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """A box with every program, started as a newcomer starts it, and stopped clean after the last story."""
     folder = tmp_path_factory.mktemp("box")
     with Box(box_environment(folder, STUDIO_ROLES="all", HOST="127.0.0.1"), RUN) as box:
-        box.wait_for("Studio is ready at", timeout_s=120)
+        box.wait_for("Studio is ready at", timeout_s=240)
         yield box
         assert box.stop() == 0
         assert "Database system is shut down" in box.text

@@ -1,6 +1,7 @@
 """An instance while it runs: cancelled, failing, and watched over a network that comes and goes."""
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
@@ -15,7 +16,31 @@ LONG_S = 60  # longer than any story lasts: whoever starts it cancels it
 
 def run(page: Page, seconds: float, fail: str = "") -> None:
     """Start a piece of work from its form and stand before its page."""
-    workflow = make_workflow(page, work(seconds, **({"fail": fail} if fail else {})))
+    begin(page, work(seconds, **({"fail": fail} if fail else {})))
+
+
+def run_held(page: Page, seconds: float) -> None:
+    """The same between two questions, so that a page which comes late misses nothing."""
+    document = work(seconds)
+    (labour,) = document["nodes"]
+    before, behind = (
+        {"id": name, "type": "human.approve", "with": {"question": "Go on?"}} for name in ("before", "behind")
+    )
+    begin(
+        page, {**document, "nodes": [before, labour | {"needs": ["before"]}, behind | {"needs": ["labour"]}]}
+    )
+
+
+def go_on(page: Page) -> None:
+    """Answer the question that is open, beside the page, which may be without a network."""
+    steps = f"{page.url.replace('/instances/', '/api/v1/instances/')}/steps"
+    (asking,) = (one for one in page.request.get(steps).json()["items"] if one["status"] == "waiting")
+    said = page.request.post(f"{steps}/{asking['id']}/answer", data={"value": {"decision": "approved"}})
+    assert said.ok, said.text()
+
+
+def begin(page: Page, definition: dict[str, Any]) -> None:
+    workflow = make_workflow(page, definition)
     page.goto(f"/workflows/{workflow}")
     page.get_by_role("button", name="Run workflow").click()
     expect(page.get_by_role("heading", name="A piece of work #1")).to_be_visible()
@@ -28,12 +53,15 @@ def cancel(page: Page) -> None:
 
 
 def test_an_instance_is_watched_live_and_gives_its_word(page: Page) -> None:
-    run(page, 3)
+    run_held(page, 3)
     step = page.locator("[data-step=labour]")
     expect(page.get_by_role("status", name="Live connection")).to_have_text("Live")
+    go_on(page)
     expect(step).to_have_attribute("data-status", "running")
     expect(step.get_by_role("progressbar")).to_have_attribute("aria-valuenow", re.compile(r"[1-9]\d"))
     expect(step).to_have_attribute("data-status", "completed")
+    expect(page.locator("[data-step=behind]")).to_have_attribute("data-status", "waiting")
+    go_on(page)
     expect(page.get_by_role("region", name="Result")).to_contain_text("done")
 
 
@@ -60,13 +88,17 @@ def test_a_failure_says_what_why_and_what_next(page: Page) -> None:
 
 def test_after_a_lost_network_the_page_catches_up_by_itself(page: Page, watch: Watch) -> None:
     watch.forgive("ERR_INTERNET_DISCONNECTED")
-    run(page, 3)
-    connection = page.get_by_role("status", name="Live connection")
+    run_held(page, 0)
+    connection, step = page.get_by_role("status", name="Live connection"), page.locator("[data-step=labour]")
     expect(connection).to_have_text("Live")
     page.context.set_offline(True)
     expect(connection).to_have_text("Offline")
+    go_on(page)
     page.context.set_offline(False)
     expect(connection).to_have_text("Live")
+    expect(step).to_have_attribute("data-status", "completed")
+    expect(page.locator("[data-step=behind]")).to_have_attribute("data-status", "waiting")
+    go_on(page)
     expect(page.get_by_role("region", name="Result")).to_contain_text("done")
 
 
@@ -78,13 +110,16 @@ def test_a_dropped_socket_is_opened_again_and_nothing_is_missed(page: Page) -> N
         socket.connect_to_server()
 
     page.route_web_socket("**/api/v1/live", connect)
-    run(page, 3)
+    run_held(page, 0)
     connection = page.get_by_role("status", name="Live connection")
     expect(connection).to_have_text("Live")
     sockets[0].close(code=4000)
     expect(connection).to_have_text("Connecting…")
+    go_on(page)
     expect(connection).to_have_text("Live")
     assert len(sockets) == 2
+    expect(page.locator("[data-step=behind]")).to_have_attribute("data-status", "waiting")
+    go_on(page)
     expect(page.get_by_role("region", name="Result")).to_contain_text("done")
 
 

@@ -94,7 +94,7 @@ def test_the_daemon_fires_it_by_itself(page: Page) -> None:
     expect(form.get_by_role("region", name="Next times")).to_contain_text("Every 10 seconds")
     form.get_by_role("button", name="Create schedule").click()
     started = schedules(page).get_by_role("link", name="See the instance")
-    expect(started).to_contain_text("Completed", timeout=60_000)
+    expect(started).to_contain_text("Completed")
     started.click()
     expect(page.get_by_role("heading", name="Saying #")).to_be_visible()
     page.get_by_role("link", name="by schedule “All the time”").click()
