@@ -1,4 +1,7 @@
-"""What precedes a body is bounded: heads, addresses, trailers and chunk names that never end, and silence."""
+"""What precedes a body is bounded: heads, addresses, trailers and chunk names that never end, and silence.
+
+A body is bounded in its pace: a trickle is hung up on, what comes on or is not asked for is waited for.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -158,4 +161,84 @@ async def test_who_never_finishes_a_head_is_hung_up_on(begun: bytes) -> None:
         caller.send(begun)
     await caller.line.closed.wait()
     assert not caller.line.said
+    caller.protocol.connection_lost(None)
+
+
+class Hasty(BoundedHttp):
+    """One whose looks at a body come when the test says so."""
+
+    body_timeout_s = 3600.0
+
+    def look(self) -> None:
+        """The time is over."""
+        assert self._body_timer is not None
+        self._body_timer.cancel()
+        self._look()
+
+
+def begun_body(head: bytes = HEAD) -> tuple[Caller, Hasty]:
+    """Somebody who has sent a head and a byte of a long body."""
+    caller = Caller(Hasty)
+    caller.send(head + b"Content-Length: 1000000\r\n\r\n", b"b")
+    assert isinstance(caller.protocol, Hasty)
+    return caller, caller.protocol
+
+
+async def test_a_body_that_trickles_is_told_so_and_hung_up_on() -> None:
+    caller, protocol = begun_body()
+    await asyncio.sleep(0)  # whoever reads it waits for more
+    caller.send(*[b"b"] * 100)
+    protocol.look()
+    assert caller.line.is_closing()
+    assert (caller.line.problem["status"], caller.line.problem["title"]) == (408, "Request timeout")
+    protocol.connection_lost(None)
+
+
+async def test_a_body_that_comes_on_may_take_its_time() -> None:
+    caller, protocol = begun_body()
+    for _ in range(3):
+        caller.send(PIECE)
+        await asyncio.sleep(0)
+        protocol.look()
+        assert not caller.line.is_closing()
+    protocol.look()
+    assert caller.line.is_closing(), "now nothing came"
+    protocol.connection_lost(None)
+
+
+async def test_nobody_is_hung_up_on_for_what_this_end_does_not_read() -> None:
+    caller, protocol = begun_body()
+    caller.send(*[PIECE] * 9)  # more than is kept for whoever does not read; nobody has yet
+    protocol.look()
+    protocol.look()
+    assert not caller.line.is_closing()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    protocol.look()
+    assert caller.line.is_closing(), "it is asked for again"
+    protocol.connection_lost(None)
+    caller, protocol = begun_body(HEAD + b"Expect: 100-continue\r\n")
+    protocol.look()
+    assert not caller.line.is_closing(), "nobody has asked for the body yet"
+    protocol.connection_lost(None)
+
+
+async def test_a_body_that_trickles_on_after_its_answer_holds_nothing_either() -> None:
+    caller, protocol = begun_body()
+    await protocol.cycle.send({"type": "http.response.start", "status": 401, "headers": []})
+    await protocol.cycle.send({"type": "http.response.body", "body": b"no", "more_body": False})
+    caller.send(b"b")
+    protocol.look()
+    assert caller.line.is_closing()
+    assert b" 408 " not in caller.line.said, "one request has one answer"
+    protocol.connection_lost(None)
+
+
+@pytest.mark.parametrize("wish", [b"", b"Connection: Upgrade\r\nUpgrade: h2c\r\n"])
+async def test_what_comes_whole_needs_no_look_and_an_upgrade_has_no_body(wish: bytes) -> None:
+    caller = Caller(Hasty)
+    caller.line.expects(b"0" if wish else b"1\r\n0")
+    caller.send(HEAD + wish + b"Content-Length: 1\r\n\r\n", *([] if wish else [b"b"]))
+    await caller.line.answered.wait()
+    assert caller.protocol._body_timer is None
     caller.protocol.connection_lost(None)
