@@ -13,16 +13,18 @@ go on, the failed item's outputs are null in the gathered lists, and the output 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
 from app.engine import results
+from app.engine.aside import aside
 from app.engine.board import items_of
-from app.engine.rows import ANEW, StepRow
+from app.engine.rows import ANEW, Edit, StepRow
 from app.flow import plan
-from app.flow.each import Spread
+from app.flow.each import Spread, Turn
 from app.flow.messages import Lane, StepError
 from app.flow.program import ProgramNode
 from app.flow.states import STEP_MOVES, StepStatus, is_settled
@@ -113,10 +115,13 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spr
         kept = await board.items.kept(parent, first, end)
     ready: list[StepRow] = []
     wanted: set[StepId] = set()
-    for ordinal, turn in enumerate(islice(spread.turns(), first, end), first):
-        if kept is not None and ordinal in kept.ordinals:
-            continue
-        edit = None if kept is None else kept.edit_of(ordinal, turn)
+    turns = [
+        (ordinal, turn, None if kept is None else kept.edit_of(ordinal, turn))
+        for ordinal, turn in enumerate(islice(spread.turns(), first, end), first)
+        if kept is None or ordinal not in kept.ordinals
+    ]
+    openings = await aside(board.known.is_heavy(node.reads), _openings, node, scope, turns)
+    for (ordinal, turn, edit), opening in zip(turns, openings, strict=True):
         step = StepRow(
             id=StepId(new_id()),
             node_id=parent.node_id,
@@ -132,7 +137,7 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spr
         )
         if kept is not None and kept.is_wanted(ordinal):
             wanted.add(step.id)
-        match plan.open_item(node, scope, turn, {} if edit is None else edit.inputs):
+        match opening:
             case plan.Run() if board.is_too_heavy:  # the instance ends here, its values need not be written
                 board.make(step)
             case plan.Run(inputs):
@@ -143,6 +148,13 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spr
         await _resolve_files(walk, node, ready)
         await _find_results(walk, parent, node, [walk.board.step(item.id) for item in ready], wanted)
     return board.note(parent, items_made=end)
+
+
+def _openings(
+    node: ProgramNode, scope: Mapping[str, Any], turns: Sequence[tuple[int, Turn, Edit | None]]
+) -> list[plan.Run | plan.Broken]:
+    """What each of these items runs on."""
+    return [plan.open_item(node, scope, turn, {} if edit is None else edit.inputs) for _, turn, edit in turns]
 
 
 async def _resolve_files(walk: Walk, node: ProgramNode, items: list[StepRow]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.engine import statements
+from app.engine.aside import is_heavy
 from app.engine.rows import InstanceRow, StepRow
 from app.engine.shelf import Shelf
 from app.flow.facts import InstanceFacts, OrganizationFacts, scope_of
@@ -29,6 +30,8 @@ class Known:
         self._inputs = instance.inputs
         self._instance = instance
         self._steps: dict[str, dict[str, Any]] = {}  # what expressions read of a step, by node
+        self._heavy: dict[str, bool] = {}  # by node
+        self._are_inputs_heavy: bool | None = None
 
     async def scope(self, nodes: Iterable[str]) -> dict[str, Any]:
         """What expressions may read: inputs, the outputs of these nodes, instance and organization."""
@@ -49,6 +52,15 @@ class Known:
             ),
         }
 
+    def is_heavy(self, nodes: Iterable[str]) -> bool:
+        """Whether a scope of these nodes, which somebody has had, is large. Each value is weighed once."""
+        if self._are_inputs_heavy is None:
+            self._are_inputs_heavy = is_heavy(self._inputs)
+        for node in nodes:
+            if node not in self._heavy:
+                self._heavy[node] = is_heavy(self._steps[node]["outputs"])
+        return self._are_inputs_heavy or any(self._heavy[node] for node in nodes)
+
     async def outputs(self, node: str) -> Mapping[str, Any]:
         """What a settled step gave; every output is null where it gave nothing."""
         await self._load([node])
@@ -63,6 +75,7 @@ class Known:
         if step.status is not StepStatus.completed or step.outputs is not None:
             node = self._program.nodes[step.node_id]
             self._steps[step.node_id] = _seen(node, step.status, step.outputs, step.error)
+            self._heavy.pop(step.node_id, None)
 
     async def _load(self, nodes: list[str]) -> None:
         missing = [node for node in nodes if node not in self._steps]

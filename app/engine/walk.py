@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from app.engine import fanout, inline, results
+from app.engine.aside import aside, is_heavy
 from app.engine.board import Board
 from app.engine.files import Files
 from app.engine.parts import Parts
@@ -128,7 +129,9 @@ class Walk:
     async def _complete_instance(self) -> None:
         board = self.board
         try:
-            outputs = board.program.evaluate_outputs(await self.scope(plan.output_reads(board.program)))
+            reads = plan.output_reads(board.program)
+            scope = await self.scope(reads)
+            outputs = await aside(board.known.is_heavy(reads), board.program.evaluate_outputs, scope)
         except ExpressionFailed as exc:
             error = plan.bad_expression(exc)
             board.fail(InstanceError(error_class=error.error_class, message=error.message))
@@ -163,9 +166,12 @@ class Walk:
             await asyncio.sleep(0)
         node = self.board.program.nodes[step.node_id]
         step = self.board.note(step, type_version=node.version)
-        opening = plan.open_node(
+        scope = await self.scope(node.reads)
+        opening = await aside(
+            self.board.known.is_heavy(node.reads),
+            plan.open_node,
             node,
-            await self.scope(node.reads),
+            scope,
             led_here=step.led_here,
             is_started=step.status is StepStatus.waiting,
             given={} if step.edited is None else step.edited.inputs,
@@ -253,7 +259,10 @@ class Walk:
         """Run an inline step, or an item of one, here and now."""
         silent = step.parent_id is not None  # a fan-out over 10,000 inline items is one fact, not 10,000
         try:
-            done = inline.evaluate(self.parts.steps, step.kind, inputs, self.board.now, later)
+            heavy = later is not None and is_heavy(inputs)
+            done = await aside(
+                heavy, inline.evaluate, self.parts.steps, step.kind, inputs, self.board.now, later
+            )
         except StepFailed as exc:
             error = StepError(error_class=exc.error_class, message=exc.message, remedy=exc.remedy)
             return self.board.move_step(step, StepStatus.failed, inputs=inputs, error=error)

@@ -45,20 +45,22 @@ class Measure(msgspec.Struct, frozen=True):
 def measure(values: Iterable[Any]) -> Measure:
     """How large these are together; measured without recursion."""
     characters = count = items = nulls = 0
-    waiting = list(values)
-    while waiting:
-        here = waiting.pop()
-        count += 1
-        if isinstance(here, str):
-            characters += len(here)
-        elif isinstance(here, list):
-            items += len(here)
-            waiting.extend(here)
-        elif isinstance(here, dict):
-            characters += sum(len(name) for name in here if isinstance(name, str))
-            waiting.extend(here.values())
-        elif here is None:
-            nulls += 1
+    level = list(values)
+    while level:
+        count += len(level)
+        deeper: list[Any] = []
+        for here in level:
+            if isinstance(here, str):
+                characters += len(here)
+            elif isinstance(here, list):
+                items += len(here)
+                deeper += here
+            elif isinstance(here, dict):
+                characters += sum(len(name) for name in here if isinstance(name, str))
+                deeper += here.values()
+            elif here is None:
+                nulls += 1
+        level = deeper
     return Measure(characters, count, items, nulls)
 
 
