@@ -4,6 +4,7 @@ Counters come from the sums of all processes; what is measured at the moment com
 `metrics` module brings `async def gauges(box) -> Iterable[Gauge]`, found, not listed.
 """
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -11,8 +12,9 @@ from typing import Final
 import msgspec
 
 from app.kit.meters import METERS, Counter, Histogram
-from app.kit.tally import Key
+from app.kit.tally import MOST_SERIES, Key
 
+KEPT: Final = 2 * MOST_SERIES  # texts that are not made again at each scrape
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 Labels = Mapping[str, str]
 
@@ -50,7 +52,7 @@ def render(gauges: Iterable[Gauge], sums: Mapping[Key, float]) -> str:
                 if found:
                     lines += _head(name, meter.about, "counter")
                 lines += [
-                    _sample(name, dict(zip(meter.labels, values, strict=True)), parts.get("", 0.0))
+                    f"{_series(name, meter.labels, values)} {parts.get('', 0.0):.17g}"
                     for values, parts in sorted(found.items())
                     if len(values) == len(meter.labels)
                 ]
@@ -59,20 +61,29 @@ def render(gauges: Iterable[Gauge], sums: Mapping[Key, float]) -> str:
                     lines += _head(name, meter.about, "histogram")
                 for values, parts in sorted(found.items()):
                     if len(values) == len(meter.labels):
-                        lines += _histogram(meter, dict(zip(meter.labels, values, strict=True)), parts)
+                        lines += _histogram(meter, values, parts)
     return "\n".join(lines) + "\n"
 
 
-def _histogram(meter: Histogram, labels: Labels, parts: Mapping[str, float]) -> list[str]:
+def _histogram(meter: Histogram, values: tuple[str, ...], parts: Mapping[str, float]) -> list[str]:
     lines, total = [], 0.0
-    for bound in (*(f"{one:g}" for one in meter.bounds), "+Inf"):
+    buckets, of_sum, of_count = _histogram_series(meter.name, meter.labels, values, meter.bounds)
+    for bound, series in buckets:
         total += parts.get(bound, 0.0)
-        lines.append(_sample(f"{meter.name}_bucket", {**labels, "le": bound}, total))
-    return [
-        *lines,
-        _sample(f"{meter.name}_sum", labels, parts.get("sum", 0.0)),
-        _sample(f"{meter.name}_count", labels, total),
+        lines.append(f"{series} {total:.17g}")
+    return [*lines, f"{of_sum} {parts.get('sum', 0.0):.17g}", f"{of_count} {total:.17g}"]
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _histogram_series(
+    name: str, labels: tuple[str, ...], values: tuple[str, ...], bounds: tuple[float, ...]
+) -> tuple[list[tuple[str, str]], str, str]:
+    """Each bucket's bound and series, and those of the sum and the count."""
+    buckets = [
+        (bound, _series(f"{name}_bucket", (*labels, "le"), (*values, bound)))
+        for bound in (*(f"{one:g}" for one in bounds), "+Inf")
     ]
+    return buckets, _series(f"{name}_sum", labels, values), _series(f"{name}_count", labels, values)
 
 
 def _head(name: str, about: str, kind: str) -> list[str]:
@@ -80,8 +91,14 @@ def _head(name: str, about: str, kind: str) -> list[str]:
 
 
 def _sample(name: str, labels: Labels, value: float) -> str:
-    inner = ",".join(f'{key}="{_quoted(text)}"' for key, text in labels.items())
-    return f"{name}{{{inner}}} {value:.17g}" if inner else f"{name} {value:.17g}"
+    return f"{_series(name, tuple(labels), tuple(labels.values()))} {value:.17g}"
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _series(name: str, labels: tuple[str, ...], values: tuple[str, ...]) -> str:
+    """What stands before the number: the same at every scrape."""
+    inner = ",".join(f'{key}="{_quoted(text)}"' for key, text in zip(labels, values, strict=True))
+    return f"{name}{{{inner}}}" if inner else name
 
 
 def _escaped(text: str) -> str:

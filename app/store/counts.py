@@ -6,6 +6,7 @@ shows them. Redis may lose them: counters then begin at zero, which every reader
 
 import asyncio
 import contextlib
+import functools
 from typing import Final
 
 import msgspec
@@ -13,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.kit.codec import encode
-from app.kit.tally import Key, Tally
+from app.kit.tally import MOST_SERIES, Key, Tally
 
 PLACE: Final = "studio:counts"
 HAND_IN_S: Final = 10.0
@@ -47,4 +48,10 @@ async def hand_in_last(redis: Redis, tally: Tally) -> None:
 async def sums(redis: Redis) -> dict[Key, float]:
     """Everything that was handed in. Raises RedisError or OSError."""
     found: dict[bytes, bytes] = await redis.hgetall(PLACE)  # type: ignore[misc]  # redis-py: or not awaitable
-    return {_decoder.decode(field): float(value) for field, value in found.items()}
+    return {_key(field): float(value) for field, value in found.items()}
+
+
+@functools.lru_cache(maxsize=4 * MOST_SERIES)  # a histogram has several keys a series
+def _key(field: bytes) -> Key:
+    key: Key = _decoder.decode(field)
+    return key

@@ -18,13 +18,12 @@ from app.flow.messages import Gpu, Lane
 from app.kit.settings import Settings
 from app.kit.version import studio_version
 from app.kit.volume import ROOM_FILE, VOLUME_FILE, Mode, Room, RoomState, Volume, read
-from app.resources.infrastructure import noted
 from app.resources.infrastructure.looking import Box
-from app.resources.infrastructure.noted import Noted
+from app.resources.infrastructure.noted import Noted, Notes
 from app.resources.workers import model as workers
-from app.resources.workers.model import WorkerRow
+from app.resources.workers.model import HeldRow, WorkerRow
 from app.resources.workers.schemas import HeldAttempt
-from app.store.database import Scope, Transaction
+from app.store.database import Row, Scope, Transaction
 
 MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
 MISSING_FOR_S: Final = 3600.0  # so long a worker that went silent is told, should it not come back
@@ -128,6 +127,19 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True):
     workers: dict[str, str]  # by name
 
 
+_LANES: Final = """
+SELECT lane,
+       count(*) FILTER (WHERE status = 'queued' AND available_at <= now()) AS queued,
+       count(*) FILTER (WHERE status = 'leased') AS leased,
+       extract(epoch FROM now() - min(available_at) FILTER (
+           WHERE status = 'queued' AND available_at <= now()))::float8 AS oldest_wait_s
+  FROM attempts WHERE status IN ('queued', 'leased') GROUP BY lane
+"""
+_INSTANCES: Final = """
+SELECT status, count(*) AS n FROM instances WHERE status IN ('pending', 'running', 'waiting') GROUP BY status
+"""
+
+
 @functools.cache
 def schema_wanted() -> str:
     """The newest revision this version carries; its files are named by their revisions, in order."""
@@ -187,24 +199,44 @@ async def redis_facts(box: Box) -> RedisFacts:
     )
 
 
+class AtWork(msgspec.Struct, frozen=True, kw_only=True):
+    """Who works and what there is to do, at one moment: what most looks want to know of the engine."""
+
+    workers: list[WorkerRow]
+    missing: list[MissingWorker]
+    held: list[HeldRow]
+    lanes: dict[str, Row]
+    instances: dict[str, int]  # those that have not ended, by status
+
+
+async def at_work(box: Box) -> AtWork:
+    """In one transaction, because a look is taken every few seconds."""
+    async with box.database.transaction(Scope.system()) as tx:
+        rows = await workers.list_present(tx)
+        return AtWork(
+            workers=rows,
+            missing=[
+                msgspec.convert(row, MissingWorker) for row in await workers.list_missing(tx, MISSING_FOR_S)
+            ],
+            held=await workers.held_by(tx, [row.id for row in rows]),
+            lanes={row["lane"]: row for row in await tx.fetch_all(_LANES)},
+            instances={row["status"]: row["n"] for row in await tx.fetch_all(_INSTANCES)},
+        )
+
+
 async def worker_rows(box: Box) -> list[WorkerRow]:
     """Every worker that has not left."""
-    async with box.database.transaction(Scope.nobody()) as tx:
-        return await workers.list_present(tx)
+    return (await box.see(at_work)).workers
 
 
 async def missing_workers(box: Box) -> list[MissingWorker]:
     """Workers that went silent within the last hour, without a successor."""
-    async with box.database.transaction(Scope.nobody()) as tx:
-        rows = await workers.list_missing(tx, MISSING_FOR_S)
-    return [MissingWorker(name=row["name"], last_seen_at=row["last_seen_at"]) for row in rows]
+    return (await box.see(at_work)).missing
 
 
 async def worker_facts(box: Box) -> list[WorkerFacts]:
     """Workers as the super admin sees them, with everything they hold."""
-    rows = await box.see(worker_rows)
-    async with box.database.transaction(Scope.system()) as tx:
-        held = await workers.held_by(tx, [row.id for row in rows])
+    now = await box.see(at_work)
     return [
         WorkerFacts(
             id=str(row.id),
@@ -217,9 +249,9 @@ async def worker_facts(box: Box) -> list[WorkerFacts]:
             memory_used_bytes=row.status.get("memory_used_bytes"),
             gpus=row.gpus,
             gpus_missing=max(0, row.status.get("gpus_at_start", 0) - len(row.gpus)),
-            attempts=[HeldAttempt.of(one) for one in held if one.worker_id == row.id],
+            attempts=[HeldAttempt.of(one) for one in now.held if one.worker_id == row.id],
         )
-        for row in rows
+        for row in now.workers
     ]
 
 
@@ -236,25 +268,13 @@ async def cards(box: Box) -> list[Gpu]:
 
 async def lane_facts(box: Box) -> list[LaneFacts]:
     """The two lanes that workers serve, from the attempts themselves."""
-    rows = await box.see(worker_rows)
-    async with box.database.transaction(Scope.system()) as tx:
-        counted = {
-            row["lane"]: row
-            for row in await tx.fetch_all(
-                """
-                SELECT lane,
-                       count(*) FILTER (WHERE status = 'queued' AND available_at <= now()) AS queued,
-                       count(*) FILTER (WHERE status = 'leased') AS leased,
-                       extract(epoch FROM now() - min(available_at) FILTER (
-                           WHERE status = 'queued' AND available_at <= now()))::float8 AS oldest_wait_s
-                  FROM attempts WHERE status IN ('queued', 'leased') GROUP BY lane
-                """
-            )
-        }
+    now = await box.see(at_work)
     found = []
     for lane in (Lane.cpu, Lane.gpu):
-        row = counted.get(lane.value, {})
-        slots = [one.slots for worker in rows if worker.is_alive for one in worker.lanes if one.lane is lane]
+        row = now.lanes.get(lane.value, {})
+        slots = [
+            one.slots for worker in now.workers if worker.is_alive for one in worker.lanes if one.lane is lane
+        ]
         found.append(
             LaneFacts(
                 lane=lane,
@@ -276,10 +296,15 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     blobs_bytes: int
 
 
+async def notes(box: Box) -> Notes:
+    """What the daemon has found out."""
+    async with box.database.transaction(Scope.nobody()) as tx:
+        return await Notes.read(tx)
+
+
 async def survey(box: Box) -> Noted[Survey] | None:
     """The last one; None on a box that has not measured yet."""
-    async with box.database.transaction(Scope.nobody()) as tx:
-        return await noted.recall(tx, "storage", Survey)
+    return (await box.see(notes)).recall("storage", Survey)
 
 
 async def storage_facts(box: Box) -> StorageFacts:

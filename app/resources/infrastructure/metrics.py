@@ -8,7 +8,6 @@ from app.resources.infrastructure import facts
 from app.resources.infrastructure.backups import backup_facts
 from app.resources.infrastructure.facts import LaneFacts, WorkerFacts
 from app.resources.infrastructure.looking import SILENT, Box, all_checks, look_around
-from app.store.database import Scope
 
 STATES: Final = ("healthy", "degraded", "unhealthy", "unknown")
 
@@ -189,12 +188,7 @@ async def _of_backups(box: Box) -> list[Gauge]:
 
 
 async def _of_instances(box: Box) -> Gauge:
-    async with box.database.transaction(Scope.system()) as tx:
-        rows = await tx.fetch_all(
-            "SELECT status, count(*) AS n FROM instances "
-            "WHERE status IN ('pending', 'running', 'waiting') GROUP BY status"
-        )
-    found = {row["status"]: row["n"] for row in rows}
+    found = (await box.see(facts.at_work)).instances
     return Gauge(
         name="studio_instances_open",
         about="Instances that have not ended.",

@@ -328,7 +328,7 @@ async def test_a_certificate_is_judged_by_the_last_call_of_the_public_address(
     async def told(**known: object) -> Finding | None:
         async with database.transaction(Scope.nobody()) as tx:
             await noted.note(tx, FACT, {"host": "studio.example.org", **known})
-        return await certificate.look(here)
+        return await certificate.look(again(here))
 
     assert_tells(await told(host="elsewhere.example.org"), "unknown")
     assert_tells(await told(fault="self-signed certificate", is_refused=True), "unhealthy", "self-signed")
@@ -344,12 +344,18 @@ async def test_a_clock_that_nobody_vouches_for_is_not_taken_for_right(
     async def told(ahead_s: float | None) -> Finding:
         async with database.transaction(Scope.nobody()) as tx:
             await noted.note(tx, FACT, Outside(host="studio.example.org", clock_ahead_s=ahead_s))
-        return await clock.look(box)
+        return await clock.look(again(box))
 
     monkeypatch.setattr(clock, "is_kept", lambda: False)
     assert_tells(await told(None), "unknown")
     assert_tells(await told(0.7), "healthy", "studio.example.org")
     assert_tells(await told(-60.0), "unhealthy", "60 s behind studio.example.org")
+    elsewhere = msgspec.structs.replace(box.settings.database, embedded=False)
+    settings = msgspec.structs.replace(box.settings, database=elsewhere)
+    asked = await clock.look(Box(settings, database, box.redis))
+    assert_tells(asked, "unhealthy", "studio.example.org")
+    await told(None)
+    assert_tells(await clock.look(Box(settings, database, box.redis)), "healthy", "the database")
     monkeypatch.setattr(clock, "is_kept", lambda: True)
     assert_tells(await told(None), "healthy")
 
@@ -362,7 +368,7 @@ async def test_a_daemon_that_falls_silent_is_told(box: Box, database: Database) 
                 "UPDATE box_facts SET noted_at = now() - make_interval(secs => %(s)s) WHERE name = 'daemon'",
                 {"s": seconds},
             )
-        return await daemon.look(box)
+        return await daemon.look(again(box))
 
     assert_tells(await noted_before(5), "healthy", "here")
     assert_tells(await noted_before(61), "unhealthy", "61 s")

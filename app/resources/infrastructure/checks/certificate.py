@@ -4,10 +4,9 @@ from datetime import timedelta
 from typing import Final
 
 from app.kit.clock import now
-from app.resources.infrastructure import noted
+from app.resources.infrastructure import facts
 from app.resources.infrastructure.looking import Box, Check, Finding, degraded, healthy, unhealthy, unknown
 from app.resources.infrastructure.outside import FACT, Outside, place_of
-from app.store.database import Scope
 
 SOON: Final = timedelta(days=14)
 STALE_S: Final = 2 * 3600.0  # the daemon calls every half hour
@@ -20,8 +19,7 @@ async def look(box: Box) -> Finding | None:
     if place is None:
         return None
     host = place[0]
-    async with box.database.transaction(Scope.nobody()) as tx:
-        known = await noted.recall(tx, FACT, Outside)
+    known = (await box.see(facts.notes)).recall(FACT, Outside)
     if known is None or known.value.host != host or known.age_s > STALE_S:
         return unknown(
             f"Nobody has called {host} lately.", "The daemon calls it every half hour; see that it runs."

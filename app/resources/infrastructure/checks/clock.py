@@ -9,7 +9,7 @@ import time
 from typing import Final
 
 from app.kit.clock import now
-from app.resources.infrastructure import noted
+from app.resources.infrastructure import facts
 from app.resources.infrastructure.looking import Box, Check, Finding, healthy, unhealthy, unknown
 from app.resources.infrastructure.outside import FACT, Outside
 from app.store.database import Scope
@@ -23,13 +23,8 @@ REMEDY: Final = "Turn on time synchronisation on the host (chrony or systemd-tim
 
 async def look(box: Box) -> Finding:
     """Compare with everybody who can be asked."""
-    began = time.monotonic()
-    async with box.database.transaction(Scope.nobody()) as tx:
-        theirs = await tx.fetch_value("SELECT clock_timestamp()")
-        took_s = time.monotonic() - began
-        outside = await noted.recall(tx, FACT, Outside)
-    offset_s = (now() - theirs).total_seconds() - took_s / 2
-    elsewhere = {} if box.settings.database.embedded else {"the database": offset_s}
+    outside = (await box.see(facts.notes)).recall(FACT, Outside)
+    elsewhere = {} if box.settings.database.embedded else {"the database": await _ahead_of_database_s(box)}
     if outside is not None and outside.age_s < FRESH_S and outside.value.clock_ahead_s is not None:
         elsewhere[outside.value.host] = outside.value.clock_ahead_s
     for who, ahead_s in elsewhere.items():
@@ -47,6 +42,14 @@ async def look(box: Box) -> Finding:
     return unknown(
         "Nobody else could be asked what time it is, and no time server keeps this machine's clock.", REMEDY
     )
+
+
+async def _ahead_of_database_s(box: Box) -> float:
+    async with box.database.transaction(Scope.nobody()) as tx:
+        began = time.monotonic()
+        theirs = await tx.fetch_value("SELECT clock_timestamp()")
+        took_s = time.monotonic() - began
+    return float((now() - theirs).total_seconds() - took_s / 2)
 
 
 def is_kept() -> bool:

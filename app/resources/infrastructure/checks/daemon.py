@@ -2,18 +2,16 @@
 
 from typing import Final
 
-from app.resources.infrastructure import noted
+from app.resources.infrastructure import facts
 from app.resources.infrastructure.heart import FACT, Heart
 from app.resources.infrastructure.looking import Box, Check, Finding, healthy, unhealthy
-from app.store.database import Scope
 
 SILENT_S: Final = 60.0  # it writes every 15
 
 
 async def look(box: Box) -> Finding:
     """Judge when it was heard of last."""
-    async with box.database.transaction(Scope.nobody()) as tx:
-        known = await noted.recall(tx, FACT, Heart)
+    known = (await box.see(facts.notes)).recall(FACT, Heart)
     remedy = "See the log of studio-daemon; the box starts it again by itself when it ends."
     if known is None:
         return unhealthy("The daemon has not been heard of.", remedy)
