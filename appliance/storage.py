@@ -53,9 +53,10 @@ def make_folders(settings: Settings) -> None:
     service, worker = service_account(settings), worker_account(settings)
     backups = Backups(settings.workspace)
     shares = worker.uid != service.uid
+    open_to_both = 0o775 if shares else 0o755
     for folder, owner, mode in (
-        (settings.blobs_dir, service, 0o775 if shares else 0o755),
-        (settings.models_dir, service, 0o775 if shares else 0o755),
+        (settings.blobs_dir, service, open_to_both),
+        *([] if settings.models_dir.is_symlink() else [(settings.models_dir, service, open_to_both)]),
         (settings.tmp_dir, service, 0o770 if shares else 0o700),
         (settings.tmp_dir / "workers", worker, 0o700),
         (settings.keys_dir, myself(), 0o700),
@@ -65,6 +66,8 @@ def make_folders(settings: Settings) -> None:
         (backups.wishes, service, 0o700),
     ):
         make_folder(folder, owner, mode)
+    if settings.models_dir.is_symlink():
+        _refuse_closed(settings.models_dir, service, worker)
     _take_over_logs(settings.logs_dir, service)
     if shares:
         _share(settings.blobs_dir)
@@ -85,6 +88,25 @@ def make_folder(folder: Path, owner: Account, mode: int) -> None:
         if owner.uid != os.geteuid():
             with contextlib.suppress(OSError):
                 folder.chmod(mode | 0o007)
+
+
+def _refuse_closed(models: Path, *readers: Account) -> None:
+    """Weights often lie on a disk of their own, behind a link. Root changes nothing there: what a link leads
+    to is its owner's. It is enough that the box can read it. Raises Refusal when it cannot.
+    """
+    target = models.resolve()
+    if not target.is_dir():
+        raise Refusal(
+            f"{models} leads to {target}, where no folder is. Mount the disk it is on, in the container too, "
+            "or remove the link."
+        )
+    for reader in readers:
+        if not reader.can_read(target):
+            raise Refusal(
+                f"{models} leads to {target}, which the user “{reader.name}” cannot read, and Studio changes "
+                f"no owner or mode behind a link. Open it: chmod -R o+rX {target}, and chmod o+x for each "
+                "folder above it."
+            )
 
 
 def _take_over_logs(logs: Path, service: Account) -> None:

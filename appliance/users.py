@@ -5,6 +5,7 @@ import os
 import pwd
 import signal
 import stat
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +35,11 @@ class Account(msgspec.Struct, frozen=True):
             if not owns and not shares:
                 return False
         return True
+
+    def can_read(self, folder: Path) -> bool:
+        """Whether this user may list `folder` and pass into it: tried, for modes are not all that decides."""
+        tried = as_account(self, ["test", "-r", str(folder), "-a", "-x", str(folder)])
+        return subprocess.run(tried, check=False, stdin=subprocess.DEVNULL).returncode == 0
 
 
 def myself() -> Account:

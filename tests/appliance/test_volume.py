@@ -12,6 +12,7 @@ import pytest
 
 from app.kit.settings import Settings, load_settings
 from app.kit.volume import Mode, Probe
+from app.resources.infrastructure import survey
 from appliance import keys, passport, probing, storage
 from appliance.files import FolderLock
 from appliance.limits import FEWEST_OPEN_FILES, cpu_count, raise_open_files, refuse_few_tasks
@@ -175,6 +176,36 @@ def open_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="studio-") as name:
         Path(name).chmod(0o755)
         yield Path(name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_models_behind_a_link_are_read_and_otherwise_left_alone(open_folder: Path) -> None:
+    settings = settings_in(open_folder, STUDIO_SERVICE_USER="nobody")
+    disk = open_folder / "disk"
+    weights = disk / "weights"
+    weights.mkdir(parents=True)
+    settings.workspace.mkdir()
+    settings.models_dir.symlink_to(weights)
+    os.chown(weights, 12345, 12345)
+    weights.chmod(0o705)
+
+    storage.make_folders(settings)
+
+    found = weights.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12345, 12345, 0o705)
+    assert settings.models_dir.readlink() == weights
+    (weights / "large.safetensors").write_bytes(b"x" * 100)
+    assert survey.size_of(settings.models_dir) == 0, "it takes no room of the volume"
+    for closed in (weights, disk):
+        before = closed.stat().st_mode
+        closed.chmod(0o700)
+        with pytest.raises(Refusal, match=r"the user “nobody” cannot read.*chmod -R o\+rX"):
+            storage.make_folders(settings)
+        assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+        closed.chmod(before)
+    disk.rename(open_folder / "gone")
+    with pytest.raises(Refusal, match="where no folder is"):
+        storage.make_folders(settings)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -40,8 +40,10 @@ async def measure(parts: Parts) -> int:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of every file below, as far as this user may look; what vanishes meanwhile counts nothing."""
-    total, waiting = 0, [folder]
+    """Bytes of every file below, as far as this user may look; what vanishes meanwhile counts nothing, nor
+    does what lies behind a link, which is another disk's.
+    """
+    total, waiting = 0, [] if folder.is_symlink() else [folder]
     while waiting:
         try:
             with os.scandir(waiting.pop()) as entries:
