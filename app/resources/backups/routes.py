@@ -41,9 +41,9 @@ class BackupsController(Controller):
     tags = ("backups",)
 
     @get("/", operation_id="getBackups", guards=[super_admin()])
-    async def read(self, backups: Backups) -> BackupsView:
+    async def read(self, backups: Backups, settings: Settings) -> BackupsView:
         """What was made and proved, what is under way, and when the next backup is made."""
-        return await asyncio.to_thread(_view, backups)
+        return await asyncio.to_thread(_view, backups, settings)
 
     @get("/hold", operation_id="getHold", guards=[requires(Role.viewer)])
     async def hold(self, backups: Backups) -> Held:
@@ -100,11 +100,6 @@ class BackupsController(Controller):
 async def _wish(
     backups: Backups, settings: Settings, principal: Principal, database: Database, *, wish: Wish
 ) -> BackupsView:
-    if not settings.database.embedded:
-        raise NobodyBacksUp(
-            "The database of this box is elsewhere, and backed up there.",
-            remedy="Ask whoever provides it; copy blobs/ and keys/ yourself.",
-        )
     try:
         await asyncio.to_thread(backups.wish, wish)
     except OSError as exc:
@@ -112,10 +107,10 @@ async def _wish(
     async with database.transaction(principal.scope) as tx:
         await record(tx, acts.WISHED[wish], principal)
     log.info("a %s is asked for", wish, action="backup_wished", wish=wish, user=principal.user_id)
-    return await asyncio.to_thread(_view, backups)
+    return await asyncio.to_thread(_view, backups, settings)
 
 
-def _view(backups: Backups) -> BackupsView:
+def _view(backups: Backups, settings: Settings) -> BackupsView:
     schedule = backups.schedule()
     return BackupsView(
         status=backups.status(),
@@ -123,4 +118,5 @@ def _view(backups: Backups) -> BackupsView:
         next_at=schedule.next_after(now()),
         wished=backups.wished(),
         hold=backups.hold(),
+        point_in_time=settings.database.embedded,
     )

@@ -16,6 +16,7 @@ class BackupsView(msgspec.Struct, frozen=True, kw_only=True):
     next_at: datetime | None  # null: only when somebody asks
     wished: list[Wish]  # asked for and not done yet
     hold: Hold | None  # this box was restored and is not yet released
+    point_in_time: bool  # false: the database is elsewhere, and moments between backups are its provider's
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,10 +43,8 @@ class _Passport(msgspec.Struct):
     created_at: datetime
 
 
-async def backup_facts(box: Box) -> BackupFacts | None:
-    """None where the database is elsewhere: its provider backs it up."""
-    if not box.settings.database.embedded:
-        return None
+async def backup_facts(box: Box) -> BackupFacts:
+    """As the volume tells it, wherever the database is: a backup holds both."""
     backups = Backups(box.settings.workspace)
     status, schedule = await asyncio.to_thread(lambda: (backups.status(), backups.schedule()))
     return BackupFacts(status=status, schedule=schedule, since=_made_at(box))

@@ -164,8 +164,6 @@ def _of_workers(workers: list[WorkerFacts], missing: int) -> list[Gauge]:
 
 async def _of_backups(box: Box) -> list[Gauge]:
     found = await box.see(backup_facts)
-    if found is None:
-        return []
     made, proved, drill = found.status.last_good_at, found.status.last_proved_at, found.last_drill
     return [
         gauge(

@@ -38,7 +38,7 @@ async def test_what_is_asked_for_waits_for_root(people: People, backups: Backups
     seen = (await boss.client.get("/api/v1/backups")).json()
     assert seen["schedule"]["at"] == "03:00"
     assert seen["next_at"] > seen["schedule"]["at"]
-    assert seen["status"]["snapshots"] == []
+    assert seen["status"]["snapshots"] == [] and seen["point_in_time"]
     problem(await (await people.member(Role.owner)).client.post("/api/v1/backups"), 403)
 
 

@@ -37,7 +37,6 @@ class Volume:
         (self._folder / "status.json").write_bytes(msgspec.json.encode(status))
         box = Box(self._box.settings, self._box.database, self._box.redis)
         made, proved = await backups.look(box), await proof.look(box)
-        assert made is not None and proved is not None
         for one in (made, proved):
             assert bool(one.remedy) == (one.status != "healthy"), one
         broken = [await rule.judge(box) for rule in (backup_stale, backup_unproved)]
@@ -96,10 +95,11 @@ async def test_who_makes_backups_by_hand_is_not_told_every_night(volume: Volume)
     assert await volume.found(by_hand) == ("healthy", "healthy", False, False)
 
 
-async def test_a_database_elsewhere_is_its_providers_to_back_up(volume: Volume) -> None:
+async def test_a_database_elsewhere_is_judged_like_any_other(volume: Volume) -> None:
+    volume.is_made(ago=2 * DAY)
     box = volume._box
     elsewhere = msgspec.structs.replace(box.settings.database, embedded=False)
     there = Box(msgspec.structs.replace(box.settings, database=elsewhere), box.database, box.redis)
-    assert await backups.look(there) is None
-    assert await proof.look(there) is None
-    assert await _of_backups(there) == []
+    assert (await backups.look(there)).status == "unhealthy"
+    assert await backup_stale.judge(there) is not None
+    assert await _of_backups(there)

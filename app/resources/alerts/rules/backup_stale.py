@@ -9,7 +9,7 @@ from app.resources.notifications.ways import Severity
 async def judge(box: Box) -> Trouble | None:
     """By its age, and by that of the volume while there is none."""
     found = await box.see(backup_facts)
-    if found is None or not found.is_stale:
+    if not found.is_stale:
         return None
     last = found.status.last_good_at
     sentence = f"The newest backup is of {last:%d %B, %H:%M} UTC." if last else "There is no backup at all."

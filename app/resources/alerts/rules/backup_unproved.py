@@ -9,8 +9,6 @@ from app.resources.notifications.ways import Severity
 async def judge(box: Box) -> Trouble | None:
     """A drill that could not be run proves nothing, so the days go on counting."""
     found = await box.see(backup_facts)
-    if found is None:
-        return None
     drill = found.last_drill
     if drill is not None and drill.outcome == "failed":
         return Trouble(sentence=f"The last drill failed: {drill.sentence}", remedy=PROVE_IT)

@@ -1,14 +1,12 @@
-"""There is a backup, and it is not older than a night. With a database elsewhere nothing to check here."""
+"""There is a backup, and it is not older than a night."""
 
 from app.resources.infrastructure.backups import MAKE_ONE, backup_facts
 from app.resources.infrastructure.looking import Box, Check, Finding, degraded, healthy, unhealthy
 
 
-async def look(box: Box) -> Finding | None:
+async def look(box: Box) -> Finding:
     """Judge the newest one, and what went wrong last."""
     found = await box.see(backup_facts)
-    if found is None:
-        return None
     last, failure = found.status.last_good_at, found.status.failure
     if found.is_stale:
         when = f"The newest backup is of {last:%d %B, %H:%M} UTC." if last else "There is no backup."

@@ -4,11 +4,9 @@ from app.resources.infrastructure.backups import PROVE_IT, backup_facts
 from app.resources.infrastructure.looking import Box, Check, Finding, healthy, unhealthy, unknown
 
 
-async def look(box: Box) -> Finding | None:
+async def look(box: Box) -> Finding:
     """Judge the newest rehearsal; one that could not be run proves nothing."""
     found = await box.see(backup_facts)
-    if found is None:
-        return None
     drill, proved = found.last_drill, found.status.last_proved_at
     if drill is not None and drill.outcome == "failed":
         return unhealthy(f"The last drill failed: {drill.sentence}", PROVE_IT)

@@ -1869,6 +1869,7 @@ export interface components {
         BackupsView: {
             hold: components["schemas"]["Hold"] | null;
             next_at: string | null;
+            point_in_time: boolean;
             schedule: components["schemas"]["BackupSchedule"];
             status: components["schemas"]["BackupStatus"];
             wished: ("backup" | "drill" | "release")[];

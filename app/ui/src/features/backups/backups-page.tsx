@@ -73,7 +73,7 @@ function Snapshots({ backups }: { backups: Backups }) {
   );
 }
 
-function Facts({ backups: { status, schedule, next_at } }: { backups: Backups }) {
+function Facts({ backups: { status, schedule, next_at, point_in_time } }: { backups: Backups }) {
   return (
     <Card aria-label={t("backups.when")}>
       <CardHeading>{t("backups.when")}</CardHeading>
@@ -86,6 +86,7 @@ function Facts({ backups: { status, schedule, next_at } }: { backups: Backups })
         </Fact>
         <Fact name={t("backups.next")}>{next_at ? dateTime(next_at) : t("backups.never")}</Fact>
         {status.reach_from ? <Fact name={t("backups.reach")}>{dateTime(status.reach_from)}</Fact> : null}
+        {point_in_time ? null : <Fact name={t("backups.between")}>{t("backups.between_elsewhere")}</Fact>}
         <Fact name={t("backups.kept")}>
           {t("backups.kept_for", {
             days: schedule.days ?? 0,

@@ -20,6 +20,8 @@ const english = {
   "backups.kept": "Kept",
   "backups.kept_for": "{days} days, {weeks} weeks, {months} months",
   "backups.reach": "Any second from",
+  "backups.between": "Between two",
+  "backups.between_elsewhere": "The database is elsewhere; ask its provider",
   "backups.place": "Place",
   "backups.size": "Size there",
   "backups.last_good": "Last good one",
