@@ -244,20 +244,7 @@ class Cluster:
             shutil.rmtree(draft)
         draft.mkdir(mode=0o700)
         give(draft, self._account, 0o700)
-        command = [
-            str(self.binary("initdb")),
-            f"--pgdata={draft}",
-            f"--username={SUPERUSER}",
-            "--encoding=UTF8",
-            # C.UTF-8 sorts by code point for ever; a locale of the C library sorts differently after an
-            # upgrade of the system and silently breaks every text index.
-            "--locale=C.UTF-8",
-            *(["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if self.major >= 17 else []),
-            "--data-checksums",
-            "--auth-local=peer",
-            "--auth-host=scram-sha-256",
-            "--no-instructions",
-        ]
+        command = initdb_command(self._binaries, self.major, draft)
         done = subprocess.run(
             self._as_owner(command),
             text=True,
@@ -323,6 +310,24 @@ class Cluster:
             path.chmod(0o644)
 
 
+def initdb_command(binaries: Path, major: int, data: Path) -> list[str]:
+    """How every cluster of Studio's is made."""
+    return [
+        str(binaries / "initdb"),
+        f"--pgdata={data}",
+        f"--username={SUPERUSER}",
+        "--encoding=UTF8",
+        # C.UTF-8 sorts by code point for ever; a locale of the C library sorts differently after an
+        # upgrade of the system and silently breaks every text index.
+        "--locale=C.UTF-8",
+        *(["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if major >= 17 else []),
+        "--data-checksums",
+        "--auth-local=peer",
+        "--auth-host=scram-sha-256",
+        "--no-instructions",
+    ]
+
+
 def is_serving(socket_dir: Path) -> bool:
     """Whether the Postgres behind this socket takes connections; one that recovers only listens."""
     # A start-up packet of protocol 3.0. Any answer but “the database system is starting up”
@@ -356,14 +361,16 @@ def dumped_state(settings: Settings, data: Path) -> bool:
         return False
 
 
-def installed() -> dict[int, Path]:
-    """Major versions on this machine with their folders of programs: Debian's, else what PATH has."""
+def installed(name: str = "postgres") -> dict[int, Path]:
+    """Major versions on this machine that have the program `name`, with their folders of programs: Debian's,
+    else what PATH has.
+    """
     found = {
         int(program.parent.parent.name): program.parent
-        for program in DEBIAN.glob("*/bin/postgres")
+        for program in DEBIAN.glob(f"*/bin/{name}")
         if program.parent.parent.name.isdigit()
     }
-    elsewhere = shutil.which("postgres")
+    elsewhere = shutil.which(name)
     if not found and elsewhere:
         said = subprocess.run([elsewhere, "--version"], capture_output=True, text=True, check=False).stdout
         if number := re.search(r"\d+", said):

@@ -189,7 +189,8 @@ def is_wanted(program: Program, settings: Settings) -> bool:
         case "redis":
             return "redis" in settings.roles and settings.redis.embedded
         case "backups":
-            return is_wanted(BY_NAME["postgres"], settings)
+            # Beside the database, or where the one elected for the box's chores may be.
+            return settings.roles >= {"postgres" if settings.database.embedded else "daemon"}
         case "tunnel":
             return has_tunnel(settings)
         case _:

@@ -19,11 +19,13 @@ from app.kit.backups import Backups
 from app.kit.settings import KEY_NAMES, Settings
 from app.kit.version import studio_version
 from appliance import keys, passport
-from appliance.backup import restore
+from appliance.backup.dump import Dump
+from appliance.backup.entry import Entry
 from appliance.backup.make import SPARE_BYTES
-from appliance.backup.manifest import Connection, schema_in
+from appliance.backup.plan import choose, read_manifest
+from appliance.backup.questions import Connection, schema_in
 from appliance.backup.restic import Repository
-from appliance.backup.scratch import Scratch
+from appliance.backup.revive import Bench, revive
 from appliance.backup.work import Watch, working
 from appliance.crew import CODE, program_environment
 from appliance.postgres import DATABASE, OWNER, SUPERUSER
@@ -56,17 +58,18 @@ def rehearse(settings: Settings, watch: Watch | None = None) -> Rehearsed:
         try:
             work.phase("Opening the repository")
             repository = Repository.of(settings, box.box_id)
-            plan = restore.choose(repository.snapshots(), None)
-            manifest = restore.read_manifest(repository, plan.base)
-            _refuse_without_space(settings, manifest.base.size_bytes)
+            plan = choose(repository.snapshots(), None)
+            manifest = read_manifest(repository, plan.base)
+            copy = manifest.database
+            _refuse_without_space(
+                settings, copy.database_bytes if isinstance(copy, Dump) else copy.size_bytes
+            )
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o755)
-            work.phase("Restoring the database")
             began = time.monotonic()
-            data, log = restore.fetch(repository, plan, folder)
             place = settings.run_dir / "rehearsal"
 
-            def try_it(connection: Connection) -> Rehearsed:
+            def try_it(connection: Connection, _: Entry) -> Rehearsed:
                 restored_s = time.monotonic()
                 work.phase("Migrating the copy")
                 complaint = _migrate(settings, place)
@@ -85,7 +88,10 @@ def rehearse(settings: Settings, watch: Watch | None = None) -> Rehearsed:
                     migrate_s=round(took_s, 2),
                 )
 
-            return restore.recover(Scratch(settings, data, place), log, plan, manifest, try_it)
+            bench = Bench(
+                settings=settings, repository=repository, draft=folder, place=place, phase=work.phase
+            )
+            return revive(bench, plan, manifest, try_it)[1]
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -165,13 +165,6 @@ class Upgrade:
         refuse_without_space(self._settings, cluster)
 
     def _back_up(self) -> str | None:
-        if self._cluster is None:
-            log.warning(
-                "the database is elsewhere (DATABASE_URL): no backup is made before the upgrade, its "
-                "provider keeps them",
-                action="upgrade_without_backup",
-            )
-            return None
         if not self._settings.backup_before_upgrade:
             log.warning("BACKUP_BEFORE_UPGRADE is off: no backup is made", action="upgrade_without_backup")
             return None

@@ -23,12 +23,16 @@ from app.kit.settings import Settings
 from app.kit.version import studio_version
 from appliance import passport
 from appliance.backup import manifest as manifests
-from appliance.backup import restore
+from appliance.backup import questions
+from appliance.backup.dump import Dump, NoTools
+from appliance.backup.entry import Entry
 from appliance.backup.make import BLOBS, SPARE_BYTES
-from appliance.backup.manifest import Connection, Manifest
+from appliance.backup.manifest import Manifest
+from appliance.backup.plan import Plan, choose, read_manifest
+from appliance.backup.questions import Connection
 from appliance.backup.restic import Locked, NoRepository, Repository, WrongPassword
-from appliance.backup.restore import Plan
-from appliance.backup.scratch import Scratch
+from appliance.backup.revive import Bench, revive
+from appliance.backup.scratch import NoServer
 from appliance.backup.work import Watch, Work, working
 from appliance.refusal import Refusal
 
@@ -94,7 +98,7 @@ class _Rehearsal:
         """Do all of it; how it ended, in words."""
         try:
             self._rehearse()
-        except (CannotRun, Locked) as exc:
+        except (CannotRun, Locked, NoServer, NoTools) as exc:
             return "could_not_run", exc.sentence
         except Refusal as exc:
             return "failed", exc.sentence
@@ -113,16 +117,13 @@ class _Rehearsal:
         repository, plan = self._reach()
         self._work.phase("Checking the repository")
         repository.check(every_byte=False)
-        manifest = restore.read_manifest(repository, plan.base)
+        manifest = read_manifest(repository, plan.base)
         self._refuse_without_space(manifest)
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(mode=0o755)
-        self._work.phase("Restoring the database")
         began = time.monotonic()
-        base, log = restore.fetch(repository, plan, self._folder)
-        scratch = Scratch(self._settings, base, self._settings.run_dir / "drill")
 
-        def ask(connection: Connection) -> list[str]:
+        def ask(connection: Connection, _: Entry) -> list[str]:
             self.restore_s = round(time.monotonic() - began, 2)
             self._work.phase("Questioning the database")
             self.answers += [
@@ -131,9 +132,16 @@ class _Rehearsal:
                 _foreign_keys(connection),
                 _secret(connection, manifest, self._settings),
             ]
-            return manifests.blob_names(connection)
+            return questions.blob_names(connection)
 
-        named = restore.recover(scratch, log, plan, manifest, ask)
+        bench = Bench(
+            settings=self._settings,
+            repository=repository,
+            draft=self._folder,
+            place=self._settings.run_dir / "drill",
+            phase=self._work.phase,
+        )
+        _, named = revive(bench, plan, manifest, ask)
         self._work.phase("Reading some files")
         self.answers.append(self._files(repository, plan, named))
 
@@ -150,14 +158,14 @@ class _Rehearsal:
             raise  # that is an answer
         except Refusal as exc:
             raise CannotRun(exc.sentence) from exc
-        if not any(one.kind == "base" for one in stored):
+        if not any(one.is_whole for one in stored):
             raise CannotRun("There is no backup yet to be proved. Make one: studio backup.")
-        plan = restore.choose(stored, None)
+        plan = choose(stored, None)
         self.snapshot = plan.base.id
         return repository, plan
 
     def _refuse_without_space(self, manifest: Manifest) -> None:
-        need_bytes = manifest.base.size_bytes + min(SAMPLE_BYTES, manifest.counted.blobs_bytes) + SPARE_BYTES
+        need_bytes = _room_bytes(manifest) + min(SAMPLE_BYTES, manifest.counted.blobs_bytes) + SPARE_BYTES
         free_bytes = shutil.disk_usage(self._folder.parent).free
         if free_bytes < need_bytes:
             raise CannotRun(
@@ -189,8 +197,14 @@ class _Rehearsal:
         return DrillAnswer(question=question, is_right=True, sentence=sentence)
 
 
+def _room_bytes(manifest: Manifest) -> int:
+    """What the restored database takes; a dump lies beside it until it is read in."""
+    copy = manifest.database
+    return copy.size_bytes + (copy.database_bytes if isinstance(copy, Dump) else 0)
+
+
 def _schema(connection: Connection, manifest: Manifest) -> DrillAnswer:
-    found, wanted = manifests.schema_in(connection), manifest.counted.schema
+    found, wanted = questions.schema_in(connection), manifest.counted.schema
     if found == wanted:
         return DrillAnswer(question="schema", is_right=True, sentence=f"The schema is {found}.")
     return DrillAnswer(question="schema", is_right=False, sentence=f"The schema is {found} and was {wanted}.")
@@ -198,7 +212,7 @@ def _schema(connection: Connection, manifest: Manifest) -> DrillAnswer:
 
 def _rows(connection: Connection, manifest: Manifest) -> DrillAnswer:
     """Every table as long as when it was counted; a little off only where it could not be counted exactly."""
-    found, wanted = manifests.rows_in(connection), manifest.counted.rows
+    found, wanted = questions.rows_in(connection), manifest.counted.rows
 
     def is_off(table: str) -> bool:
         before, after = wanted.get(table, 0), found.get(table, 0)
@@ -219,7 +233,7 @@ def _foreign_keys(connection: Connection) -> DrillAnswer:
     """Whether every row that is referred to is there."""
     keys = connection.execute(_FOREIGN_KEYS).fetchall()
     for name, child, parent, match, is_set in keys:
-        (orphans,) = manifests.one(
+        (orphans,) = questions.one(
             connection,
             f"SELECT count(*) FROM {child} child WHERE {is_set} "  # noqa: S608  names quoted by Postgres
             f"AND NOT EXISTS (SELECT FROM {parent} parent WHERE {match})",
@@ -248,7 +262,7 @@ def _secret(connection: Connection, manifest: Manifest, settings: Settings) -> D
 
 
 def _organization_key(connection: Connection) -> tuple[UUID, str] | None:
-    if not manifests.has(connection, "organization_keys"):
+    if not questions.has(connection, "organization_keys"):
         return None
     row = connection.execute("SELECT id, wrapped FROM organization_keys ORDER BY random() LIMIT 1").fetchone()
     return None if row is None else (row[0], row[1])

@@ -8,12 +8,15 @@ the folder unless somebody deletes them, and until the last one is read nobody d
     backups/staging/base/           the files of the database
     backups/wal/                    the log from the former base to this one's counted position, and further
     blobs/                          the files
+
+A database elsewhere (`DATABASE_URL`) has no files to copy and no log to keep: it is written down from one
+snapshot of its own, which is counted too, and lies in `backups/staging/database.dump` instead of both.
 """
 
 import contextlib
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -21,7 +24,12 @@ from app.kit.backups import Backups, Snapshot
 from app.kit.holds import hold
 from app.kit.settings import Settings
 from appliance import passport
-from appliance.backup import base, manifest, wal
+from appliance.backup import base, dump, manifest, wal
+from appliance.backup.base import Base
+from appliance.backup.dump import Dump
+from appliance.backup.entry import elsewhere
+from appliance.backup.manifest import Counted
+from appliance.backup.questions import one, standing_still
 from appliance.backup.restic import Kind, Locked, Repository, Saved, Stored
 from appliance.backup.work import Watch, Work, working
 from appliance.files import write_atomically
@@ -30,6 +38,7 @@ from appliance.postgres import Cluster
 from appliance.refusal import Refusal
 
 STAGING, WAL, BLOBS = "backups/staging", "backups/wal", "blobs"
+DUMP = "database.dump"  # in the staging folder
 SPARE_BYTES = 512 * 1024**2  # stays free on the volume, whatever is staged
 
 
@@ -38,27 +47,23 @@ def make(settings: Settings, watch: Watch | None = None) -> Snapshot:
     backups = Backups(settings.workspace)
     with working(backups, "backup", watch) as work:
         began = time.monotonic()
-        box, cluster = _box(settings), Cluster(settings)
+        box = _box(settings)
         repository = Repository.of(settings, box.box_id)
         _clear(backups)
         try:
             work.phase("Opening the repository")
             before = repository.prepare()
-            _refuse_without_space(settings, cluster)
-            work.phase("Copying the database")
-            copy = base.take(cluster, backups.staging / "base", work.progress, is_durable=False)
-            with hold(settings.tmp_dir, "a backup"):
-                work.phase("Counting")
-                counted = manifest.count(cluster)
-                _close_log(cluster, backups, copy)
+            with _copied(settings, backups, work) as (copy, counted):
                 written = manifest.write(settings, box, copy, counted)
                 (backups.staging / "manifest.json").write_bytes(written)
                 work.phase("Saving")
-                saved = _save(repository, work, backups, kind="base", moment=counted.moment, before=before)
+                kind: Kind = "base" if isinstance(copy, Base) else "dump"
+                saved = _save(repository, work, backups, kind=kind, moment=counted.moment, before=before)
                 _read_back(repository, saved, written)
         finally:
             _clear(backups)
-        wal.forget_before(backups.wal, wal.segment_of(copy.timeline, copy.start_lsn))
+        if isinstance(copy, Base):
+            wal.forget_before(backups.wal, wal.segment_of(copy.timeline, copy.start_lsn))
         snapshot = Snapshot(
             id=saved.id,
             made_at=counted.moment,
@@ -80,6 +85,11 @@ def make(settings: Settings, watch: Watch | None = None) -> Snapshot:
 
 def save_log(settings: Settings, watch: Watch | None = None) -> None:
     """Put the log since the last backup, and the files, into the repository. Raises Refusal."""
+    if not settings.database.embedded:
+        raise Refusal(
+            "The database is elsewhere (DATABASE_URL), and only its provider has its log: a moment between "
+            "two backups is reached there. A backup holds everything as it is now: studio backup."
+        )
     backups = Backups(settings.workspace)
     with working(backups, "log", watch) as work:
         box, cluster = _box(settings), Cluster(settings)
@@ -102,12 +112,12 @@ def look_around(backups: Backups, repository: Repository, work: Work) -> None:
     stored = repository.snapshots()
     known = {snapshot.id: snapshot for snapshot in backups.status().snapshots}
     line = line_of(backups)
-    bases = [one for one in stored if one.kind == "base"]
-    reach = [one for one in bases if one.line == line]
+    whole = [one for one in stored if one.is_whole]
+    reach = [one for one in whole if one.kind == "base" and one.line == line]
     work.note(
         repository=repository.shown,
         repository_bytes=repository.size_bytes(),
-        snapshots=[known.get(one.id) or _described(repository, one) for one in bases],
+        snapshots=[known.get(one.id) or _described(repository, one) for one in whole],
         reach_from=_chain_begins(reach, backups.schedule().days),
         reach_until=next((one.moment for one in stored if one.line == line), None),
     )
@@ -130,12 +140,44 @@ def _box(settings: Settings) -> Passport:
     box = passport.read(settings)
     if box is None:
         raise Refusal(f"There is no box at {settings.workspace} yet. Start it once with `studio boot`.")
-    if not settings.database.embedded:
-        raise Refusal(
-            "The database is elsewhere (DATABASE_URL), and its provider keeps its backups. This version can "
-            "back up the embedded one only."
-        )
     return box
+
+
+@contextlib.contextmanager
+def _copied(settings: Settings, backups: Backups, work: Work) -> Iterator[tuple[Base | Dump, Counted]]:
+    """A copy of the database in the staging folder, counted; the files it names stay while this is open."""
+    work.phase("Copying the database")
+    if not settings.database.embedded:
+        with hold(settings.tmp_dir, "a backup"):
+            yield _write_down(settings, backups, work)
+        return
+    cluster = Cluster(settings)
+    _refuse_without_space(
+        settings, int(cluster.run_sql("SELECT sum(pg_database_size(oid)) FROM pg_database"))
+    )
+    copy = base.take(cluster, backups.staging / "base", work.progress, is_durable=False)
+    with hold(settings.tmp_dir, "a backup"):
+        work.phase("Counting")
+        counted = manifest.count(cluster)
+        _close_log(cluster, backups, copy)
+        yield copy, counted
+
+
+def _write_down(settings: Settings, backups: Backups, work: Work) -> tuple[Dump, Counted]:
+    """The database in DATABASE_URL as a dump, and the counts of the very snapshot that it is written from."""
+    import psycopg  # late: only this shape needs it, and it costs a fifth of a second
+
+    entry = elsewhere(settings)
+    try:
+        with entry.connect() as connection:
+            _refuse_without_space(settings, one(connection, "SELECT pg_database_size(current_database())")[0])
+            with standing_still(connection):
+                counted = manifest.count_still(connection)
+                return dump.take(entry, connection, backups.staging / DUMP, work.progress), counted
+    except psycopg.Error as exc:
+        raise Refusal(
+            f"The database in DATABASE_URL could not be copied: {str(exc).strip()}.", exit_code=74
+        ) from exc
 
 
 def _clear(backups: Backups) -> None:
@@ -144,9 +186,8 @@ def _clear(backups: Backups) -> None:
     backups.staging.mkdir(mode=0o700)
 
 
-def _refuse_without_space(settings: Settings, cluster: Cluster) -> None:
+def _refuse_without_space(settings: Settings, size_bytes: int) -> None:
     """The copy lies on the volume for a while, and a full volume would stop the box for its backup's sake."""
-    size_bytes = int(cluster.run_sql("SELECT sum(pg_database_size(oid)) FROM pg_database"))
     free_bytes = shutil.disk_usage(settings.workspace).free
     if free_bytes < size_bytes + SPARE_BYTES:
         raise Refusal(
@@ -179,12 +220,12 @@ def _save(
     before: Sequence[Stored],
 ) -> Saved:
     workspace = backups.folder.parent
-    paths = (STAGING, WAL, BLOBS) if kind == "base" else (WAL, BLOBS)
+    paths = {"base": (STAGING, WAL, BLOBS), "dump": (STAGING, BLOBS), "log": (WAL, BLOBS)}[kind]
     return repository.save(
         workspace,
         [path for path in paths if (workspace / path).exists()],
         moment=moment,
-        tags=(kind, line_of(backups)),
+        tags=(kind,) if kind == "dump" else (kind, line_of(backups)),  # no log leads on from a dump
         parent=before[0].id if before else None,
         told=work.progress,
     )
@@ -217,7 +258,7 @@ def _described(repository: Repository, stored: Stored) -> Snapshot:
         took_s=None,
         studio=found.studio,
         schema=found.counted.schema,
-        database_bytes=found.base.size_bytes,
+        database_bytes=found.database.size_bytes,
         blobs=found.counted.blobs,
         blobs_bytes=found.counted.blobs_bytes,
         added_bytes=None,

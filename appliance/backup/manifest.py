@@ -1,6 +1,7 @@
 """What a backup says about itself, counted in the same moment: what a drill asks it about later.
 
-The counts belong to one position of the log. A count is a snapshot of the database, and a snapshot is no
+A database elsewhere is counted in the transaction whose snapshot its dump is written from. Of the embedded
+one the counts belong to one position of the log. A count is a snapshot of the database, and a snapshot is no
 position: a transaction may have written its commit and not be visible yet. So the counting waits for a moment
 in which nobody is in the middle of writing; there, snapshot and position are the same. On a box that commits
 a thousand times a second it comes after some hundredths of a second. Nothing is locked for it.
@@ -8,8 +9,7 @@ a thousand times a second it comes after some hundredths of a second. Nothing is
 
 import time
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -18,26 +18,20 @@ from app.kit.crypto import key_id
 from app.kit.sealing import Place, master_key, seal, unseal
 from app.kit.settings import KEY_NAMES, Keys, Settings
 from appliance.backup.base import Base
+from appliance.backup.dump import Dump
+from appliance.backup.questions import Connection, blobs_in, connect, one, rows_in, schema_in
 from appliance.passport import Passport
-from appliance.postgres import DATABASE, SUPERUSER, Cluster
+from appliance.postgres import Cluster
 
-if TYPE_CHECKING:
-    import psycopg
-
-Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
-FORMAT: Final = 1
+FORMAT: Final = 2  # 1: of the embedded database; 2: of a dump
 QUIET_PATIENCE_S: Final = 10.0
-_TABLES: Final = """
-    SELECT quote_ident(relname) FROM pg_class
-     WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace ORDER BY 1
-"""
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
     """How much there was, and when."""
 
     moment: datetime
-    lsn: str  # the state right before this position of the log
+    lsn: str | None  # the state right before this position of the log; None: of a dump, which is that state
     is_exact: bool  # False: no quiet moment came, and what was being written then may or may not be in
     schema: str
     rows: dict[str, int]
@@ -51,19 +45,30 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     format: int
     box: Passport
     studio: str
-    base: Base
+    base: Base | None = None  # of the embedded database; or
+    dump: Dump | None = None  # of one elsewhere
     counted: Counted
     encryption_key_id: str
     keys: str  # the keys of the box, sealed with the encryption key
 
+    @property
+    def database(self) -> Base | Dump:
+        """The copy of the database. Raises LookupError for a manifest that names none."""
+        found = self.base or self.dump
+        if found is None:
+            raise LookupError("a backup without a database")
+        return found
 
-def write(settings: Settings, box: Passport, base: Base, counted: Counted) -> bytes:
+
+def write(settings: Settings, box: Passport, copy: Base | Dump, counted: Counted) -> bytes:
     """The manifest as a file."""
     manifest = Manifest(
-        format=FORMAT,
+        # The version before an upgrade has to be able to read what was made before it.
+        format=1 if isinstance(copy, Base) else FORMAT,
         box=box,
-        studio=box.version,  # before an upgrade still the former one, which has to be able to read it
-        base=base,
+        studio=box.version,  # before an upgrade still the former one
+        base=copy if isinstance(copy, Base) else None,
+        dump=copy if isinstance(copy, Dump) else None,
         counted=counted,
         encryption_key_id=key_id(settings.keys.require("encryption_key")),
         keys=_seal_keys(settings.keys, box.box_id),
@@ -73,7 +78,10 @@ def write(settings: Settings, box: Passport, base: Base, counted: Counted) -> by
 
 def read(raw: bytes) -> Manifest:
     """A manifest from its file. Raises msgspec.MsgspecError."""
-    return msgspec.json.decode(raw, type=Manifest)
+    found = msgspec.json.decode(raw, type=Manifest)
+    if found.base is None and found.dump is None:
+        raise msgspec.ValidationError("it names no database")
+    return found
 
 
 def open_keys(manifest: Manifest, encryption_key: str) -> dict[str, str]:
@@ -97,70 +105,26 @@ def count(cluster: Cluster, patience_s: float = QUIET_PATIENCE_S) -> Counted:
             if is_exact or time.monotonic() > deadline:
                 break
             connection.execute("ROLLBACK")
-        blobs, blobs_bytes = _blobs_in(connection)
-        return Counted(
-            moment=moment,
-            lsn=lsn,
-            is_exact=is_exact,
-            schema=schema_in(connection),
-            rows=rows_in(connection),
-            blobs=blobs,
-            blobs_bytes=blobs_bytes,
-        )
+        return _counted(connection, moment, lsn, is_exact=is_exact)
 
 
-def connect(socket_dir: Path) -> Connection:
-    """As the superuser of the cluster whose socket is there, each statement its own transaction."""
-    import psycopg  # late: every boot comes by here, and it costs a fifth of a second
+def count_still(connection: Connection) -> Counted:
+    """Count every table as an open transaction sees it, which a dump is written from."""
+    (moment,) = one(connection, "SELECT clock_timestamp()")
+    return _counted(connection, moment, None, is_exact=True)
 
-    return psycopg.connect(
-        host=str(socket_dir),
-        user=SUPERUSER,
-        dbname=DATABASE,
-        application_name="studio-backup",
-        autocommit=True,
+
+def _counted(connection: Connection, moment: datetime, lsn: str | None, *, is_exact: bool) -> Counted:
+    blobs, blobs_bytes = blobs_in(connection)
+    return Counted(
+        moment=moment,
+        lsn=lsn,
+        is_exact=is_exact,
+        schema=schema_in(connection),
+        rows=rows_in(connection),
+        blobs=blobs,
+        blobs_bytes=blobs_bytes,
     )
-
-
-def rows_in(connection: Connection) -> dict[str, int]:
-    """The rows of every table, as this transaction sees them."""
-    names = [name for (name,) in connection.execute(_TABLES)]
-    return {name: one(connection, f"SELECT count(*) FROM {name}")[0] for name in names}  # noqa: S608  quoted
-
-
-def blob_names(connection: Connection) -> list[str]:
-    """The files that the database names."""
-    if not has(connection, "blobs"):
-        return []
-    return [name for (name,) in connection.execute("SELECT sha256 FROM blobs ORDER BY sha256")]
-
-
-def schema_in(connection: Connection) -> str:
-    """The revision of the schema; “none” for a database without one."""
-    if not has(connection, "alembic_version"):
-        return "none"
-    return str(one(connection, "SELECT version_num FROM alembic_version")[0])
-
-
-def one(connection: Connection, question: LiteralString) -> tuple[Any, ...]:
-    """The one row of the answer."""
-    row = connection.execute(question).fetchone()
-    if row is None:
-        raise LookupError(f"no row for {question}")
-    return row
-
-
-def _blobs_in(connection: Connection) -> tuple[int, int]:
-    if not has(connection, "blobs"):
-        return 0, 0
-    found, size_bytes = one(connection, "SELECT count(*), coalesce(sum(size_bytes), 0)::bigint FROM blobs")
-    return found, size_bytes
-
-
-def has(connection: Connection, table: str) -> bool:
-    """Whether there is a table of this name; an older backup may not know it."""
-    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone()
-    return row is not None and bool(row[0])
 
 
 def _is_quiet(snapshot: str) -> bool:

@@ -40,8 +40,11 @@ def due(
     since: datetime,
     version: str,
     is_here: bool,
+    keeps_log: bool = True,
 ) -> Due | None:
-    """What is to be done now. `since`: when the box started; `is_here`: backups lie on its own volume."""
+    """What is to be done now. `since`: when the box started; `is_here`: backups lie on its own volume;
+    `keeps_log`: the database is the embedded one.
+    """
     if status.failure is not None and now - status.failure.at < AGAIN:
         return None
     if _backup_is_due(status, schedule, now, since):
@@ -51,6 +54,8 @@ def due(
     if schedule.at is not None and _drill_is_due(status, now, version):
         return "drill"
     saved_at = status.reach_until or status.last_good_at
+    if not keeps_log:
+        return None
     if schedule.at is not None and now - saved_at > (LOG_EVERY_HERE if is_here else LOG_EVERY):
         return "log"
     return None
@@ -124,6 +129,7 @@ class Keeper:
             since=self._since,
             version=studio_version(),
             is_here=self._is_here,
+            keeps_log=self._settings.database.embedded,
         )
 
 

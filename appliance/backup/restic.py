@@ -23,7 +23,7 @@ from appliance.process import minimal_environment
 from appliance.refusal import Refusal
 from appliance.users import as_account, myself
 
-Kind = Literal["base", "log"]
+Kind = Literal["base", "dump", "log"]
 Told = Callable[[float], None]
 
 # What restic reads to reach a place that asks who we are.
@@ -63,8 +63,13 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def kind(self) -> Kind:
-        """A base backup with its log, or more of the log alone."""
-        return "base" if "base" in self.tags else "log"
+        """A base backup with its log, a dump of a database elsewhere, or more of the log alone."""
+        return "base" if "base" in self.tags else "dump" if "dump" in self.tags else "log"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a box can be restored from it alone."""
+        return self.kind != "log"
 
     @property
     def line(self) -> str | None:
@@ -185,7 +190,7 @@ class Repository:
         """Drop what the schedule no longer keeps, and the space nobody else needs. Raises Refusal."""
         keep = [f"--keep-within={schedule.days}d", f"--keep-daily={schedule.days}"]
         keep += [f"--keep-weekly={schedule.weeks}", f"--keep-monthly={schedule.months}"]
-        self._run(["forget", self._host, "--tag=base", "--group-by=host", *keep, "--prune"])
+        self._run(["forget", self._host, "--tag=base", "--tag=dump", "--group-by=host", *keep, "--prune"])
 
     def forget_log(self) -> None:
         """More log replaces less; the one before stays for whoever restores it now. Raises Refusal."""

@@ -1,11 +1,14 @@
-"""A Postgres on a restored copy, on a private socket: it recovers up to a moment and answers questions."""
+"""A Postgres of a backup on a private socket, which answers questions.
+
+Its files are recovered up to a moment, or a new cluster is filled with its dump.
+"""
 
 import os
 import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +16,10 @@ from pathlib import Path
 from app.kit.settings import Settings
 from appliance import postgres
 from appliance.backup import archive
-from appliance.backup.manifest import Connection, connect
-from appliance.postgres import OPTIONS, SUPERUSER
+from appliance.backup.dump import reason
+from appliance.backup.entry import Entry, beside
+from appliance.backup.questions import Connection, connect
+from appliance.postgres import APPLICATION, DATABASE, OPTIONS, OWNER, SUPERUSER
 from appliance.process import Program, minimal_environment
 from appliance.refusal import Refusal
 from appliance.users import Account, as_account, give, myself, postgres_account
@@ -22,6 +27,10 @@ from appliance.users import Account, as_account, give, myself, postgres_account
 PATIENCE_S = 24 * 3600.0  # replaying a busy day takes long; it ends by itself when it cannot go on
 # “The database system is starting up” and the like is what whoever knocks too early is told.
 _FATAL = re.compile(r"(?:FATAL|PANIC):(?!\s*the database system is )\s*(.*)")
+
+
+class NoServer(Refusal):
+    """No Postgres of this machine can hold what is in the backup."""
 
 
 class Recovery(Refusal):
@@ -51,24 +60,40 @@ def until_the_end() -> dict[str, str]:
     return {}
 
 
-class Scratch:
-    """Runs on `data`, which it recovers, with `place` (a short path) for its socket and configuration."""
+def server_of(major: int) -> int:
+    """The major version that files of Postgres `major` need: the same. Raises NoServer."""
+    there = sorted(postgres.installed())
+    if major in there:
+        return major
+    raise NoServer(
+        f"The backup holds a database of Postgres {major}, and this machine has Postgres "
+        f"{', '.join(map(str, there)) or 'none'}. Install postgresql-{major}, or restore with the image that "
+        "made it."
+    )
 
-    def __init__(self, settings: Settings, data: Path, place: Path) -> None:
-        self._settings = settings
-        self._data = data
+
+def server_for(major: int) -> int:
+    """The newest one here, for a dump of Postgres `major`, which no older one takes in. Raises NoServer."""
+    newest = max(postgres.installed(), default=0)
+    if newest >= major:
+        return newest
+    raise NoServer(
+        f"The backup holds a dump of Postgres {major}, and the newest Postgres of this machine is "
+        f"{newest or 'none'}. Install postgresql-{major} or newer, or use an image of Studio that carries it."
+    )
+
+
+class Scratch:
+    """Runs Postgres `major` on `data`, with `place` (a short path) for its socket and configuration."""
+
+    def __init__(self, settings: Settings, data: Path, place: Path, major: int) -> None:
+        self.data = data
+        self.major = major
+        self.entry: Entry = beside(place)
         self._place = place
         self._account = postgres_account(settings)
         self._program = Program("The restored database", signal.SIGINT)
-        major = int((data / "PG_VERSION").read_text())
-        there = postgres.installed()
-        if major not in there:
-            raise Refusal(
-                f"The backup holds a database of Postgres {major}, and this machine has Postgres "
-                f"{', '.join(map(str, sorted(there))) or 'none'}. Install postgresql-{major}, or restore "
-                "with the image that made it."
-            )
-        self._binaries = there[major]
+        self._binaries = postgres.installed()[major]
 
     @contextmanager
     def recovered(self, log: Path, target: Mapping[str, str]) -> Iterator[Connection]:
@@ -76,33 +101,69 @@ class Scratch:
 
         Raises Recovery when it does not get there, and EndsTooEarly when the log is what is too short.
         """
-        self._prepare(log, target)
-        try:
-            self._start()
+        for folder in (self.data, log):
+            _hand_over(folder, self._account)
+        (self.data / "recovery.signal").touch()
+        give(self.data / "recovery.signal", self._account, 0o600)
+        recovery = {
+            "hot_standby": "off",  # it answers when it is where it was to go, not on the way
+            "restore_command": archive.quoted(archive.restore_command(log)),
+            "recovery_target_action": "promote",
+            **target,
+        }
+        with self._serving(recovery), connect(self._place) as connection:
+            yield connection
+
+    @contextmanager
+    def filled(self, fill: Callable[[Entry], None]) -> Iterator[Connection]:
+        """Make a new cluster at `data` and fill its database; a superuser's connection, then a clean stop."""
+        self.data.mkdir(parents=True)
+        _hand_over(self.data, self._account)
+        command = [*postgres.initdb_command(self._binaries, self.major, self.data), "--no-sync"]
+        done = subprocess.run(
+            as_account(self._account, command, passes_folders=True),
+            env=minimal_environment(self._account.home),
+            capture_output=True,
+            text=True,
+            cwd="/",
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Refusal(f"No cluster could be made for the copy: {reason(done.stderr)}.", exit_code=74)
+        with self._serving({"max_wal_size": "4GB"}):
+            with connect(self._place, SUPERUSER) as connection:
+                # As the boot finds them on an older volume: it sees to their passwords and rights.
+                for statement in (
+                    f"CREATE ROLE {OWNER}",
+                    f"CREATE ROLE {APPLICATION}",
+                    f"CREATE DATABASE {DATABASE} OWNER {OWNER}",
+                ):
+                    connection.execute(statement)
+            fill(self.entry)
             with connect(self._place) as connection:
                 yield connection
+
+    @contextmanager
+    def _serving(self, options: Mapping[str, str]) -> Iterator[None]:
+        self._configure(options)
+        try:
+            self._start()
+            yield
         finally:
             self._program.stop(60.0)
             shutil.rmtree(self._place, ignore_errors=True)
 
-    def _prepare(self, log: Path, target: Mapping[str, str]) -> None:
+    def _configure(self, more: Mapping[str, str]) -> None:
         shutil.rmtree(self._place, ignore_errors=True)
         self._place.mkdir(mode=0o755, parents=True)
         give(self._place, self._account, 0o755)
-        for folder in (self._data, log):
-            _hand_over(folder, self._account)
-        (self._data / "recovery.signal").touch()
-        give(self._data / "recovery.signal", self._account, 0o600)
         options = {
             **OPTIONS,
             "unix_socket_directories": archive.quoted(str(self._place)),
             "shared_buffers": "64MB",
             "archive_mode": "off",
-            "hot_standby": "off",  # it answers when it is where it was to go, not on the way
-            "restore_command": archive.quoted(archive.restore_command(log)),
-            "recovery_target_action": "promote",
             "fsync": "off",  # the folder is flushed as a whole when it is to stay
-            **target,
+            **more,
         }
         files = {
             "postgresql.conf": "".join(f"{name} = {value}\n" for name, value in options.items()),
@@ -118,7 +179,7 @@ class Scratch:
         names = {"config_file": "postgresql.conf", "hba_file": "pg_hba.conf", "ident_file": "pg_ident.conf"}
         command = [
             str(self._binaries / "postgres"),
-            *("-D", str(self._data)),
+            *("-D", str(self.data)),
             *(part for option, name in names.items() for part in ("-c", f"{option}={self._place / name}")),
         ]
         lines = self._place / "lines"
@@ -129,7 +190,7 @@ class Scratch:
                     command,
                     passes_folders=not all(
                         self._account.can_traverse(folder)
-                        for folder in (self._data.parent, self._place, *archive.programs())
+                        for folder in (self.data.parent, self._place, *archive.programs())
                     ),
                     death_signal=signal.SIGINT,
                 ),
@@ -143,7 +204,7 @@ class Scratch:
 
     def flush(self) -> None:
         """Make every file of the copy durable."""
-        command = [str(self._binaries / "initdb"), "--sync-only", f"--pgdata={self._data}"]
+        command = [str(self._binaries / "initdb"), "--sync-only", f"--pgdata={self.data}"]
         line = as_account(self._account, command, passes_folders=True)
         subprocess.run(
             line, env=minimal_environment(self._account.home), capture_output=True, cwd="/", check=True

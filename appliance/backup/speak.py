@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from rich.console import Console
@@ -26,6 +26,10 @@ from appliance.files import write_atomically
 from appliance.refusal import Refusal
 
 console = Console(highlight=False)
+ELSEWHERE: Final = (
+    "The database is elsewhere (DATABASE_URL): a restore gives the moments of the backups. A moment between "
+    "two is its provider's to give, who alone has its log."
+)
 
 
 def safely(answer: Callable[..., int], *, as_json: bool, **arguments: Any) -> int:
@@ -52,6 +56,8 @@ def now(settings: Settings, *, as_json: bool) -> int:
         f"Backup {made.id} holds {spoken(made.made_at)}: the database ({decimal(made.database_bytes)}) and "
         f"{made.blobs} files ({decimal(made.blobs_bytes)}){added}. It took {made.took_s} s."
     )
+    if not settings.database.embedded:
+        console.print(ELSEWHERE)
     if _is_on_this_volume(settings):
         console.print(
             "It lies on the same volume: set STUDIO_BACKUP_REPOSITORY to keep it somewhere else.",
@@ -78,6 +84,8 @@ def show(settings: Settings, *, as_json: bool) -> int:
     if as_json:
         return say_json(status)
     _print_status(status)
+    if not settings.database.embedded:
+        console.print(ELSEWHERE)
     return 0
 
 
@@ -189,6 +197,8 @@ def restore(
         )
     if restored.set_aside:
         console.print(f"What was here before lies in {restored.set_aside}; delete it when nobody misses it.")
+    if not settings.database.embedded:
+        console.print("Its database is the one in DATABASE_URL.")
     console.print(
         "Start it with `studio boot`. It holds schedules, deliveries and steps back until you have looked "
         "and say `studio restore --release`."

@@ -10,7 +10,11 @@ import click
 @click.argument("repository", required=False)
 @click.option("--kit", type=click.Path(path_type=Path), help="The recovery kit, as a text file.")
 @click.option("--at", metavar="TIME", help="A moment, as 2026-11-25T14:03:00Z; without it the newest backup.")
-@click.option("--replace", is_flag=True, help="Set aside the box that is on this volume.")
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Set aside the box on this volume, and what the database in DATABASE_URL holds.",
+)
 @click.option("--release", is_flag=True, help="Let a restored box work again.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def command(
@@ -18,8 +22,9 @@ def command(
 ) -> None:
     """Bring a box back from its backup: the same box, the same sign-ins, the same files.
 
-    REPOSITORY is left out where the kit's still holds. The box must not run. What was restored holds its
-    schedules, deliveries and steps back until you look and say `studio restore --release`.
+    REPOSITORY is left out where the kit's still holds. The box must not run. With DATABASE_URL the database
+    comes in there, which has to be empty; without it, onto this volume, wherever it was before. What was
+    restored holds its schedules, deliveries and steps back until you look and say `studio restore --release`.
     """
     from appliance.backup import speak
 

@@ -90,4 +90,6 @@ def test_roles_and_outside_services_decide_what_runs() -> None:
     assert wanted() == ["watchdog", "postgres", "redis", *served, "backups"]
     assert wanted(STUDIO_ROLES="worker-gpu") == ["watchdog", "worker-gpu"]
     outside = wanted(DATABASE_URL="postgresql://u:p@db/studio", REDIS_URL="redis://redis:6379")
-    assert outside == ["watchdog", *served]
+    assert outside == ["watchdog", *served, "backups"]
+    away = wanted(DATABASE_URL="postgresql://u:p@db/studio", STUDIO_ROLES="api")
+    assert away == ["watchdog", "api"], "backups are made where the daemon is"

@@ -86,6 +86,8 @@ def test_a_box_makes_the_backup_that_somebody_wished_for(tmp_path: Path) -> None
 def test_what_is_due(status: BackupStatus, what: str | None) -> None:
     schedule = BackupSchedule(at="02:55")
     assert due(status, schedule, NOW, since=NOW - HOUR, version="1.0.0", is_here=False) == what
+    away = due(status, schedule, NOW, since=NOW - HOUR, version="1.0.0", is_here=False, keeps_log=False)
+    assert away == (None if what == "log" else what), "a database elsewhere has no log that we could save"
     never = msgspec.structs.replace(schedule, at=None)
     assert due(status, never, NOW, since=NOW - HOUR, version="1.0.0", is_here=False) is None
 

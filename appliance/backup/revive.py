@@ -1,0 +1,93 @@
+"""The database of a backup, alive again for a while: beside the box to be questioned, or to stay."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from app.kit.settings import Settings
+from appliance.backup import scratch, wal
+from appliance.backup.entry import Entry
+from appliance.backup.load import load
+from appliance.backup.make import DUMP, STAGING, WAL
+from appliance.backup.manifest import Manifest
+from appliance.backup.plan import Plan, unreachable
+from appliance.backup.questions import Connection
+from appliance.backup.restic import Repository
+from appliance.backup.scratch import EndsTooEarly, Scratch
+from appliance.refusal import Refusal
+
+T = TypeVar("T")
+Phase = Callable[[str], None]
+
+
+class Bench(msgspec.Struct, frozen=True, kw_only=True):
+    """Where backups are brought to life."""
+
+    settings: Settings
+    repository: Repository
+    draft: Path  # what is fetched lies below
+    place: Path  # a short path for a socket
+    phase: Phase = lambda _: None
+
+
+def revive(
+    bench: Bench, plan: Plan, manifest: Manifest, ask: Callable[[Connection, Entry], T]
+) -> tuple[Scratch, T]:
+    """Bring the database of a backup to life, ask it, and stop it again. Raises Refusal."""
+    data, dump = bench.draft / STAGING / "base", manifest.dump
+    if dump is not None:
+        restored = Scratch(bench.settings, data, bench.place, scratch.server_for(dump.major))
+        bench.phase("Fetching the database")
+        file = fetch_dump(bench, plan)
+        bench.phase("Reading the database in")
+        with restored.filled(lambda entry: load(entry, file, dump)) as connection:
+            found = ask(connection, restored.entry)
+        file.unlink()
+        return restored, found
+    restored = Scratch(bench.settings, data, bench.place, scratch.server_of(manifest.database.major))
+    bench.phase("Fetching the database")
+    log = _fetch(bench, plan)
+    bench.phase("Recovering the database")
+    return restored, _recover(
+        restored, log, plan, manifest, lambda connection: ask(connection, restored.entry)
+    )
+
+
+def fetch_dump(bench: Bench, plan: Plan) -> Path:
+    """Bring the dump. Raises Refusal."""
+    bench.repository.restore(plan.base.id, bench.draft, [f"/{STAGING}/{DUMP}"])
+    return bench.draft / STAGING / DUMP
+
+
+def _fetch(bench: Bench, plan: Plan) -> Path:
+    """Bring the files of the database and its log; gives the folder of the log."""
+    bench.repository.restore(plan.base.id, bench.draft, [f"/{STAGING}/base", f"/{WAL}"])
+    if plan.further is not None:
+        bench.repository.restore(plan.further.id, bench.draft, [f"/{WAL}"])
+    log = bench.draft / WAL
+    log.mkdir(parents=True, exist_ok=True)
+    return log
+
+
+def _recover(
+    restored: Scratch, log: Path, plan: Plan, manifest: Manifest, ask: Callable[[Connection], T]
+) -> T:
+    """Recover the copy to its moment, ask it, and stop it again. Raises Refusal."""
+    base, lsn = manifest.base, manifest.counted.lsn
+    if base is None or lsn is None:
+        raise Refusal(f"The manifest of backup {plan.base.id} is damaged.", exit_code=74)
+    target = scratch.until_position(lsn) if plan.at is None else scratch.until_time(plan.at)
+    try:
+        with restored.recovered(log, target) as connection:
+            return ask(connection)
+    except EndsTooEarly:
+        if plan.at is None:
+            raise
+        # A backup that was dropped took the log before it along, and recovery ends at such a gap.
+        if not wal.leads_on(wal.kept(log), base.timeline, base.start_lsn):
+            raise Refusal(unreachable(plan, plan.at), exit_code=74) from None
+    # The log reaches that far without a gap, so nothing was committed after the moment: all of it is wanted.
+    with restored.recovered(log, scratch.until_the_end()) as connection:
+        return ask(connection)
