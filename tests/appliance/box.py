@@ -49,6 +49,12 @@ def impatient_boot(database_patience_s: float) -> tuple[str, ...]:
     return sys.executable, "-c", call
 
 
+def attentive_boot(look_s: float) -> tuple[str, ...]:
+    """The boot, whose keeper looks at the volume this often."""
+    call = f"import sys; from appliance import boot, keeper; keeper.LOOK_S = {look_s}; sys.exit(boot.main())"
+    return sys.executable, "-c", call
+
+
 class Box:
     """`studio boot` with its lines read in the background. Use it in a with block: it never stays behind."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.appliance.box import Box, box_environment
+from tests.appliance.box import Box, attentive_boot, box_environment
 from tests.appliance.mounts import fill, mount, needs_mounts, small, unmount
 from tests.e2e.person import OWNER, Json, Person
 from tests.patience import PATIENCE_S
@@ -64,7 +64,7 @@ class Visitor(Person):
         wait_for(f"waiting because “{reason}”", waits)
 
 
-@pytest.mark.timeout(300)  # three boots, and looks that come every few seconds
+@pytest.mark.timeout(900)  # three boots, and bells that are rung again every few seconds
 def test_a_full_disk_and_a_volume_that_goes_away_cost_time_and_nothing_else(tmp_path: Path) -> None:
     env = box_environment(tmp_path, STUDIO_ROLES=ROLES, STORAGE_LOCAL_DIR=str(tmp_path / "local"), **OWNER)
     workspace = Path(env["WORKSPACE_PATH"])
@@ -72,7 +72,7 @@ def test_a_full_disk_and_a_volume_that_goes_away_cost_time_and_nothing_else(tmp_
     with small(tmp_path / "disk", "400m") as disk:
         mount("--bind", str(disk), str(workspace))
         try:
-            with Box(env) as box:
+            with Box(env, attentive_boot(0.1)) as box:
                 box.wait_for("Studio is ready at")
                 person = Visitor(f"http://127.0.0.1:{env['PORT']}")
                 person.log_in(OWNER["ADMIN_EMAIL"], OWNER["ADMIN_PASSWORD"])

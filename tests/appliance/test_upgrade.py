@@ -25,6 +25,7 @@ from appliance.upgrade import Upgrade, UpgradeFailed
 from tests.appliance.backup.things import settings_in
 from tests.appliance.box import Box, box_environment, studio
 from tests.e2e.person import OWNER
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -112,12 +113,12 @@ def test_a_new_volume_is_healthy_once_it_is_ready(env: dict[str, str]) -> None:
     assert seen.healthy_at is not None
 
 
-@pytest.mark.timeout(300)  # a whole box that boots, and three looks into its database
+@pytest.mark.timeout(900)  # a whole box that boots, and three looks into its database
 def test_an_older_volume_is_backed_up_migrated_tried_out_and_believed(env: dict[str, str]) -> None:
     former = age(env)
 
     with Box(env) as box:
-        box.wait_for("Studio is ready at")
+        box.wait_for("Studio is ready at", timeout_s=3 * PATIENCE_S)  # a backup, migrations and a canary
         said = studio(env, "upgrade", "status", "--json").stdout
         assert box.stop() == 0
 
@@ -172,7 +173,7 @@ def test_migrations_that_cannot_begin_leave_all_as_it_was_and_say_so(env: dict[s
     assert passport_of(env).version == FORMER
 
 
-@pytest.mark.timeout(300)  # a backup and its restore, and two boots
+@pytest.mark.timeout(900)  # a backup and its restore, and two boots
 def test_migrations_that_break_off_half_way_are_brought_back_and_not_tried_again_by_themselves(
     env: dict[str, str],
 ) -> None:
@@ -181,7 +182,7 @@ def test_migrations_that_break_off_half_way_are_brought_back_and_not_tried_again
         before = cluster.run_sql(PEOPLE, DATABASE)
         cluster.run_sql(BREAK_OFF.format(former=former), DATABASE)
     with Box(env | {"AUTO_RESTORE_ON_FAILED_UPGRADE": "true"}) as box:
-        assert box.end() == 70
+        assert box.end(3 * PATIENCE_S) == 70
 
     backup = Backups(load_settings(env).workspace).status().snapshots[0]
     assert f"was brought back to backup {backup.id}: start the version before" in box.text

@@ -16,7 +16,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from app.kit.backups import Backups, Snapshot
+from app.kit.backups import Backups, BackupStatus, Snapshot
 from app.kit.settings import KEY_NAMES, Settings, load_settings
 from appliance import passport
 from appliance.backup import wal
@@ -40,6 +40,18 @@ from tests.appliance.backup.things import (
 from tests.appliance.box import ROOT
 
 pytestmark = pytest.mark.integration
+
+# `studio backup now`, whose whole group is killed at the first word of how far the copy is.
+STRUCK = """
+import os, signal, sys
+from appliance.backup import base
+from appliance.cli import main
+
+take, strike = base.take, lambda _: os.killpg(0, signal.SIGKILL)
+base.take = lambda cluster, target, _, **how: take(cluster, target, strike, **how)
+sys.argv = ["studio", "backup", "now", "--json"]
+main()
+"""
 
 
 @contextlib.contextmanager
@@ -83,20 +95,19 @@ def restored_in(
 
 def kill_in_the_middle(box: Settings) -> None:
     """A backup whose process, with all it started, is killed while it copies the database."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "appliance.cli", "backup", "now", "--json"],
+    child = subprocess.run(
+        [sys.executable, "-c", STRUCK],
         env={**os.environ, "WORKSPACE_PATH": str(box.workspace), "STUDIO_RUN_DIR": str(box.run_dir)},
         cwd=ROOT,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
+        check=False,
     )
-    backups = Backups(box.workspace)
-    while child.poll() is None:
-        running = backups.status().running
-        if running is not None and running.phase == "Copying the database":
-            os.killpg(child.pid, signal.SIGKILL)
-            break
-    assert child.wait() == -signal.SIGKILL
+    assert child.returncode == -signal.SIGKILL
+    left = msgspec.json.decode(
+        (Backups(box.workspace).folder / "status.json").read_bytes(), type=BackupStatus
+    )
+    assert left.running is not None and left.running.phase == "Copying the database"
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,11 @@ import json
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from tests.appliance.box import Box, box_environment, studio
+
+pytestmark = pytest.mark.integration
 
 SECRETS = {
     "ADMIN_PASSWORD": "nobody may read me, not even once",
