@@ -14,7 +14,9 @@ from app.resources.approvals.schemas import Approvals, view
 from app.resources.paging import DEFAULT_LIMIT, Cursor, Limit, page
 from app.store.database import Database
 
-OfInstance = Annotated[UUID | None, QueryParameter(description="Only questions of this instance")]
+OfInstance = Annotated[
+    UUID | None, QueryParameter(description="Only questions of this instance and what its steps run")
+]
 
 
 class ApprovalController(Controller):

@@ -11,8 +11,8 @@ from app.engine.announce import organization_channel
 from app.kit.codec import decode_any
 from app.resources.accounts.roles import Role
 from app.store.bus import Bus
-from tests.asking import answer, approve, begin, step_of
-from tests.engine.world import node
+from tests.asking import answer, approve, begin, instance_of, step_of
+from tests.engine.world import document, node
 from tests.patience import PATIENCE_S
 from tests.people import People, Person
 
@@ -90,6 +90,28 @@ async def test_the_items_of_a_fan_out_are_questions_of_their_own_and_come_in_pag
     for one in first["items"] + rest["items"]:
         await answer(client, made, {"id": one["id"]}, YES)
     assert (await step_of(client, made))["outputs"]["value"] == [1, 2, 3]
+
+
+async def test_what_a_step_runs_asks_for_the_run_above_it_too(client: httpx.AsyncClient) -> None:
+    inner = document(approve(), outputs={"value": "{{ steps.ask.outputs.decision }}"})
+    called = (await client.post("/api/v1/workflows", json={"definition": inner})).json()["id"]
+    call = node("call", "core.workflow", with_={"workflow": called, "inputs": {}})
+    middle = (await client.post("/api/v1/workflows", json={"definition": document(call)})).json()["id"]
+    above = await begin(
+        client,
+        approve("first"),
+        {**node("run", "core.workflow", with_={"workflow": middle, "inputs": {}}), "each": [1, 2]},
+    )
+    beside = await begin(client, approve())
+    page = await inbox(client, f"?instance_id={above['id']}&limit=2")
+    rest = await inbox(client, f"?instance_id={above['id']}&limit=2&cursor={page['next_cursor']}")
+    asked = page["items"] + rest["items"]
+    assert sorted(one["node_id"] for one in asked) == ["ask", "ask", "first"]
+    assert beside["id"] not in {one["instance_id"] for one in asked}
+    for one in asked:
+        await answer(client, {"id": one["instance_id"]}, {"id": one["id"]}, YES)
+    assert (await inbox(client, f"?instance_id={above['id']}"))["items"] == []
+    assert (await instance_of(client, above))["status"] == "completed"
 
 
 async def test_another_organization_sees_none_of_it(client: httpx.AsyncClient, people: People) -> None:

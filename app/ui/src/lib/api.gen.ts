@@ -3918,7 +3918,7 @@ export interface operations {
             query?: {
                 /** @description The next_cursor of the page before */
                 cursor?: string | null;
-                /** @description Only questions of this instance */
+                /** @description Only questions of this instance and what its steps run */
                 instance_id?: string | null;
                 /** @description How many at most */
                 limit?: number;

@@ -178,7 +178,7 @@ export function useCancel(id: string) {
   });
 }
 
-/** What an instance asks people, its fan-outs' items too. */
+/** What an instance asks people, its fan-outs' items and what its steps run too. */
 export const questionsQuery = (id: string) =>
   queryOptions({
     queryKey: [...QUESTIONS, "instance", id],

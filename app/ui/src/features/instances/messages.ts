@@ -125,6 +125,7 @@ const english = {
   "question.answers_one": "{count} of {approvals} has answered",
   "question.answers_other": "{count} of {approvals} have answered",
   "question.item": "{step}, item {number}",
+  "question.of_child": "{workflow} #{number} · {step}",
   "question.callback": "Address of {step}",
   "question.callback_body": "Works once, by {methods}.",
   "question.address": "Address",

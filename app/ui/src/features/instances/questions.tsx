@@ -1,5 +1,6 @@
 /** What an instance waits for from outside: people's answers, a start by hand, another program's call. */
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { Hand, PhoneIncoming, Play, Send } from "lucide-react";
 import { useEffect, useRef } from "react";
 
@@ -79,7 +80,24 @@ function Said({ wait }: { wait: Wait }) {
   );
 }
 
-function Question({ question, name, isWanted }: { question: Approval; name: string; isWanted: boolean }) {
+/** Which step asks; of what a step of this run runs, with the way there. */
+function Asker({ question, step, name, isOwn }: { question: Approval; step: Step; name: string; isOwn: boolean }) {
+  const asker = step.path.length === 0 ? name : t("question.item", { step: name, number: placeOf(step.path) });
+  if (isOwn) return <span className="text-xs text-soft">{asker}</span>;
+  return (
+    <Link
+      to="/instances/$instanceId"
+      params={{ instanceId: question.instance_id }}
+      className="rounded text-xs text-soft underline underline-offset-2"
+    >
+      {t("question.of_child", { workflow: question.workflow_name, number: question.instance_number, step: asker })}
+    </Link>
+  );
+}
+
+type QuestionProps = { question: Approval; name: string; isOwn: boolean; isWanted: boolean };
+
+function Question({ question, name, isOwn, isWanted }: QuestionProps) {
   const step = useQuery(stepQuery(question.instance_id, question.id)).data;
   const place = useRef<HTMLElement>(null);
   const wait = step?.wait ?? null;
@@ -103,13 +121,7 @@ function Question({ question, name, isWanted }: { question: Approval; name: stri
       data-question={question.node_id}
       className="scroll-mt-6 border-waiting/50 outline-none"
     >
-      <CardHeading
-        aside={
-          <span className="text-xs text-soft">
-            {step.path.length === 0 ? name : t("question.item", { step: name, number: placeOf(step.path) })}
-          </span>
-        }
-      >
+      <CardHeading aside={<Asker question={question} step={step} name={name} isOwn={isOwn} />}>
         <span className="flex items-center gap-2">
           <Hand className="size-4 shrink-0 text-waiting" aria-hidden /> {heading}
         </span>
@@ -171,7 +183,8 @@ export function Questions({ instanceId, steps, names, wanted }: QuestionsProps) 
         <Question
           key={question.id}
           question={question}
-          name={nameOf(question.node_id)}
+          isOwn={question.instance_id === instanceId}
+          name={question.instance_id === instanceId ? nameOf(question.node_id) : question.node_id}
           isWanted={wanted === `question-${question.id}`}
         />
       ))}
