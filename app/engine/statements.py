@@ -154,6 +154,17 @@ LOAD_WAIT = "SELECT kind, inputs, wait FROM steps WHERE id = %(id)s"
 
 LOAD_LIST = "SELECT item FROM steps WHERE id = %(id)s"
 
+LOAD_SHAPE = "SELECT item -> 'shape' FROM steps WHERE id = %(id)s"
+
+# An item of a fan-out over lists in lists, and what encloses it: one value of each outer level.
+LOAD_ENCLOSED = """
+SELECT i.item, ARRAY(SELECT p.item #> ARRAY['levels', (w.level - 1)::text, w.place::text]
+                       FROM unnest(%(places)s::integer[]) WITH ORDINALITY AS w(place, level)
+                      ORDER BY w.level) AS outer_items
+  FROM steps i JOIN steps p ON p.id = i.parent_id
+ WHERE i.id = %(id)s
+"""
+
 # Of a fan-out that was taken over: the items that were settled before it began, and what was given to others.
 LOAD_KEPT = """
 SELECT (SELECT edited FROM steps WHERE id = %(parent)s) AS edited,
@@ -236,7 +247,8 @@ UPDATE instances
 """)
 
 # The attempt goes back into the queue: the same row and number, so that neither rows nor tries add up. Under
-# a new id, because workers drop a second bell of an id they know.
+# a new id, because workers drop a second bell of an id they know. Nobody misses the old one: people see the
+# number of a try, its lines in the log hang on the step, and a late report under it is refused as any other.
 POSTPONE = """
 UPDATE attempts SET id = %(new)s, status = %(status)s, available_at = %(at)s, rung_at = NULL,
                     worker_id = NULL, claimed_at = NULL, lease_until = NULL, deadline_at = NULL
