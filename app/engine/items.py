@@ -8,7 +8,7 @@ import msgspec
 from app.engine import statements
 from app.engine.rows import Edit, StepRow
 from app.engine.shelf import Shelf
-from app.flow.each import Spread, Turn
+from app.flow.each import Shape, Spread, Turn, encloses
 from app.flow.messages import StepError
 from app.flow.states import StepStatus
 from app.kit.ids import StepId
@@ -38,7 +38,8 @@ class Items:
         self._shelf = shelf
         self._tx = shelf.tx
         self._kept: dict[StepId, Kept] = {}  # of the page that a fan-out stands at
-        self._turns: dict[StepId, list[Turn]] = {}  # of fan-outs over lists in lists, once an item asked
+        self._turns: dict[StepId, list[Turn]] = {}  # of fan-outs over lists in lists that this move makes
+        self._shapes: dict[StepId, Shape] = {}  # of others, once an item asked
 
     async def spread(self, parent: StepRow) -> Spread:
         """The list of a fan-out; read from the database unless this move made it."""
@@ -50,20 +51,32 @@ class Items:
     async def turn(self, item: StepRow, *, is_nested: bool) -> Turn:
         """What one item of a fan-out runs for.
 
-        From its own row: one that looked itself up in the list would make n² of a long one. Only where lists
-        lie in lists does the list know what encloses it.
+        From its own row: one that looked itself up in the list would make n² of a long one. Where lists lie
+        in lists, the list knows what encloses it, and is asked for that alone.
         """
         if item.parent_id is None:
             raise ValueError(f"step {item.id} is no item")
         if is_nested:
-            if item.parent_id not in self._turns:
-                spread = await self.spread(self._shelf.step(item.parent_id))
-                self._turns[item.parent_id] = list(spread.turns())
-            return self._turns[item.parent_id][item.ordinal]
+            return await self._enclosed(item, self._shelf.step(item.parent_id))
         value = item.item
         if not self._shelf.is_new(item):
             value = await self._tx.fetch_value(statements.LOAD_LIST, {"id": item.id})
         return Turn(value, item.ordinal, (item.ordinal,))
+
+    async def _enclosed(self, item: StepRow, parent: StepRow) -> Turn:
+        if parent.item is not None or self._shelf.is_new(item):
+            if parent.id not in self._turns:
+                self._turns[parent.id] = list((await self.spread(parent)).turns())
+            return self._turns[parent.id][item.ordinal]
+        if parent.id not in self._shapes:
+            self._shapes[parent.id] = await self._tx.fetch_value(statements.LOAD_SHAPE, {"id": parent.id})
+        path = tuple(item.path)
+        place = {"id": item.id, "places": encloses(self._shapes[parent.id], path)}
+        row = await self._tx.fetch_one(statements.LOAD_ENCLOSED, place) or {}
+        outer: Turn | None = None
+        for level, value in enumerate(row["outer_items"]):
+            outer = Turn(value, path[level], path[: level + 1], outer)
+        return Turn(row["item"], path[-1], path, outer)
 
     async def kept(self, parent: StepRow, first: int, end: int) -> Kept:
         """What is settled between these places of a fan-out, and what is given to others."""

@@ -239,6 +239,8 @@ class Walk:
     async def later(self, step: StepRow) -> Later:
         """How a step works out what is worked out while it runs."""
         node = self.board.program.nodes[step.node_id]
+        if not node.later:
+            return inline.later_of(node, {})
         scope = await self.scope(node.reads)
         if step.parent_id is not None:
             scope |= (await self.board.items.turn(step, is_nested=node.is_nested)).names()

@@ -12,7 +12,7 @@ lists of lists.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -91,6 +91,20 @@ def _turns(shape: Shape, levels: list[Iterator[Any]], outer: Turn | None) -> Ite
             yield turn
         else:
             yield from _turns(shape[index], deeper, turn)
+
+
+def encloses(shape: Shape, path: Sequence[int]) -> list[int]:
+    """Where what encloses an item stands: its place in each level of the lists but the last.
+
+    encloses([[2, 1], [3]], (1, 0, 2)) == [1, 2]
+    """
+    places: list[int] = []
+    trees, own = [shape], 0  # the lists of a level, one behind the other, and which of them it is
+    for index in path[:-1]:
+        own = sum(tree if isinstance(tree, int) else len(tree) for tree in trees[:own]) + index
+        places.append(own)
+        trees = [inner for tree in trees if not isinstance(tree, int) for inner in tree]
+    return places
 
 
 def fold(shape: Shape, values: Iterator[Any]) -> list[Any]:

@@ -392,6 +392,31 @@ async def test_what_is_worked_out_while_an_item_runs_knows_what_encloses_it(worl
     assert (await world.instance(instance))["outputs"] == {"texts": [["a0", "a0"], ["b1"]]}
 
 
+async def test_rounds_of_an_item_know_what_encloses_it_however_deep(world: World) -> None:
+    """Each round is a move of its own, which asks the list in the database for that alone."""
+    body = {
+        "inputs": {"word": {"type": "text"}},
+        "nodes": [node("a", "core.set", with_={"value": "{{ inputs.word }}"})],
+        "outputs": {"word": "{{ steps.a.outputs.value }}"},
+    }
+    parent = await world.start(
+        node("each", "core.repeat", max_parallel=2, each={
+            "nested": ["{{ inputs.floors }}", "{{ item.rooms }}", "{{ item.beds }}"]
+        }, with_={
+            "body": body, "max_rounds": 2, "until": "{{ round == 2 }}",
+            "inputs": {"word": "{{ outer.outer.item.name + outer.item.name + item + string(round) }}"},
+        }),
+        given={"floors": [
+            {"name": "a", "rooms": [{"name": "1", "beds": ["x"]}, {"name": "2", "beds": []}]},
+            {"name": "b", "rooms": [{"name": "3", "beds": ["y", "z"]}]},
+        ]},
+        inputs={"floors": {"type": "json"}},
+        outputs={"words": "{{ steps.each.outputs.word }}"},
+    )  # fmt: skip
+    await world.database.settled()
+    assert (await world.instance(parent))["outputs"] == {"words": [[["a1x2"], []], [["b3y2", "b3z2"]]]}
+
+
 async def test_what_gathering_cannot_do_fails_the_step_in_words(world: World) -> None:
     instance = await world.start(
         node("sum", "core.reduce", with_={"items": ["a"], "start": 0, "value": "{{ accumulator + item }}"})

@@ -10,7 +10,7 @@ from app.flow import plan
 from app.flow.check import check
 from app.flow.definition import MAX_ITEMS
 from app.flow.document import parse
-from app.flow.each import Shape, Spread, fold
+from app.flow.each import Shape, Spread, encloses, fold
 from app.flow.messages import ErrorClass, StepError
 from app.flow.program import Program, compile_program
 from app.kit.codec import decode_any, encode
@@ -370,6 +370,12 @@ def test_spreading_and_gathering_give_the_lists_back(data: st.DataObject, depth:
         assert isinstance(opening, plan.Run)
         assert turn.item == spread.items[ordinal]
         assert len(turn.path) == depth
+        enclosing, outer = encloses(spread.shape, turn.path), turn.outer
+        for level, place in reversed(list(enumerate(enclosing))):
+            assert outer is not None
+            assert spread.levels[level][place] == outer.item
+            outer = outer.outer
+        assert outer is None
         outputs.append({"value": opening.inputs["value"]})
     assert len(outputs) == len(spread.items)
     assert plan.gather(node_a, spread.shape, outputs) == {"value": lists}
