@@ -1,10 +1,8 @@
 """A database or Redis of the operator's: can it be used, and if not, what to change, in one sentence."""
 
-import socket
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from app.kit.settings import Settings
 from appliance.refusal import Refusal
@@ -28,12 +26,14 @@ def check_database(settings: Settings, waiting: Callable[[str], None], patience_
         try:
             with psycopg.connect(settings.database.owner_url, connect_timeout=5) as connection:
                 return _judge_login(connection)
-        except psycopg.OperationalError as exc:
+        except psycopg.Error as exc:
             reason = _reason(str(exc))
-            if _is_final(reason) or time.monotonic() > deadline:
+            # What is no OperationalError is a word in the address that nobody knows.
+            is_final = not isinstance(exc, psycopg.OperationalError) or _is_final(reason)
+            if is_final or time.monotonic() > deadline:
                 raise Refusal(
                     f"The database in DATABASE_URL cannot be used: {reason}. "
-                    "Check host, port, user, password and database name of DATABASE_URL, "
+                    "Check host, port, user, password and database name of DATABASE_URL, and its sslmode, "
                     "or unset it to use the embedded Postgres."
                 ) from exc
             if not told:
@@ -46,18 +46,20 @@ def check_database(settings: Settings, waiting: Callable[[str], None], patience_
 
 def check_redis(settings: Settings) -> str | None:
     """None when REDIS_URL answers, else a warning: Studio starts without it and goes on when it is back."""
-    parts = urlsplit(settings.redis.url)
+    from redis import Redis  # late: only this shape needs it
+    from redis.backoff import NoBackoff
+    from redis.exceptions import RedisError
+    from redis.retry import Retry
+
+    # Without retries of its own: this is one look.
+    retry = Retry(NoBackoff(), 0)
+    client = Redis.from_url(settings.redis.url, socket_timeout=3, socket_connect_timeout=3, retry=retry)
     try:
-        if parts.scheme == "unix":
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(3)
-                connection.connect(parts.path)
-        else:
-            socket.create_connection((parts.hostname or "localhost", parts.port or 6379), timeout=3).close()
-    except OSError as exc:
-        reason = exc.strerror or exc
+        client.ping()
+    except (RedisError, OSError) as exc:
         return (
-            f"the Redis in REDIS_URL does not answer ({reason}); check REDIS_URL. Steps start late without it"
+            f"the Redis in REDIS_URL cannot be used ({_reason(str(exc))}); check host, port, password and "
+            "database of REDIS_URL, and rediss:// where it wants TLS. Steps start late without it"
         )
     return None
 
@@ -114,5 +116,7 @@ def _is_final(reason: str) -> bool:
             "no pg_hba.conf entry",
             "no password",
             "permission",
+            "does not support SSL",
+            "certificate",
         )
     )

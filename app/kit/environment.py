@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -17,6 +17,14 @@ UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4} | {
     for ending, base in (("b", 1000), ("ib", 1024))
 }
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
+
+# Of an address; its text may hold a password, so it is not said.
+NOT_READABLE = "cannot be read as an address: host and port do not come out of it"
+ESCAPES = (
+    "Write the port as a number, and what of user and password is no letter or digit as % and its code "
+    "(@ as %40, / as %2F, # as %23, % as %25)."
+)
+_NO_CODE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
@@ -70,16 +78,24 @@ class Reader:
         value, file = self.text(name), self.text(f"{name}_FILE")
         if value and file:
             self.fault(name, f"and {name}_FILE are both set", "Keep one of the two.")
+        if value is None and self.env.get(name, "").strip():
+            self.remark(
+                name, "holds nothing but quotes and counts as unset", "Give it a value, or remove it."
+            )
         if value or not file:
             return value
         try:
-            return Path(file).read_text(encoding="utf-8").strip() or None
+            content = Path(file).read_text(encoding="utf-8").strip()
         except OSError as exc:
             reason = exc.strerror or "unknown reason"
             self.fault(
                 f"{name}_FILE", f"cannot be read ({reason})", "Check that the file is mounted and readable."
             )
             return None
+        if not content:
+            # Going on without it would make another secret than the one that was meant.
+            self.fault(f"{name}_FILE", "names an empty file", "Fill the secret, or remove the setting.")
+        return content or None
 
     def choice(self, name: str, allowed: Sequence[T], default: T, upper: bool = False) -> T:
         """One of a few words, in any case."""
@@ -145,8 +161,10 @@ class Reader:
         value = self.secret(name)
         if value is None:
             return None
-        parts = urlsplit(value)
-        if parts.scheme not in schemes or not (parts.netloc or parts.path):
+        parts = parts_of(value)
+        if parts is None:
+            self.fault(name, NOT_READABLE, ESCAPES)
+        elif parts.scheme not in schemes or not (parts.netloc or (parts.scheme == "unix" and parts.path)):
             self.fault(
                 name,
                 "is no address Studio can use",
@@ -157,3 +175,13 @@ class Reader:
     def comma_list(self, name: str) -> tuple[str, ...]:
         """`a, b,c` as a tuple; blanks and empty parts dropped."""
         return tuple(part.strip() for part in (self.text(name) or "").split(",") if part.strip())
+
+
+def parts_of(address: str) -> SplitResult | None:
+    """The parts of an address, or None where its host and port cannot be told."""
+    try:
+        parts = urlsplit(address)
+        parts.port  # noqa: B018  asking is what tells
+    except ValueError:
+        return None
+    return None if _NO_CODE.search(parts.netloc) else parts

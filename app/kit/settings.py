@@ -17,7 +17,7 @@ import msgspec
 
 from app.kit import passwords
 from app.kit.crypto import derive
-from app.kit.environment import Fault, Reader
+from app.kit.environment import ESCAPES, NOT_READABLE, Fault, Reader, parts_of
 from app.kit.places import is_origin, read_place
 
 # Where an address means that does not say.
@@ -386,15 +386,16 @@ def _key_file(path: Path) -> str | None:
 def _read_database(reader: Reader, run_dir: Path, keys: Keys) -> Database:
     url = reader.secret("DATABASE_URL")
     if url:
-        parts = urlsplit(url)
-        scheme = parts.scheme.split("+")[0]
-        if scheme not in ("postgres", "postgresql") or not parts.path.strip("/"):
+        parts = parts_of(url)
+        if parts is None:
+            reader.fault("DATABASE_URL", NOT_READABLE, ESCAPES)
+        elif parts.scheme.split("+")[0] not in ("postgres", "postgresql") or not parts.path.strip("/"):
             reader.fault(
                 "DATABASE_URL",
                 "is not a Postgres address with a database name",
                 "Write it as postgresql://user:password@host:5432/database.",
             )
-        plain = "postgresql" + url[len(parts.scheme) :]
+        plain = f"postgresql:{url.partition(':')[2]}"
         return Database(embedded=False, owner_url=plain, app_url=plain, socket_dir=run_dir / "postgres")
     password = keys.postgres_password or ""
     # Folders of their own: Postgres and Redis may write their sockets there and nowhere else in run_dir.
@@ -416,6 +417,10 @@ def _read_redis(reader: Reader, run_dir: Path) -> Redis:
     socket = run_dir / "redis" / "redis.sock"
     url = reader.url("REDIS_URL", ("redis", "rediss", "unix"))
     if url:
+        parts = parts_of(url)
+        number = parts.path.strip("/") if parts and parts.scheme != "unix" else ""
+        if number and not number.isdecimal():
+            reader.fault("REDIS_URL", f"“{number}” is no number of a database", "End it with /0, or nothing.")
         return Redis(embedded=False, url=url, socket=socket)
     return Redis(embedded=True, url=f"unix://{socket}", socket=socket)
 

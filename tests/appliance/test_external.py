@@ -1,5 +1,7 @@
 """DATABASE_URL: a login that cannot do the work is told before anything starts, with what mends it."""
 
+import socketserver
+import threading
 from collections.abc import Iterator
 
 import psycopg
@@ -64,7 +66,74 @@ def test_an_unknown_database_is_final(login: str) -> None:
         check(login.replace("/postgres?", "/nowhere?"))
 
 
+def test_an_address_with_an_unknown_word_is_final(login: str) -> None:
+    with pytest.raises(Refusal, match="nosuch"):
+        check(f"{login}&nosuch=1")
+
+
+class Answering(socketserver.StreamRequestHandler):
+    """Says the same to whoever sends anything."""
+
+    def handle(self) -> None:
+        assert isinstance(self.server, Server)
+        while self.request.recv(1024):
+            self.wfile.write(self.server.answer)
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Something on this machine that answers every message with these bytes."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+        super().__init__(("127.0.0.1", 0), Answering)
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+def test_a_database_without_tls_that_is_asked_for_it_is_final() -> None:
+    with Server(b"N") as plain, pytest.raises(Refusal, match=r"does not support SSL.*sslmode"):
+        check(f"postgresql://u:p@127.0.0.1:{plain.port}/db?sslmode=require")
+
+
+def warning_of(url: str) -> str:
+    told = external.check_redis(load_settings({"REDIS_URL": url}))
+    assert told is not None and "check host, port, password and database of REDIS_URL" in told
+    return told
+
+
 def test_a_redis_that_does_not_answer_is_a_warning() -> None:
-    warning = external.check_redis(load_settings({"REDIS_URL": "redis://127.0.0.1:1/0"}))
-    assert warning is not None
-    assert "REDIS_URL" in warning
+    assert "refused" in warning_of("redis://127.0.0.1:1/0")
+
+
+def test_a_redis_that_answers_is_none(settings: Settings) -> None:
+    assert external.check_redis(load_settings({"REDIS_URL": settings.redis.url})) is None
+
+
+def test_a_redis_without_that_database_is_a_warning(settings: Settings) -> None:
+    assert "out of range" in warning_of(f"{settings.redis.url}?db=99")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer", "words"),
+    [
+        ("redis", b"-WRONGPASS invalid username-password pair or user is disabled.\r\n", "invalid username"),
+        ("redis", b"-NOAUTH Authentication required.\r\n", "Authentication required"),
+        ("rediss", b"-ERR unknown command\r\n", "SSL"),
+    ],
+)
+def test_a_redis_that_wants_another_password_or_no_tls_is_a_warning(
+    scheme: str, answer: bytes, words: str
+) -> None:
+    with Server(answer) as server:
+        told = warning_of(f"{scheme}://:a-wrong-word@127.0.0.1:{server.port}/0")
+    assert words in told and "a-wrong-word" not in told

@@ -113,6 +113,42 @@ def test_quotes_that_compose_files_pass_on_are_not_part_of_the_value() -> None:
     assert load_settings({"DATABASE_URL": '""'}).database.embedded
 
 
+@pytest.mark.parametrize(
+    "rest",
+    ["u:p@[::1/d", "u:p@h:abc/d", "u:p@h:99999/d", "u:p#word@h/d", "u:p/word@h/d", "u:p%word@h/d"],
+)
+@pytest.mark.parametrize(("name", "scheme"), [("DATABASE_URL", "postgresql"), ("REDIS_URL", "redis")])
+def test_an_address_that_cannot_be_read_is_a_fault_without_its_password(
+    name: str, scheme: str, rest: str
+) -> None:
+    told = faults_of(**{name: f"{scheme}://{rest}"})[name]
+    assert "cannot be read as an address" in told and "%40" in told
+    assert "word" not in told.replace("password", "")
+
+
+@pytest.mark.parametrize("wrong", ["redis://host/none", "redis:6379", "http://host", "host:6379"])
+def test_a_redis_that_is_none_is_a_fault(wrong: str) -> None:
+    assert set(faults_of(REDIS_URL=wrong)) == {"REDIS_URL"}
+
+
+def test_addresses_with_what_they_may_have_are_taken() -> None:
+    found = load_settings(
+        {
+            "DATABASE_URL": "postgres+psycopg://u:p%40ss@[::1]:5433/db?sslmode=require",
+            "REDIS_URL": "unix:///r.sock",
+        }
+    )
+    assert found.database.app_url == "postgresql://u:p%40ss@[::1]:5433/db?sslmode=require"
+    assert found.redis.url == "unix:///r.sock"
+
+
+@pytest.mark.parametrize("name", ["JWT_SECRET_KEY", "WORKER_SHARED_SECRET", "ENCRYPTION_KEY", "DATABASE_URL"])
+def test_a_secret_that_is_quotes_alone_counts_as_unset_and_is_told(name: str) -> None:
+    (told,) = load_settings({"ENV": "production", name: '""'}).remarks
+    assert told.name == name and "counts as unset" in told.sentence()
+    assert load_settings({"ENV": "production", name: ""}).remarks == (), "as Compose passes what is not set"
+
+
 def test_a_key_comes_from_its_file_and_the_environment_wins_over_the_volume(tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "jwt_secret_key").write_text("from-the-volume\n")
@@ -147,6 +183,8 @@ def test_a_setting_that_this_version_does_not_use_is_told(name: str) -> None:
 def test_a_secret_given_twice_or_in_a_missing_file_is_a_fault(tmp_path: Path) -> None:
     assert "Keep one" in faults_of(JWT_SECRET_KEY="x" * 32, JWT_SECRET_KEY_FILE="/x")["JWT_SECRET_KEY"]
     assert "mounted" in faults_of(JWT_SECRET_KEY_FILE=str(tmp_path / "absent"))["JWT_SECRET_KEY_FILE"]
+    (tmp_path / "empty").write_text(" \n")
+    assert "empty file" in faults_of(JWT_SECRET_KEY_FILE=str(tmp_path / "empty"))["JWT_SECRET_KEY_FILE"]
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:

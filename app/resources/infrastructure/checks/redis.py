@@ -8,7 +8,7 @@ from app.resources.infrastructure.looking import SILENT, Box, Check, Finding, de
 
 AWAY: Final = degraded(
     "Redis does not answer; steps still run, only later.",
-    "See the log of studio-redis; with REDIS_URL, whether that server can be reached.",
+    "See the log of studio-redis; with REDIS_URL, whether that server can be reached and takes this login.",
 )
 
 
