@@ -3,7 +3,8 @@
 Client: {"subscribe": "instance:<id>", "after": <seq>} · {"unsubscribe": "instance:<id>"} · {"ping": …}
         {"subscribe": "instances"} hears of every instance of the organization, without numbers.
 Server: {"topic", "subscribed": true} · {"topic", "events": [{seq, type, step_id, data, at}]} ·
-        {"topic", "progress": {step_id, data}} · {"topic", "refused": {status, detail}} ·
+        {"topic", "progress": {step_id, data}} · {"topic", "late": true while Redis or Postgres is away} ·
+        {"topic", "refused": {status, detail}} ·
         {"pong": …} · {"ping": true}
 """
 
@@ -119,10 +120,7 @@ class Conversation:
         follower = Follower(self._database, self._bus, self._principal.scope, instance_id, after)
         async with aclosing(follower.news()) as all_news:
             async for news in all_news:
-                if news.progress is not None:
-                    await self.say({"topic": topic, "progress": news.progress})
-                else:
-                    await self.say({"topic": topic, "events": news.events})
+                await self.say({"topic": topic, **news.message()})
 
     async def _pass_on_instances(self) -> None:
         async with aclosing(organization_news(self._bus, self._principal.organization_id)) as all_news:

@@ -38,10 +38,19 @@ AWAY: Final = (
 
 
 class News(msgspec.Struct, frozen=True, kw_only=True):
-    """What a follower hears: numbered events, or progress, which is no fact and has no number."""
+    """What a follower hears: numbered events, or progress, which is no fact and has no number, or that from
+    now on it hears of everything late, because Redis or Postgres is away, and that this is over.
+    """
 
     events: list[EventView] = []
     progress: dict[str, Any] | None = None
+    is_late: bool | None = None
+
+    def message(self) -> dict[str, Any]:
+        """As a client is told, beside the topic."""
+        if self.is_late is not None:
+            return {"late": self.is_late}
+        return {"events": self.events} if self.progress is None else {"progress": self.progress}
 
 
 class Follower:
@@ -56,15 +65,22 @@ class Follower:
 
     async def news(self) -> AsyncGenerator[News, None]:
         """Everything there is and everything to come; ends only when the caller stops asking."""
+        is_late = False
         while True:
             try:
                 async with (
                     self._bus.listen(live_channel(self._instance_id)) as messages,
                     aclosing(self._while_redis_lasts(messages)) as heard,
                 ):
+                    if is_late:
+                        is_late = False
+                        yield News(is_late=False)
                     async for news in heard:
                         yield news
             except AWAY:
+                if not is_late:
+                    is_late = True
+                    yield News(is_late=True)
                 with suppress(*AWAY):
                     async for news in self._unread():
                         yield news

@@ -139,7 +139,5 @@ async def _close(closing: asyncio.Event, heard: asyncio.Queue[News | None]) -> N
 
 
 def _frame(topic: str, news: News) -> str:
-    if news.progress is not None:
-        return f"data: {encode_text({'topic': topic, 'progress': news.progress})}\n\n"
-    data = encode_text({"topic": topic, "events": news.events})
-    return f"id: {news.events[-1].seq}\ndata: {data}\n\n"
+    number = f"id: {news.events[-1].seq}\n" if news.events else ""
+    return f"{number}data: {encode_text({'topic': topic, **news.message()})}\n\n"

@@ -177,8 +177,8 @@ async def test_a_message_that_never_came_is_noticed_soon(
         assert [event["seq"] for event in await told(opened)] == [3, 4, 5, 6]
 
 
-async def test_without_redis_the_view_goes_on(
-    database: Database, theirs: World, person: Person, monkeypatch: pytest.MonkeyPatch
+async def test_without_redis_the_view_goes_on_and_says_that_it_is_late(
+    database: Database, bus: Bus, theirs: World, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follow, "PATIENCE_S", 0.05)
     nowhere = Bus.open("redis://127.0.0.1:1/0")
@@ -187,11 +187,16 @@ async def test_without_redis_the_view_goes_on(
         database, nowhere, Scope.organization(person.organization_id), instance, after=0
     )
     news = follower.news()
+    assert (await anext(news)).message() == {"late": True}, "once, and first"
     seen = [event.type for event in (await anext(news)).events]
     await theirs.drain()
     while "instance.completed" not in seen:
-        seen += [event.type for event in (await asyncio.wait_for(anext(news), PATIENCE_S)).events]
+        told = await asyncio.wait_for(anext(news), PATIENCE_S)
+        assert told.is_late is None
+        seen += [event.type for event in told.events]
     assert seen == await theirs.story(instance)
+    monkeypatch.setattr(follower, "_bus", bus)
+    assert (await asyncio.wait_for(anext(news), PATIENCE_S)).message() == {"late": False}
     await news.aclose()
     await nowhere.close()
 

@@ -10,6 +10,7 @@ type Look = { icon: LucideIcon; word: PlainKey; hint: PlainKey; ink: string; spi
 
 const LOOKS: Record<LiveState, Look> = {
   live: { icon: Radio, word: "live.live", hint: "live.live_hint", ink: "text-completed" },
+  late: { icon: Radio, word: "live.late", hint: "live.late_hint", ink: "text-waiting" },
   connecting: { icon: Unplug, word: "live.connecting", hint: "live.connecting_hint", ink: "text-waiting" },
   events: { icon: Radio, word: "live.events", hint: "live.events_hint", ink: "text-completed" },
   polling: { icon: RefreshCw, word: "live.polling", hint: "live.polling_hint", ink: "text-waiting" },

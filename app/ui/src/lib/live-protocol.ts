@@ -22,6 +22,8 @@ export type LiveMessage =
   | { kind: "progress"; instance: string; progress: LiveProgress }
   /** The server cannot tell of this instance now, or at all (404). */
   | { kind: "refused"; instance: string; status: number }
+  /** A part of the server is away, so changes of this instance come late; or that is over. */
+  | { kind: "late"; instance: string; isLate: boolean }
   /** Some instance of the organization has moved: a list may look again. */
   | { kind: "moved" };
 
@@ -86,6 +88,7 @@ export function parseLive(frame: unknown): LiveMessage[] {
     const { status } = raw["refused"];
     return [{ kind: "refused", instance, status: typeof status === "number" ? status : 500 }];
   }
+  if (typeof raw["late"] === "boolean") return [{ kind: "late", instance, isLate: raw["late"] }];
   const events = Array.isArray(raw["events"]) ? raw["events"] : [];
   const messages: LiveMessage[] = events
     .map(readEvent)

@@ -93,6 +93,41 @@ test("the feed asks for what comes behind the last event it knows", () => {
   expect(heard).toEqual([4, 5]);
 });
 
+test("a line over which changes come late says so until that is over", async () => {
+  const { feed, sockets, heard, leave } = house();
+  const late = (isLate: boolean): string => JSON.stringify({ topic: "instance:i", late: isLate });
+  sockets[0]?.open();
+  sockets[0]?.say(late(true));
+  expect(feed.state).toBe("late");
+  sockets[0]?.say(frame(event(4)));
+  expect(heard).toEqual([4]);
+  expect(feed.state).toBe("late");
+  sockets[0]?.say(late(false));
+  expect(feed.state).toBe("live");
+  sockets[0]?.say(late(true));
+  sockets[0]?.close();
+  expect(feed.state).toBe("connecting");
+  const second = await untilNextSocket(sockets, 2);
+  second.open();
+  expect(feed.state).toBe("live");
+  second.say(late(true));
+  leave();
+  expect(feed.state).toBe("live");
+});
+
+test("a stream tells of being late as a socket does", async () => {
+  const { feed, sockets, streams } = house();
+  sockets[0]?.close();
+  (await untilNextSocket(sockets, 2)).close();
+  await vi.advanceTimersByTimeAsync(0);
+  streams[0]?.open();
+  expect(feed.state).toBe("events");
+  streams[0]?.say(JSON.stringify({ topic: "instance:i", late: true }));
+  expect(feed.state).toBe("late");
+  streams[0]?.say(JSON.stringify({ topic: "instance:i", late: false }));
+  expect(feed.state).toBe("events");
+});
+
 test("after a break the feed goes on behind the last event and tells none twice", async () => {
   const { sockets, heard } = house();
   sockets[0]?.open();

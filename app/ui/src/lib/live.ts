@@ -7,7 +7,7 @@ import { ALL_INSTANCES, backoff_ms, parseLive, type LiveEvent, type LiveProgress
 import { asProblem, isSilence } from "@/lib/problem";
 
 /** How the page hears of changes: shown to the person, because a slower way looks like a slower box. */
-export type LiveState = "connecting" | "live" | "events" | "polling" | "silent" | "offline";
+export type LiveState = "connecting" | "live" | "late" | "events" | "polling" | "silent" | "offline";
 
 export type Listener = {
   onEvents: (events: readonly LiveEvent[]) => void;
@@ -45,6 +45,7 @@ export class LiveFeed {
   #topics = new Map<string, Topic>();
   #overhearers = new Set<() => void>();
   #socket: WebSocket | null = null;
+  #late = new Set<string>();
   #failures = 0;
   #retry: ReturnType<typeof setTimeout> | null = null;
   #patience: ReturnType<typeof setTimeout> | null = null;
@@ -126,6 +127,7 @@ export class LiveFeed {
     if (topic === undefined || topic.listeners.size > 0) return;
     topic.stream?.close();
     this.#topics.delete(id);
+    this.#hearLate(id, false);
     this.#send({ unsubscribe: `instance:${id}` });
     this.#restSoon();
   }
@@ -169,6 +171,7 @@ export class LiveFeed {
       this.#stopTimers();
       this.#failures = 0;
       this.#stopFallback();
+      this.#late.clear();
       this.#set("live");
       this.#listenFor(socket);
       for (const topic of this.#topics.values()) this.#subscribe(topic);
@@ -202,7 +205,7 @@ export class LiveFeed {
     if (!this.#isWanted() || this.#state === "offline") return;
     this.#failures += 1;
     if (this.#failures >= FAILURES) for (const topic of this.#topics.values()) this.#fallBack(topic);
-    if (this.#state === "live") this.#set("connecting");
+    if (this.#isKept()) this.#set("connecting");
     if (this.#failures === 1) await this.#world.renew().catch(() => false);
     if (!this.#isWanted() || this.#socket !== null || this.#retry !== null) return;
     this.#retry = setTimeout(() => {
@@ -225,7 +228,7 @@ export class LiveFeed {
     const timer = setTimeout(giveUp, PATIENCE_MS);
     stream.onopen = () => {
       clearTimeout(timer);
-      if (topic.stream === stream && this.#state !== "live") this.#set("events");
+      if (topic.stream === stream && !this.#isKept()) this.#set("events");
     };
     stream.onmessage = (message: MessageEvent<unknown>) => this.#hear(message.data);
     // A stream that is merely interrupted opens itself again from its `after`, which is old by then.
@@ -270,8 +273,23 @@ export class LiveFeed {
     for (const message of messages) {
       if (message.kind === "progress")
         this.#topics.get(message.instance)?.listeners.forEach((one) => one.onProgress(message.progress));
+      else if (message.kind === "late") this.#hearLate(message.instance, message.isLate);
       else if (message.kind === "refused" && message.status !== 404) this.#askLater(message.instance);
     }
+  }
+
+  /** The line stands, but what comes over it may come late. */
+  #hearLate(id: string, isLate: boolean): void {
+    if (isLate) this.#late.add(id);
+    else this.#late.delete(id);
+    if (!this.#isKept() && this.#state !== "events") return;
+    const prompt = this.#socket?.readyState === OPEN ? "live" : "events";
+    this.#set(this.#late.size > 0 ? "late" : prompt);
+  }
+
+  /** Whether something is held open that is not to be told as less. */
+  #isKept(): boolean {
+    return this.#state === "live" || this.#state === "late";
   }
 
   #askLater(id: string): void {

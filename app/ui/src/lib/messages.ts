@@ -84,6 +84,9 @@ const english = {
   "live.label": "Live connection",
   "live.live": "Live",
   "live.live_hint": "Changes arrive the moment they happen.",
+  "live.late": "Live, delayed",
+  "live.late_hint":
+    "A part of Studio does not answer (Redis or the database). The instance goes on; changes arrive late, and none is lost.",
   "live.connecting": "Connecting…",
   "live.connecting_hint": "The live connection is being opened. Nothing is lost: missed events are replayed.",
   "live.events": "Live, one way",
