@@ -95,3 +95,16 @@ def test_the_table_of_settings_names_every_one_and_no_other() -> None:
     load_settings(recorder)
     read = {name.removesuffix("_FILE") for name in recorder.asked} - set(NOT_YET) - SET_BY_OTHERS
     assert sorted(settings_of_the_table()) == sorted(read)
+
+
+def test_what_the_table_of_troubles_quotes_is_what_people_are_told() -> None:
+    table = README.partition("## When something is wrong")[2].partition("\n## ")[0]
+    quoted = re.findall("“([^”]+)”", table)
+    sources = "\n".join(
+        path.read_text()
+        for place, kind in (("app", "*.py"), ("appliance", "*.py"), ("app/ui/src", "*.ts"))
+        for path in (ROOT / place).rglob(kind)
+    )
+    assert len(quoted) > 7
+    forms = {words: ".*".join(map(re.escape, words.split("…"))) for words in quoted}
+    assert [words for words, form in forms.items() if not re.search(form, sources)] == []
