@@ -36,9 +36,10 @@ class Ending(StrEnum):
 class Held:
     """A job under way."""
 
-    def __init__(self, job: Job, work: asyncio.Task[Outcome]) -> None:
+    def __init__(self, job: Job, work: asyncio.Task[Outcome], slot: int) -> None:
         self.job = job
         self.work = work
+        self.slot = slot
         self.ending: Ending | None = None
         self.told = asyncio.Event()
 
@@ -70,6 +71,8 @@ class LaneSlots:
         self._on_free = on_free
         self._never_idle = never_idle
         self._free = list(range(slots - 1, -1, -1))
+        self._shut: set[int] = set()  # what they work with is gone
+        self._busy: set[int] = set()
         self._held: dict[UUID, Held] = {}
         self._chains: set[asyncio.Task[Any]] = set()
         self._slot_free = asyncio.Event()
@@ -93,11 +96,14 @@ class LaneSlots:
     async def answer(self, attempt_id: UUID | None) -> None:
         """Claim and work until the lane has nothing more; waits for a free slot first."""
         while not self._free:
+            if len(self._shut) == self.slots:
+                return  # nobody here can take it; the engine rings again
             self._slot_free.clear()
             await self._slot_free.wait()
         if self._is_leaving:
             return
         slot = self._free.pop()
+        self._busy.add(slot)
         chain = self._keep(self._chain(slot, attempt_id))
         # A ring that is cut off (Redis away, say) must not take the work down with it.
         await asyncio.shield(chain)
@@ -113,6 +119,29 @@ class LaneSlots:
         held = self._held.get(attempt_id)
         if held is not None:
             held.stop(ending)
+
+    def shut(self, slot: int) -> None:
+        """Begin nothing more in this slot; what runs in it goes on."""
+        if slot not in self._shut:
+            self._shut.add(slot)
+            if slot in self._free:
+                self._free.remove(slot)
+            self._slot_free.set()  # whoever waits for one looks whether it is worth it
+
+    def open(self, slot: int) -> bool:
+        """Take work in this slot again; whether it was shut."""
+        if slot not in self._shut:
+            return False
+        self._shut.discard(slot)
+        if slot not in self._busy:
+            self._give_back(slot)
+        return True
+
+    def stop_slot(self, slot: int, ending: Ending) -> None:
+        """End what runs in this slot."""
+        for held in list(self._held.values()):
+            if held.slot == slot:
+                held.stop(ending)
 
     def stop_all(self, ending: Ending) -> None:
         """End every attempt."""
@@ -145,9 +174,14 @@ class LaneSlots:
             while job is not None and not self._is_leaving:
                 job = await self._work(job, slot)
         finally:
-            self._free.append(slot)
-            self._slot_free.set()
-            self._on_free()
+            self._busy.discard(slot)
+            if slot not in self._shut:
+                self._give_back(slot)
+
+    def _give_back(self, slot: int) -> None:
+        self._free.append(slot)
+        self._slot_free.set()
+        self._on_free()
 
     async def _claim(self, attempt_id: UUID | None) -> Job | None:
         asked = time.monotonic()
@@ -167,7 +201,7 @@ class LaneSlots:
     async def _work(self, job: Job, slot: int) -> Job | None:
         """Run one job and see to its outcome; the next job, if there is one."""
         work = asyncio.ensure_future(self._perform(job, slot))
-        held = self._held[job.attempt_id] = Held(job, work)
+        held = self._held[job.attempt_id] = Held(job, work, slot)
         try:
             outcome = await self._outcome(held)
         except BaseException:
@@ -176,12 +210,13 @@ class LaneSlots:
         if outcome is None:
             self._held.pop(job.attempt_id, None)
             return None
-        if self._never_idle and job.others_wait and not self._is_leaving:
+        goes_on = not self._is_leaving and slot not in self._shut
+        if self._never_idle and job.others_wait and goes_on:
             following = await self._claim(None)
             if following is not None:
                 self._keep(self._deliver(held, outcome, take_next=False))
                 return following
-        return await self._deliver(held, outcome, take_next=not self._is_leaving)
+        return await self._deliver(held, outcome, take_next=goes_on)
 
     async def _outcome(self, held: Held) -> Outcome | None:
         told = asyncio.ensure_future(held.told.wait())

@@ -14,7 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from app.flow.messages import Gpu, Heartbeat, Job, Lane, LaneSlots, Outcome, Register
+from app.flow.messages import Failed, GivenBack, Gpu, Heartbeat, Job, Lane, LaneSlots, Outcome, Register
 from app.kit.blobs import BlobFolder
 from app.kit.log import get_logger
 from app.kit.machine import process_table
@@ -25,11 +25,12 @@ from app.kit.volume import Watch
 from app.steps.discovery import step_types
 from workers.attempt import Workshop, perform
 from workers.bell import Bell
+from workers.cards import Cards
 from workers.children import ChildHost
 from workers.gateway import Gateway
 from workers.lane import Ending
 from workers.lane import LaneSlots as Slots
-from workers.memory import Cards, process_memory_bytes
+from workers.memory import process_memory_bytes
 from workers.refusals import ApiAway, Refused, WrongSecret
 from workers.scratch import Scratch
 from workers.standing import Unusable, box_id, mark_at_work, secret_of, slots_of
@@ -39,6 +40,7 @@ log = get_logger(__name__)
 EXIT_UNUSABLE: Final = 78  # sysexits' EX_CONFIG: starting again changes nothing until somebody acts
 REGISTER_PAUSE_S: Final = (0.2, 5.0)
 GPU_SILENT_S: Final = 30.0  # a card that NVML tells nothing of for so long is gone
+CARD_ANSWERS_S: Final = 2.0
 STANDBY_S: Final = 2.0  # how often to look for work while Redis is away
 LEAVE_LIMIT_S: Final = (
     2.0  # for the steps to end; then another second for the API, well below the 4 s of a stop
@@ -55,10 +57,12 @@ class Worker:
         self._cards = Cards() if lane is Lane.gpu else None
         self._gpus: list[Gpu] = self._cards.read() if self._cards is not None else []
         self._gpus_read_s = time.monotonic()
+        self._cards_at_start = [card.index for card in self._gpus]
+        self._gone_since_s: dict[int, float] = {}  # slots whose card no longer answers
         self._slots = slots_of(lane, settings, len(self._gpus))
         self._box_id = box_id(settings)
         self._children = [
-            ChildHost(index if index < len(self._gpus) else None, settings.model_idle_s)
+            ChildHost(self._card_of(index), settings.model_idle_s)
             for index in range(self._slots if lane is Lane.gpu else 0)
         ]
         self._gateway = Gateway(
@@ -190,7 +194,50 @@ class Worker:
         if not self._has_worked:
             self._has_worked = True
             mark_at_work(self._settings, self._lane)
-        return await perform(job, self._shop, self._children[slot] if self._children else None)
+        outcome = await perform(job, self._shop, self._children[slot] if self._children else None)
+        if isinstance(outcome, Failed) and await self._has_lost_card(slot):
+            return GivenBack()  # no fault of the step's
+        return outcome
+
+    def _card_of(self, slot: int) -> int | None:
+        """The card that a slot's child sees; None: whatever there is, or none."""
+        return self._cards_at_start[slot] if slot < len(self._cards_at_start) else None
+
+    async def _has_lost_card(self, slot: int) -> bool:
+        """Whether a step failed because its card is gone; nothing more is begun in its slot then."""
+        card = self._card_of(slot)
+        if self._cards is None or card is None:
+            return False
+        try:
+            async with asyncio.timeout(CARD_ANSWERS_S):
+                present = await asyncio.to_thread(self._cards.read)
+        except TimeoutError:
+            present = []  # NVML hangs with a card that fell off the bus
+        if card in {one.index for one in present}:
+            return False
+        self._gpus = [one for one in self._gpus if one.index != card]
+        log.error("a step failed with its card; it goes to another worker", action="gpu_lost", gpu=card)
+        self._work.shut(slot)
+        return True
+
+    def _heed_cards(self) -> None:
+        """Begin nothing on a card that no longer answers; after a while, end what runs on it, too."""
+        now_s = time.monotonic()
+        if now_s - self._gpus_read_s > GPU_SILENT_S:
+            self._gpus = []  # NVML hangs with a card that fell off the bus; what it said is true no more
+        present = {card.index for card in self._gpus}
+        for slot in range(self._slots):
+            card = self._card_of(slot)
+            is_gone = not present if card is None else card not in present
+            if not is_gone:
+                self._gone_since_s.pop(slot, None)
+                if self._work.open(slot):
+                    log.info("a card answers again", action="gpu_back", gpu=card)
+                    self._looking = asyncio.ensure_future(self._work.look())
+                continue
+            self._work.shut(slot)
+            if now_s - self._gone_since_s.setdefault(slot, now_s) > GPU_SILENT_S:
+                self._work.stop_slot(slot, Ending.leaving)
 
     def _on_free(self) -> None:
         if self._bell is not None:
@@ -235,8 +282,8 @@ class Worker:
             self._gpus_read_s = time.monotonic()
 
     def _pulse(self) -> Heartbeat:
-        if time.monotonic() - self._gpus_read_s > GPU_SILENT_S:
-            self._gpus = []  # NVML hangs with a card that fell off the bus; what it said is true no more
+        if self._cards_at_start:
+            self._heed_cards()
         pids = [os.getpid(), *(child.pid for child in self._children if child.pid is not None)]
         return Heartbeat(
             leases=self._work.leases,

@@ -60,7 +60,9 @@ class LaneSlots(msgspec.Struct, frozen=True):
 
 
 class Gpu(msgspec.Struct, frozen=True, kw_only=True):
-    """One card, as NVML reports it."""
+    """One card, as NVML reports it. `xid`: the last error of the card itself that its driver told since the
+    worker began; errors of programs that ran on it do not count.
+    """
 
     index: int
     name: str
@@ -69,6 +71,7 @@ class Gpu(msgspec.Struct, frozen=True, kw_only=True):
     utilization_percent: int | None = None
     temperature_c: int | None = None
     driver: str | None = None
+    xid: int | None = None
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True):

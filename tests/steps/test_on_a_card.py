@@ -21,8 +21,8 @@ from app.steps.tools.ffmpeg import NVENC, choose_encoder
 from app.steps.video_slideshow import VideoSlideshow
 from tests.steps.bench import Bench
 from tests.steps.set_up import needs_torch
+from workers.cards import Cards
 from workers.children import ChildHost
-from workers.memory import Cards
 
 pytestmark = [
     pytest.mark.gpu,

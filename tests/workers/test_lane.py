@@ -313,3 +313,39 @@ async def test_a_failure_is_a_result_like_any_other() -> None:
     hands.gate.set()
     await lane(api, hands).answer(None)
     assert api.outcomes == [Failed, Failed]
+
+
+async def test_a_slot_that_is_shut_ends_its_job_and_begins_no_other() -> None:
+    api, hands = Api(job(1, others_wait=True), job(2)), Hands()
+    hands.gate.set()
+    slots = lane(api, hands, never_idle=True)
+    slots.shut(0)
+    await slots.answer(None)
+    assert api.claims == 0, "nobody here can take it"
+    assert slots.open(0) and not slots.open(0)
+    hands.gate.clear()
+    answer = asyncio.ensure_future(slots.answer(None))
+    await eventually(lambda: hands.begun == ["n1"])
+    slots.shut(0)
+    assert api.ended == [], "what runs goes on"
+    hands.gate.set()
+    await answer
+    assert hands.begun == ["n1"] and [end.take_next for end in api.ended] == [False]
+    slots.open(0)
+    await slots.answer(None)
+    assert hands.begun == ["n1", "n2"]
+
+
+async def test_what_runs_in_a_slot_goes_back_without_the_others() -> None:
+    api, hands = Api(job(1), job(2)), Hands()
+    slots = lane(api, hands, slots=2)
+    looking = asyncio.ensure_future(slots.look())
+    await eventually(lambda: len(hands.begun) == 2)
+    slots.shut(0)
+    slots.stop_slot(0, Ending.leaving)
+    await eventually(lambda: api.outcomes == [GivenBack])
+    assert len(slots.leases) == 1
+    hands.gate.set()
+    await looking
+    await eventually(lambda: not slots.leases)
+    assert api.outcomes == [GivenBack, Completed]

@@ -53,6 +53,12 @@ _WORKER: Final = (
 async def add(tx: Transaction, worker: Register, token_hash: bytes) -> WorkerId:
     """A new worker."""
     worker_id = WorkerId(new_id())
+    # A worker that was started again on the same machine still misses the card that its predecessor lost.
+    cards = await tx.fetch_value(
+        "SELECT max((status->>'gpus_at_start')::int) FROM workers "
+        "WHERE name = %(name)s AND process_table = %(table)s",
+        {"name": worker.name, "table": worker.process_table},
+    )
     await tx.execute(
         "INSERT INTO workers "
         "(id, name, host, pid, version, lanes, token_hash, gpus, status, box_id, process_table) "
@@ -67,7 +73,7 @@ async def add(tx: Transaction, worker: Register, token_hash: bytes) -> WorkerId:
             "lanes": jsonb(worker.lanes),
             "token_hash": token_hash,
             "gpus": jsonb(worker.gpus),
-            "status": jsonb({"gpus_at_start": len(worker.gpus)}),
+            "status": jsonb({"gpus_at_start": max(cards or 0, len(worker.gpus))}),
             "box_id": worker.box_id,
             "process_table": worker.process_table,
         },

@@ -232,6 +232,10 @@ async def test_a_card_that_stops_to_answer_is_told(box: Box, database: Database)
     assert await gpus.look(box) is None, "nothing to check without cards"
     await add_worker(database, gpus=[card], status={"gpus_at_start": 1})
     assert_tells(await gpus.look(again(box)), "healthy", "1 graphics card")
+    hurt = await add_worker(database, gpus=[card | {"xid": 63}], status={"gpus_at_start": 1})
+    assert_tells(await gpus.look(again(box)), "degraded", "L4 (card 0, Xid 63)")
+    async with database.transaction(Scope.nobody()) as tx:
+        await tx.execute("DELETE FROM workers WHERE name = %(name)s", {"name": hurt})
     lame = await add_worker(database, gpus=[card], status={"gpus_at_start": 2})
     assert_tells(await gpus.look(again(box)), "unhealthy", lame, "1 graphics card of")
 

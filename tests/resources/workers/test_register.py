@@ -8,7 +8,7 @@ from uuid import UUID
 
 from structlog.testing import capture_logs
 
-from app.flow.messages import Lane, Registered
+from app.flow.messages import Gpu, Lane, Registered
 from app.kit.ids import OrganizationId, WorkerId, new_id
 from app.kit.machine import process_table
 from app.resources.accounts import model as accounts
@@ -85,3 +85,22 @@ async def test_who_registers_anew_has_given_back_what_it_held_before(hall: Hall)
     assert await is_present(hall, now.worker_id)
     again = await world.worker().must_claim()
     assert (again.number, (await world.steps(again.instance_id))["a"]["times_lost"]) == (2, 0)  # type: ignore[arg-type]
+
+
+async def test_a_worker_that_is_started_again_still_misses_the_card_its_predecessor_lost(hall: Hall) -> None:
+    async def cards_at_start(worker: Registered) -> int:
+        async with hall.database.transaction(Scope.nobody()) as tx:
+            return int(
+                await tx.fetch_value(
+                    "SELECT status->>'gpus_at_start' FROM workers WHERE id = %(id)s", {"id": worker.worker_id}
+                )
+            )
+
+    cards = [Gpu(index=one, name="L4", memory_total_bytes=24, memory_used_bytes=1) for one in range(2)]
+    name = f"gpu-{new_id().hex}"
+    first = await hall.register(name=name, process_table="a boot/1", gpus=cards)
+    assert await cards_at_start(first) == 2
+    again = await hall.register(name=name, process_table="a boot/1", gpus=cards[:1])
+    assert await cards_at_start(again) == 2
+    elsewhere = await hall.register(name=name, process_table="another/1", gpus=cards[:1])
+    assert await cards_at_start(elsewhere) == 1, "the machine was started again, and this is what it has"

@@ -22,6 +22,15 @@ async def look(box: Box) -> Finding | None:
         )
     if not cards:
         return None
+    told = [f"{card.name} (card {card.index}, Xid {card.xid})" for card in cards if card.xid is not None]
+    if told:
+        return degraded(
+            f"The driver told an error of {listing(told)}.",
+            "Look the number up in NVIDIA's catalogue of Xid errors; memory that failed (48, 63, 64, 94, "
+            "95) wants a restart of the machine, or another pod.",
+            cards=len(cards),
+            missing=0,
+        )
     hot = [card.name for card in cards if (card.temperature_c or 0) >= 90]
     if hot:
         return degraded(

@@ -2279,6 +2279,7 @@ export interface components {
             name: string;
             temperature_c?: number | null;
             utilization_percent?: number | null;
+            xid?: number | null;
         };
         /** HeaderAuth */
         HeaderAuth: {
