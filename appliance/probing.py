@@ -15,10 +15,14 @@ from appliance.storage import embeds_postgres
 from appliance.users import Account, postgres_account, service_account
 
 
-def probe(settings: Settings) -> Probe:
-    """Try on the volume what Studio needs of it. A few milliseconds; leaves nothing behind."""
+def probe(settings: Settings, stranger: Account | None = None) -> Probe:
+    """Try on the volume what Studio needs of it. A few milliseconds; leaves nothing behind.
+
+    `stranger`: who else should be able to own things there; by default who does on this box.
+    """
     workspace = settings.workspace
-    stranger = postgres_account(settings) if embeds_postgres(settings) else service_account(settings)
+    if stranger is None:
+        stranger = postgres_account(settings) if embeds_postgres(settings) else service_account(settings)
     sample, second = (workspace / f".studio-probe-{os.getpid()}-{part}" for part in ("a", "b"))
     try:
         with os.fdopen(os.open(sample, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "r+b") as file:

@@ -25,7 +25,7 @@ from appliance.backup.make import SPARE_BYTES
 from appliance.backup.plan import choose, read_manifest
 from appliance.backup.questions import Connection, schema_in
 from appliance.backup.restic import Repository
-from appliance.backup.revive import Bench, revive
+from appliance.backup.revive import Bench, bench_at, revive, server_needed
 from appliance.backup.work import Watch, working
 from appliance.crew import CODE, program_environment
 from appliance.postgres import DATABASE, OWNER, SUPERUSER
@@ -53,7 +53,7 @@ def rehearse(settings: Settings, watch: Watch | None = None) -> Rehearsed:
     if box is None:
         raise Refusal(f"There is no box at {settings.workspace} yet. Start it once with `studio boot`.")
     backups = Backups(settings.workspace)
-    folder = backups.folder / "rehearsal"
+    folder: Path | None = None
     with working(backups, "check", watch) as work:
         try:
             work.phase("Opening the repository")
@@ -61,8 +61,10 @@ def rehearse(settings: Settings, watch: Watch | None = None) -> Rehearsed:
             plan = choose(repository.snapshots(), None)
             manifest = read_manifest(repository, plan.base)
             copy = manifest.database
+            server_needed(manifest)
+            folder = bench_at(settings, "rehearsal")
             _refuse_without_space(
-                settings, copy.database_bytes if isinstance(copy, Dump) else copy.size_bytes
+                folder.parent, copy.database_bytes if isinstance(copy, Dump) else copy.size_bytes
             )
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o755)
@@ -93,7 +95,8 @@ def rehearse(settings: Settings, watch: Watch | None = None) -> Rehearsed:
             )
             return revive(bench, plan, manifest, try_it)[1]
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _migrate(settings: Settings, place: Path) -> str | None:
@@ -120,9 +123,9 @@ def _migrate(settings: Settings, place: Path) -> str | None:
     )
 
 
-def _refuse_without_space(settings: Settings, size_bytes: int) -> None:
+def _refuse_without_space(disk: Path, size_bytes: int) -> None:
     need_bytes = 2 * size_bytes + SPARE_BYTES
-    free_bytes = shutil.disk_usage(settings.workspace).free
+    free_bytes = shutil.disk_usage(disk).free
     if free_bytes < need_bytes:
         raise Refusal(
             f"A rehearsal needs {need_bytes // 1024**2} MB free on the volume, and "

@@ -1,7 +1,7 @@
 """A drill: the newest backup is restored beside the live box and questioned; an untried backup is a hope.
 
 It ends as proved, failed or could not run, and what could not run is never taken for proved. Nothing of the
-live box is touched: the copy lies in `backups/drill`, and its Postgres listens on a private socket alone.
+live box is touched: the copy lies in a folder `drill`, and its Postgres listens on a private socket alone.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ from appliance.backup.manifest import Manifest
 from appliance.backup.plan import Plan, choose, read_manifest
 from appliance.backup.questions import Connection
 from appliance.backup.restic import Locked, NoRepository, Repository, WrongPassword
-from appliance.backup.revive import Bench, revive
+from appliance.backup.revive import Bench, bench_at, revive, server_needed
 from appliance.backup.scratch import NoServer
 from appliance.backup.work import Watch, Work, working
 from appliance.refusal import Refusal
@@ -89,7 +89,7 @@ class _Rehearsal:
     def __init__(self, settings: Settings, work: Work) -> None:
         self._settings = settings
         self._work = work
-        self._folder = Backups(settings.workspace).folder / "drill"
+        self._folder: Path | None = None
         self.snapshot: str | None = None
         self.restore_s: float | None = None
         self.answers: list[DrillAnswer] = []
@@ -107,7 +107,8 @@ class _Rehearsal:
         except OSError as exc:
             return "could_not_run", f"The drill could not use the volume: {exc.strerror or exc}."
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
         wrong = [answer.sentence for answer in self.answers if not answer.is_right]
         if wrong:
             return "failed", " ".join(wrong)
@@ -118,9 +119,11 @@ class _Rehearsal:
         self._work.phase("Checking the repository")
         repository.check(every_byte=False)
         manifest = read_manifest(repository, plan.base)
-        self._refuse_without_space(manifest)
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(mode=0o755)
+        server_needed(manifest)
+        self._folder = folder = bench_at(self._settings, "drill")
+        _refuse_without_space(folder, manifest)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o755)
         began = time.monotonic()
 
         def ask(connection: Connection, _: Entry) -> list[str]:
@@ -137,13 +140,13 @@ class _Rehearsal:
         bench = Bench(
             settings=self._settings,
             repository=repository,
-            draft=self._folder,
+            draft=folder,
             place=self._settings.run_dir / "drill",
             phase=self._work.phase,
         )
         _, named = revive(bench, plan, manifest, ask)
         self._work.phase("Reading some files")
-        self.answers.append(self._files(repository, plan, named))
+        self.answers.append(_files(repository, plan, folder, named))
 
     def _reach(self) -> tuple[Repository, Plan]:
         """The repository and the newest backup in it. Raises CannotRun when it is out of reach or empty."""
@@ -164,37 +167,39 @@ class _Rehearsal:
         self.snapshot = plan.base.id
         return repository, plan
 
-    def _refuse_without_space(self, manifest: Manifest) -> None:
-        need_bytes = _room_bytes(manifest) + min(SAMPLE_BYTES, manifest.counted.blobs_bytes) + SPARE_BYTES
-        free_bytes = shutil.disk_usage(self._folder.parent).free
-        if free_bytes < need_bytes:
-            raise CannotRun(
-                f"A drill needs {need_bytes // 1024**2} MB free on the volume, and "
-                f"{free_bytes // 1024**2} MB are. Make room, or a larger volume."
-            )
 
-    def _files(self, repository: Repository, plan: Plan, named: list[str]) -> DrillAnswer:
-        """Whether every file that the database names is there, and some of them read and hashed."""
-        question = "files"
-        stored = {Path(path).name: size for path, size in repository.list(plan.base.id, f"/{BLOBS}").items()}
-        missing = [name for name in named if name not in stored]
-        if missing:
-            sentence = f"{len(missing)} of {len(named)} files are not in the backup, such as {missing[0]}."
-            return DrillAnswer(question=question, is_right=False, sentence=sentence)
-        sample = list(_sample(named, stored))
-        if not sample:
-            return DrillAnswer(question=question, is_right=True, sentence="The database names no file.")
-        repository.restore(plan.base.id, self._folder, [f"/{BLOBS}/{name[:2]}/{name}" for name in sample])
-        for name in sample:
-            path = self._folder / BLOBS / name[:2] / name
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if digest != name:
-                return DrillAnswer(
-                    question=question, is_right=False, sentence=f"The file {name} holds other bytes."
-                )
-        sentence = f"All {len(named)} files are there; {len(sample)} of them were read and are right."
-        return DrillAnswer(question=question, is_right=True, sentence=sentence)
+def _refuse_without_space(folder: Path, manifest: Manifest) -> None:
+    need_bytes = _room_bytes(manifest) + min(SAMPLE_BYTES, manifest.counted.blobs_bytes) + SPARE_BYTES
+    free_bytes = shutil.disk_usage(folder.parent).free
+    if free_bytes < need_bytes:
+        raise CannotRun(
+            f"A drill needs {need_bytes // 1024**2} MB free on the volume, and "
+            f"{free_bytes // 1024**2} MB are. Make room, or a larger volume."
+        )
+
+
+def _files(repository: Repository, plan: Plan, folder: Path, named: list[str]) -> DrillAnswer:
+    """Whether every file that the database names is there, and some of them read and hashed."""
+    question = "files"
+    stored = {Path(path).name: size for path, size in repository.list(plan.base.id, f"/{BLOBS}").items()}
+    missing = [name for name in named if name not in stored]
+    if missing:
+        sentence = f"{len(missing)} of {len(named)} files are not in the backup, such as {missing[0]}."
+        return DrillAnswer(question=question, is_right=False, sentence=sentence)
+    sample = list(_sample(named, stored))
+    if not sample:
+        return DrillAnswer(question=question, is_right=True, sentence="The database names no file.")
+    repository.restore(plan.base.id, folder, [f"/{BLOBS}/{name[:2]}/{name}" for name in sample])
+    for name in sample:
+        path = folder / BLOBS / name[:2] / name
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != name:
+            return DrillAnswer(
+                question=question, is_right=False, sentence=f"The file {name} holds other bytes."
+            )
+    sentence = f"All {len(named)} files are there; {len(sample)} of them were read and are right."
+    return DrillAnswer(question=question, is_right=True, sentence=sentence)
 
 
 def _room_bytes(manifest: Manifest) -> int:

@@ -36,6 +36,9 @@ CREDENTIALS = (
 WAY_OUT = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE")
 
 
+_OWNER_REFUSED = re.compile(r"^ignoring error for .*: l?chown .*$", re.MULTILINE)
+
+
 class WrongPassword(Refusal):
     """The repository is there and does not open."""
 
@@ -174,8 +177,12 @@ class Repository:
         return self._run(["dump", "--no-lock", snapshot, path])
 
     def restore(self, snapshot: str, target: Path, paths: Sequence[str]) -> None:
-        """Put these folders or files of a snapshot below `target`. Raises Refusal if anything is damaged."""
-        self._run(["restore", snapshot, f"--target={target}", *(f"--include={path}" for path in paths)])
+        """Put these folders or files of a snapshot below `target`. Raises Refusal if anything is damaged.
+
+        Whose they are is for the caller to say; a volume without owners refuses restic's own try.
+        """
+        command = ["restore", snapshot, f"--target={target}", *(f"--include={path}" for path in paths)]
+        self._run(command, spares=_OWNER_REFUSED)
 
     def list(self, snapshot: str, path: str) -> dict[str, int]:
         """The files below a folder of a snapshot, with their sizes. Raises Refusal."""
@@ -216,16 +223,26 @@ class Repository:
         command: Sequence[str],
         folder: Path = Path("/"),
         hear: Callable[[bytes], None] | None = None,
+        spares: re.Pattern[str] | None = None,
     ) -> bytes:
-        """What it prints; line by line to `hear` if there is one. Raises Refusal."""
+        """What it prints; line by line to `hear` if there is one.
+
+        Raises Refusal, but not for errors that `spares` fits.
+        """
         try:
-            return self._run_once(command, folder, hear)
+            return self._run_once(command, folder, hear, spares)
         except Locked:
             # Whoever held it was killed: there is one of us at a time, and this takes away dead ones' only.
-            self._run_once(["unlock"], folder, None)
-            return self._run_once(command, folder, hear)
+            self._run_once(["unlock"], folder)
+            return self._run_once(command, folder, hear, spares)
 
-    def _run_once(self, command: Sequence[str], folder: Path, hear: Callable[[bytes], None] | None) -> bytes:
+    def _run_once(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        hear: Callable[[bytes], None] | None = None,
+        spares: re.Pattern[str] | None = None,
+    ) -> bytes:
         said = b""
         with TemporaryFile() as complaints, self._started(command, folder, complaints) as child:
             try:
@@ -241,7 +258,7 @@ class Repository:
             complaints.seek(0)
             complaint = complaints.read().decode(errors="replace")
         # 0.14 may end with 0 after a file could not be brought back whole; it says so, though.
-        if code != 0 or "ignoring error" in complaint:
+        if (code != 0 or "ignoring error" in complaint) and not _is_spared(complaint, spares):
             raise self._refusal(complaint)
         return said
 
@@ -285,6 +302,12 @@ class Repository:
                 f"Somebody else works on the repository {self.shown}. Try again later.", exit_code=75
             )
         return Refusal(f"restic could not use {self.shown}: {_first_fault(complaint)}.", exit_code=74)
+
+
+def _is_spared(complaint: str, spares: re.Pattern[str] | None) -> bool:
+    """Whether there were no errors but those."""
+    spared = 0 if spares is None else len(spares.findall(complaint))
+    return spared > 0 and re.findall(r"There were (\d+) errors", complaint) == [str(spared)]
 
 
 def _first_fault(complaint: str) -> str:

@@ -5,7 +5,6 @@ into place, and `studio.json`, by which a volume is known, comes last: a restore
 empty volume and its draft, and the next one begins anew.
 """
 
-import contextlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -33,7 +32,7 @@ from appliance.backup.restic import Repository
 from appliance.backup.revive import Bench, Phase, fetch_dump, revive
 from appliance.backup.scratch import Scratch
 from appliance.files import FolderLock, sync_folder, write_atomically
-from appliance.probing import holds_a_cluster, probe
+from appliance.probing import holds_a_cluster, judge, probe
 from appliance.refusal import Refusal
 from appliance.storage import make_folder
 from appliance.users import give, service_account, worker_account
@@ -98,6 +97,7 @@ def restore(
         if settings.database.embedded:
             _refuse_without_home(settings)
         else:
+            judge(probe(settings), settings, Mode.external)
             elsewhere.refuse_unfit(settings, replace)
         given = keys.given(settings)
         _refuse_other_keys(given, kit)
@@ -281,10 +281,13 @@ def _give_files(settings: Settings, blobs: Path) -> None:
     service = service_account(settings)
     shares = worker_account(settings).uid != service.uid
     for folder, _, names in os.walk(blobs):
-        with contextlib.suppress(PermissionError):  # a volume without owners
+        try:
             give(Path(folder), service, 0o775 if shares else 0o755)
             for name in names:
                 give(Path(folder, name), service, 0o440)
+        except OSError as exc:
+            if exc.errno not in storage.REFUSES_OWNERS:
+                raise  # else it is a volume without owners
 
 
 def _refuse_without_home(settings: Settings) -> None:

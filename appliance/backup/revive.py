@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
+from app.kit.backups import Backups
 from app.kit.settings import Settings
 from appliance.backup import scratch, wal
 from appliance.backup.entry import Entry
@@ -16,7 +17,9 @@ from appliance.backup.plan import Plan, unreachable
 from appliance.backup.questions import Connection
 from appliance.backup.restic import Repository
 from appliance.backup.scratch import EndsTooEarly, Scratch
+from appliance.probing import holds_a_cluster, probe
 from appliance.refusal import Refusal
+from appliance.users import postgres_account
 
 T = TypeVar("T")
 Phase = Callable[[str], None]
@@ -32,13 +35,29 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     phase: Phase = lambda _: None
 
 
+def bench_at(settings: Settings, name: str) -> Path:
+    """A folder where a cluster can live for a while: beside the backups, or on the machine's own disk where
+    the volume lets nobody else own anything.
+    """
+    if holds_a_cluster(probe(settings, postgres_account(settings))):
+        return Backups(settings.workspace).folder / name
+    settings.storage_local.mkdir(mode=0o755, parents=True, exist_ok=True)
+    return settings.storage_local / name
+
+
+def server_needed(manifest: Manifest) -> int:
+    """The major version of Postgres that this machine revives it with. Raises NoServer."""
+    dump = manifest.dump
+    return scratch.server_of(manifest.database.major) if dump is None else scratch.server_for(dump.major)
+
+
 def revive(
     bench: Bench, plan: Plan, manifest: Manifest, ask: Callable[[Connection, Entry], T]
 ) -> tuple[Scratch, T]:
     """Bring the database of a backup to life, ask it, and stop it again. Raises Refusal."""
     data, dump = bench.draft / STAGING / "base", manifest.dump
+    restored = Scratch(bench.settings, data, bench.place, server_needed(manifest))
     if dump is not None:
-        restored = Scratch(bench.settings, data, bench.place, scratch.server_for(dump.major))
         bench.phase("Fetching the database")
         file = fetch_dump(bench, plan)
         bench.phase("Reading the database in")
@@ -46,7 +65,6 @@ def revive(
             found = ask(connection, restored.entry)
         file.unlink()
         return restored, found
-    restored = Scratch(bench.settings, data, bench.place, scratch.server_of(manifest.database.major))
     bench.phase("Fetching the database")
     log = _fetch(bench, plan)
     bench.phase("Recovering the database")

@@ -42,6 +42,7 @@ from tests.appliance.backup.things import (
     rows_of,
     settings_in,
 )
+from tests.appliance.mounts import needs_mounts, nobodys
 
 pytestmark = pytest.mark.integration
 
@@ -284,6 +285,29 @@ def test_an_upgrade_is_rehearsed_on_it_and_taken_back(away: Settings, kept: Snap
     assert b"half_done" in (aside / SAFETY).read_bytes()
     with pytest.raises(psycopg.errors.UndefinedColumn):
         ask(away.database.owner_url, "SELECT half_done FROM blobs")
+
+
+@needs_mounts
+def test_a_volume_where_nothing_can_be_owned_is_proved_on_the_machines_disk_and_restored(
+    away: Settings, provider: Callable[[], str], tmp_path: Path
+) -> None:
+    name = put(away, "owned")
+    os.chown(away.blobs_dir / name[:2] / name, 65534, 65534)  # as those of the image are its service user's
+    make(away)
+    (tmp_path / "source").mkdir()
+    with nobodys(tmp_path / "source", tmp_path / "ws"):
+        url = provider()
+        local = str(tmp_path / "local")
+
+        assert restored_in(tmp_path, away, DATABASE_URL=url, STORAGE_LOCAL_DIR=local).missing == []
+
+        there = load_settings(environment_in(tmp_path, DATABASE_URL=url, STORAGE_LOCAL_DIR=local))
+        assert ask(url, ROWS) == ask(away.database.owner_url, ROWS)
+        assert files_of(there) == files_of(away)
+        make(there)
+        found = drill(there)
+        assert found.outcome == "proved", found.sentence
+        assert list((tmp_path / "local").iterdir()) == []
 
 
 def test_a_dump_that_is_cut_short_changes_nothing(
