@@ -95,7 +95,10 @@ def _trace(board: Board) -> None:
             traces.child(place, "started"),
             took_s=0.0,
             parent=place.span,
-            linked=traces.current_request(),
+            linked=(
+                traces.link_with_request(place),
+                None if instance.parent_id is None else traces.place_of_instance(instance.parent_id),
+            ),
             attributes=about,
         )
     if board.has_ended and f"instance.{instance.status}" in told:

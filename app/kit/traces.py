@@ -3,13 +3,14 @@
 Nothing is imported and nothing is done unless OTEL_EXPORTER_OTLP_ENDPOINT is set. Spans are written when they
 are over, so no span has to travel: the trace of an instance is its id, and so every process that works for
 it, today or after a restart, knows where its spans belong. A request is a trace of its own (its caller's,
-with `traceparent`), and what it starts is linked with it.
+with `traceparent`), and what it starts is linked with it, in both directions. A caller whose trace is not
+sampled wants no span of its requests.
 """
 
 import hashlib
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -22,8 +23,9 @@ from app.kit.version import studio_version
 log = get_logger(__name__)
 
 Attribute = str | int | float | bool
+_SAMPLED: Final = 1
 _EXPORT_PATIENCE_S: Final = 2  # a stop has nine seconds for everything
-_TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")  # W3C Trace Context §3.2
+_TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")  # W3C Trace Context §3.2
 
 
 class Place(NamedTuple):
@@ -33,7 +35,15 @@ class Place(NamedTuple):
     span: int
 
 
-_request: ContextVar[Place | None] = ContextVar("_request", default=None)
+class Request(NamedTuple):
+    """A request that is being answered, and what it has started."""
+
+    place: Place
+    started: list[Place]
+
+
+MOST_LINKS: Final = 32  # of one span; a request may start a thousand instances
+_request: ContextVar[Request | None] = ContextVar("_request", default=None)
 _wanted: ContextVar[Place | None] = ContextVar("_wanted", default=None)
 _provider: Any = None
 
@@ -76,13 +86,16 @@ def place_of_instance(instance_id: UUID) -> Place:
     return Place(instance_id.int, _span_id(instance_id.bytes))
 
 
-def enter_request(request_id: str, traceparent: str | None) -> Place:
-    """The span of the request that this task answers; what it starts is linked with it."""
+def enter_request(request_id: str, traceparent: str | None) -> Request | None:
+    """The span of the request that this task answers; None when its caller wants none."""
     found = _TRACEPARENT.fullmatch(traceparent or "")
+    if found and not int(found[3], 16) & _SAMPLED:
+        _request.set(None)
+        return None
     trace = int(found[1], 16) if found else int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:16])
-    place = Place(trace, _span_id(request_id.encode()))
-    _request.set(place)
-    return place
+    request = Request(Place(trace, _span_id(request_id.encode())), [])
+    _request.set(request)
+    return request
 
 
 def parent_of(traceparent: str | None) -> int | None:
@@ -91,9 +104,13 @@ def parent_of(traceparent: str | None) -> int | None:
     return int(found[2], 16) if found else None
 
 
-def current_request() -> Place | None:
-    """The request that this task answers, if it answers one."""
-    return _request.get()
+def link_with_request(started: Place) -> Place | None:
+    """The request that this task answers, if it answers one; it is linked with what it has started."""
+    request = _request.get()
+    if request is None:
+        return None
+    request.started.append(started)
+    return request.place
 
 
 def record(
@@ -103,7 +120,7 @@ def record(
     took_s: float,
     ended_at: datetime | None = None,
     parent: int | None = None,
-    linked: Place | None = None,
+    linked: Sequence[Place | None] = (),
     attributes: Mapping[str, Attribute | None] | None = None,
     error: str | None = None,
 ) -> None:
@@ -123,7 +140,7 @@ def record(
             context=context or trace.set_span_in_context(trace.INVALID_SPAN),
             start_time=end_ns - int(took_s * 1e9),
             attributes={key: value for key, value in (attributes or {}).items() if value is not None},
-            links=[trace.Link(_context(linked))] if linked else (),
+            links=[trace.Link(_context(one)) for one in linked[:MOST_LINKS] if one is not None],
         )
     finally:
         _wanted.reset(token)

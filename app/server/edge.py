@@ -97,7 +97,7 @@ class Edge:
             await send(message)
 
         traceparent = _header(scope, b"traceparent") if traces.is_on() else None
-        place = traces.enter_request(request_id, traceparent) if traces.is_on() else None
+        asked = traces.enter_request(request_id, traceparent) if traces.is_on() else None
         # What a guard finds out of the caller (organization, worker) ends with the request, too.
         with structlog.contextvars.bound_contextvars(**NOBODY, request_id=request_id):
             is_page = scope["type"] == "http" and self._is_page(scope["path"])
@@ -110,10 +110,11 @@ class Edge:
                     method = scope["method"] if scope["method"] in METHODS else "other"
                     self._tally.count(meters.HTTP_REQUESTS, route, method, str(status))
                     self._tally.observe(meters.HTTP_DURATION, took_s, route)
-                    if place is not None:
+                    if asked is not None:
                         traces.record(
                             f"{method} {route}",
-                            place,
+                            asked.place,
+                            linked=asked.started,
                             took_s=took_s,
                             parent=traces.parent_of(traceparent),
                             attributes={

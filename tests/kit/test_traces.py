@@ -72,6 +72,8 @@ async def test_a_request_leads_to_its_instance_and_that_to_its_steps(
     caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     async with running(app), gathering(app, database, wanted) as people:
         client = (await people.member()).client
+        client.headers["traceparent"] = caller[:-1] + "0"
+        await client.get("/api/v1/workers")
         client.headers["traceparent"] = caller
         started = await begin(client, {"id": "a", "type": "core.set", "with": {"value": 1}})
     job = Job(
@@ -105,12 +107,15 @@ async def test_a_request_leads_to_its_instance_and_that_to_its_steps(
     )
     (link,) = begun.links
     assert (link.trace_id, link.span_id) == (request.trace_id, request.span_id)
+    (link,) = request.links
+    assert (link.trace_id, link.span_id) == (instance.trace_id, instance.span_id), "and from there to here"
     assert begun.parent_span_id == step.parent_span_id == instance.span_id
     assert not instance.parent_span_id
     assert step.end_time_unix_nano - step.start_time_unix_nano == 250_000_000
     assert attributes(step)["studio.attempt"] == 2
     assert attributes(instance)["studio.status"] == "completed"
     assert collector.headers["x-key"] == "k"
+    assert "GET /api/v1/workers" not in spans, "its caller samples no trace of it"
 
 
 def test_a_failure_is_marked(settings: Settings, collector: Collector) -> None:
