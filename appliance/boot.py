@@ -17,6 +17,7 @@ from types import FrameType
 import msgspec
 
 from app.kit.log import configure, get_logger
+from app.kit.passport import Passport
 from app.kit.redaction import keep_secret
 from app.kit.ring import Ring
 from app.kit.settings import STANDARD_OUTPUT, LogSettings, Settings, SettingsFaults, load_settings
@@ -62,7 +63,7 @@ class Boot:
         self._locks: list[FolderLock] = []
         self._cluster: Cluster | None = None  # the embedded one, once it is open
         self._mode = Mode.local  # until the volume has been looked at
-        self._passport: passport.Passport | None = None
+        self._passport: Passport | None = None
         self._has_volume = False  # Postgres or Redis is here, so no other box may be
         self._keeper: Keeper | None = None
         self._standby: Standby | None = None  # in hydrate mode
@@ -140,7 +141,7 @@ class Boot:
         except Refusal as exc:
             raise taking.failed(exc) from exc
 
-    def _known_passport(self) -> passport.Passport:
+    def _known_passport(self) -> Passport:
         if self._passport is None:
             raise RuntimeError("the passport is stamped with the keys")
         return self._passport

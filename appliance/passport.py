@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from app.kit.crypto import key_id
+from app.kit.passport import FILE, Passport, Seen
 from app.kit.settings import Settings
 from app.kit.version import studio_version, version_key
 from app.kit.volume import Mode
@@ -20,36 +21,9 @@ LAYOUT = 1
 SEEN = 50  # of versions, the newest; older ones say nothing to anybody
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of Studio that took this volume over."""
-
-    version: str
-    schema: str | None = None  # the revision it brought the database to; None: another box knows
-    since: datetime
-    former: str | None = None  # the version that had the volume before; None: nobody known
-    former_schema: str | None = None
-    backup: str | None = None  # made right before, when the schema was to change
-    healthy_at: datetime | None = None  # somebody signed in and a workflow ran, or it was new and got ready
-    failure: str | None = None  # why it did not get there
-    is_undone: bool = False  # the database was brought back to how it was before
-
-
-class Passport(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of studio.json. Names are read by programs of every version: add, never rename."""
-
-    box_id: str
-    layout: int
-    version: str  # the Studio that used the volume last
-    created_at: str
-    encryption_key_id: str | None = None  # tells a wrong ENCRYPTION_KEY before anything is sealed with it
-    storage: str | None = None  # where Postgres lives (app.kit.volume.Mode)
-    postgres_major: int | None = None  # its cluster was made here: from now on it has to be here
-    seen: list[Seen] = []  # which versions this volume has seen, the newest first
-
-
 def path_of(settings: Settings) -> Path:
     """Where the passport lies."""
-    return settings.workspace / "studio.json"
+    return settings.workspace / FILE
 
 
 def read(settings: Settings) -> Passport | None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
+from app.kit.passport import Passport
 from app.kit.settings import Settings
 from app.kit.volume import Mode
 from appliance import passport
 from appliance.files import write_atomically
-from appliance.passport import Passport
 from appliance.probing import is_mount, mount_of
 from appliance.refusal import Refusal
 

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 import msgspec
 
 from app.kit.log import get_logger
+from app.kit.passport import Passport, Seen
 from app.kit.settings import Settings
 from app.kit.version import studio_version
 from app.kit.volume import Mode
@@ -23,7 +24,6 @@ from appliance.backup.restore import bring_back_database
 from appliance.doctor.checks import gpu
 from appliance.doctor.finding import Patient, Verdict
 from appliance.handover import Canary, Look
-from appliance.passport import Passport, Seen
 from appliance.postgres import DATABASE, Cluster
 from appliance.refusal import Refusal
 

@@ -2,12 +2,12 @@
 
 from rich.table import Table
 
+from app.kit.passport import Seen
 from app.kit.settings import Settings
 from app.kit.version import studio_version
 from appliance import passport, storage, upgrade
 from appliance.backup.speak import console, say_json, spoken, watched
 from appliance.files import FolderLock
-from appliance.passport import Seen
 from appliance.refusal import Refusal
 from appliance.rehearsal import rehearse as try_on_a_copy
 

@@ -7,7 +7,8 @@ other: root writes `status.json`, everybody reads it; the API leaves a wish in `
     backups/wal/          the log since the last base backup, compressed segments
     backups/staging/      a backup while it is made
     backups/status.json   what was made and proved; `schedule.json`: when; `hold.json`: after a restore
-    backups/wishes/       “backup”, “drill”, “release”: an empty file is the whole wish
+    backups/kit.json      since when somebody has shown that they hold the recovery kit
+    backups/wishes/       “backup”, “drill”, “release”, “kit”: an empty file is the whole wish
     backups/lock          held by whoever makes a backup
 """
 
@@ -23,9 +24,9 @@ import msgspec
 
 S = TypeVar("S", bound=msgspec.Struct)
 What = Literal["backup", "drill", "log", "check"]
-Wish = Literal["backup", "drill", "release"]
+Wish = Literal["backup", "drill", "release", "kit"]
 Outcome = Literal["proved", "failed", "could_not_run"]
-WISHES: Final[tuple[Wish, ...]] = ("backup", "drill", "release")
+WISHES: Final[tuple[Wish, ...]] = ("backup", "drill", "release", "kit")
 KEPT_DRILLS: Final = 60  # a year of weekly ones, for the trend
 PROOF_MAX_AGE_S: Final = 8 * 24 * 3600.0
 BACKUP_MAX_AGE_S: Final = 26 * 3600.0
@@ -127,6 +128,13 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: str
 
 
+class KitHeld(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of kit.json: somebody has shown that they hold the recovery kit."""
+
+    since: datetime
+    check: str  # of the kit they showed; a new key or another repository makes another kit
+
+
 class Backups:
     """The folder `backups` of a volume, for whoever may read it."""
 
@@ -138,6 +146,7 @@ class Backups:
         self.wishes = self.folder / "wishes"
         self.lock = self.folder / "lock"
         self.hold_marker = self.folder / "hold.json"
+        self.kit_marker = self.folder / "kit.json"
 
     def status(self) -> BackupStatus:
         """What was made and proved, and what is under way; an empty one where nothing was."""
@@ -163,6 +172,10 @@ class Backups:
         was_held = self.is_held()
         self.hold_marker.unlink(missing_ok=True)
         return was_held
+
+    def kit_held(self) -> KitHeld | None:
+        """Since when somebody has shown that they hold the kit, and which."""
+        return _read(self.kit_marker, KitHeld)
 
     def wish(self, wish: Wish) -> None:
         """Ask root for something; asking twice is asking once. Raises OSError where nobody listens."""

@@ -5,12 +5,16 @@ reads the text form; people copy it from paper, so it is short and a check tells
 """
 
 import hashlib
+import hmac
 import html
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import msgspec
 
+from app.kit.backups import Backups
 from app.kit.clock import rfc3339
+from app.kit.passport import read_passport
 from app.kit.settings import Settings
 from app.kit.version import studio_version
 
@@ -21,6 +25,7 @@ _LINES = {
     "Password": "password",
     "Encryption key": "encryption_key",
 }
+ENDING = 8  # letters that are typed from paper: whoever has read them can read the rest
 _ADVICE = (
     "Keep this page apart from the backups: together they are the whole box, apart they open nothing.",
     "On an empty machine with Studio:  studio restore REPOSITORY --kit THIS-FILE",
@@ -29,6 +34,10 @@ _ADVICE = (
 
 class KitDamaged(ValueError):
     """This is no recovery kit, or it was not copied as it was printed."""
+
+
+class KitUnlike(ValueError):
+    """This is a recovery kit, and not the one of this box as it is today."""
 
 
 class Kit(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +84,24 @@ class Kit(msgspec.Struct, frozen=True, kw_only=True):
             f"<h1>Studio recovery kit</h1>{advice}<table>{rows}</table></html>\n"
         )
 
+    def match(self, text: str) -> None:
+        """Compare with a kit that somebody brings. Raises KitDamaged or KitUnlike, which names the line."""
+        brought = read_kit(text)
+        self._compare({name: getattr(brought, field) for name, field in _LINES.items()}, len)
+
+    def match_endings(self, password: str, encryption_key: str) -> None:
+        """The same by the last letters of the two secrets, typed from paper. Raises KitUnlike."""
+        self._compare({"Password": password, "Encryption key": encryption_key}, lambda _: ENDING)
+
+    def _compare(self, brought: Mapping[str, str], length: Callable[[str], int]) -> None:
+        for name, value in brought.items():
+            own = getattr(self, _LINES[name])
+            if not hmac.compare_digest(own[-length(own) :].encode(), value.strip().encode()):
+                raise KitUnlike(
+                    f"The line “{name}” is not this box's. Compare it letter by letter; a kit from before a "
+                    "change of keys or of the repository is of no use any more."
+                )
+
     def _values(self) -> list[str]:
         return [getattr(self, field) for field in _LINES.values()]
 
@@ -112,3 +139,25 @@ def read_kit(text: str) -> Kit:
             "The recovery kit was changed: its check does not fit. Compare it with the original."
         )
     return kit
+
+
+class KitState(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether somebody holds what opens the backups."""
+
+    held_since: datetime | None  # when somebody showed it last; None: nobody has
+    is_current: bool  # and it is the one that opens today's backups
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody has yet to show it."""
+        return self.held_since is None or not self.is_current
+
+
+def kit_state(settings: Settings) -> KitState | None:
+    """None where no volume with its keys is at hand."""
+    box = read_passport(settings.workspace)
+    if box is None or settings.keys.encryption_key is None:
+        return None
+    held = Backups(settings.workspace).kit_held()
+    is_current = held is not None and held.check == kit_of(settings, box.box_id).check()
+    return KitState(held_since=held.since if held else None, is_current=is_current)

@@ -1,11 +1,17 @@
-"""The recovery kit of this box, and reading one that somebody brings."""
+"""The recovery kit of this box, reading one that somebody brings, and noting that they hold it."""
 
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from app.kit import recovery
-from app.kit.recovery import Kit, KitDamaged, read_kit
+from app.kit.backups import Backups, KitHeld
+from app.kit.recovery import Kit, KitDamaged, KitUnlike, read_kit
 from app.kit.settings import Settings
 from appliance import passport
+from appliance.files import write_atomically
 from appliance.refusal import Refusal
 
 
@@ -20,9 +26,31 @@ def kit_of(settings: Settings) -> Kit:
 def kit_from(path: Path) -> Kit:
     """The kit in a file. Raises Refusal."""
     try:
-        return read_kit(path.read_text(encoding="utf-8"))
+        return read_kit(_text_of(path))
+    except KitDamaged as exc:
+        raise Refusal(f"{exc} ({path})") from exc
+
+
+def prove(settings: Settings, path: Path) -> KitHeld:
+    """See that the kit in a file, “-” for standard input, is this box's, and note it. Raises Refusal."""
+    try:
+        kit_of(settings).match(_text_of(path))
+    except (KitDamaged, KitUnlike) as exc:
+        raise Refusal(f"{exc} ({path})", exit_code=1) from exc
+    return note_held(settings, kit_of(settings))
+
+
+def note_held(settings: Settings, kit: Kit) -> KitHeld:
+    """Somebody has shown that they hold this kit."""
+    held = KitHeld(since=datetime.now(UTC), check=kit.check())
+    write_atomically(Backups(settings.workspace).kit_marker, msgspec.json.encode(held), 0o644)
+    return held
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except OSError as exc:
         raise Refusal(f"The recovery kit {path} cannot be read ({exc.strerror}).") from exc
-    except ValueError as exc:  # KitDamaged, or no text at all
-        why = str(exc) if isinstance(exc, KitDamaged) else "It is no text file."
-        raise Refusal(f"{why} ({path})") from exc
+    except ValueError as exc:
+        raise Refusal(f"It is no text file. ({path})") from exc

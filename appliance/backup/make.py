@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from app.kit.backups import Backups, Snapshot
 from app.kit.holds import hold
+from app.kit.passport import Passport
 from app.kit.settings import Settings
 from appliance import passport
 from appliance.backup import base, dump, manifest, wal
@@ -33,7 +34,6 @@ from appliance.backup.questions import one, standing_still
 from appliance.backup.restic import Kind, Locked, Repository, Saved, Stored
 from appliance.backup.work import Watch, Work, working
 from appliance.files import write_atomically
-from appliance.passport import Passport
 from appliance.postgres import Cluster
 from appliance.refusal import Refusal
 

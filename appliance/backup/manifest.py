@@ -15,12 +15,12 @@ from uuid import UUID
 import msgspec
 
 from app.kit.crypto import key_id
+from app.kit.passport import Passport
 from app.kit.sealing import Place, master_key, seal, unseal
 from app.kit.settings import KEY_NAMES, Keys, Settings
 from appliance.backup.base import Base
 from appliance.backup.dump import Dump
 from appliance.backup.questions import Connection, blobs_in, connect, one, rows_in, schema_in
-from appliance.passport import Passport
 from appliance.postgres import Cluster
 
 FORMAT: Final = 2  # 1: of the embedded database; 2: of a dump

@@ -16,6 +16,7 @@ from app.kit.backups import Backups, BackupSchedule, BackupStatus, Wish
 from app.kit.log import configure, get_logger
 from app.kit.settings import Settings, load_settings
 from app.kit.version import studio_version
+from appliance.backup.kit import kit_of, note_held
 from appliance.users import as_account, myself
 
 log = get_logger(__name__)
@@ -102,6 +103,9 @@ class Keeper:
             if wish == "release":
                 if self._backups.release():
                     log.info("the restored box was released and goes on", action="box_released")
+            elif wish == "kit":
+                note_held(self._settings, kit_of(self._settings))  # the API has compared it
+                log.info("somebody holds the recovery kit", action="kit_held")
             else:
                 self._run(wish)
             # Afterwards: a wish that is there is one that is not done yet.

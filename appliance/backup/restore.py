@@ -16,6 +16,7 @@ import msgspec
 from app.kit.backups import Backups, Hold
 from app.kit.blobs import BlobFolder
 from app.kit.errors import StudioError
+from app.kit.passport import Passport
 from app.kit.recovery import Kit
 from app.kit.settings import KEY_NAMES, Settings
 from app.kit.volume import Mode
@@ -24,6 +25,7 @@ from appliance.backup import elsewhere
 from appliance.backup import manifest as manifests
 from appliance.backup.dump import Dump, take
 from appliance.backup.entry import Entry
+from appliance.backup.kit import note_held
 from appliance.backup.make import BLOBS, DUMP, begin_line
 from appliance.backup.manifest import Manifest
 from appliance.backup.plan import Plan, choose, read_manifest
@@ -107,6 +109,7 @@ def restore(
         found = _restore(bench, kit, choose(repository.snapshots(), at), replace=replace, aside=aside)
         phase("Moving it into place")
         _settle(settings, found, given, aside)
+        note_held(settings, kit)  # whoever restores has it
     finally:
         lock.release()
     return Restored(
@@ -122,7 +125,7 @@ def restore(
 
 
 def bring_back_database(
-    settings: Settings, box: passport.Passport, snapshot: str, phase: Phase = lambda _: None
+    settings: Settings, box: Passport, snapshot: str, phase: Phase = lambda _: None
 ) -> Path:
     """Put the database back to one backup, on the volume where its files still lie; gives where today's is.
 

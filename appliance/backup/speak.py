@@ -14,12 +14,13 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from app.kit.backups import BackupRunning, Backups, BackupSchedule, BackupStatus
+from app.kit.recovery import KitState, kit_state
 from app.kit.settings import Settings, SettingsFaults, load_settings
 from appliance import passport
 from appliance.backup import drill as drilling
 from appliance.backup import make as making
 from appliance.backup import restore as restoring
-from appliance.backup.kit import kit_from, kit_of
+from appliance.backup.kit import kit_from, kit_of, prove
 from appliance.backup.restic import Repository
 from appliance.backup.work import Watch, working
 from appliance.files import write_atomically
@@ -86,6 +87,7 @@ def show(settings: Settings, *, as_json: bool) -> int:
     _print_status(status)
     if not settings.database.embedded:
         console.print(ELSEWHERE)
+    _print_kit(kit_state(settings))
     return 0
 
 
@@ -127,6 +129,15 @@ def kit(settings: Settings, *, as_json: bool, out: Path | None) -> int:
     content = found.page(moment) if out.suffix in (".html", ".htm") else found.text(moment)
     write_atomically(out, content.encode(), 0o600)
     console.print(f"The recovery kit is in {out}. Keep it away from the backups, and from this machine.")
+    return 0
+
+
+def confirm(settings: Settings, *, as_json: bool, path: Path) -> int:
+    """Note that somebody holds the kit."""
+    held = prove(settings, path)
+    if as_json:
+        return say_json(held)
+    console.print("It is this box's recovery kit: whoever holds it can restore the backups.", style="green")
     return 0
 
 
@@ -280,6 +291,19 @@ def _print_status(status: BackupStatus) -> None:
         )
     proof = f"on {spoken(status.last_proved_at)}" if status.last_proved_at else "never"
     console.print(f"Proved by a restore: {proof}.", style="green" if status.last_proved_at else "yellow")
+
+
+def _print_kit(kit: KitState | None) -> None:
+    if kit is None:
+        return
+    if not kit.is_wanted:
+        console.print(f"Somebody holds the recovery kit: shown on {spoken(kit.held_since)}.", style="green")
+        return
+    if kit.held_since is None:
+        why = "Nobody has shown that they hold the recovery kit"
+    else:
+        why = f"The recovery kit has changed since it was shown on {spoken(kit.held_since)}"
+    console.print(f"{why}: `studio backup kit --out FILE`, `studio backup confirm FILE`.", style="yellow")
 
 
 def _is_on_this_volume(settings: Settings) -> bool:

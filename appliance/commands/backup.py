@@ -1,4 +1,4 @@
-"""`studio backup`: make one, look at them, check them, print the kit, say when."""
+"""`studio backup`: make one, look at them, check them, print the kit and have it shown, say when."""
 
 import sys
 from collections.abc import Callable
@@ -61,6 +61,14 @@ def drill(as_json: bool) -> None:
 def kit(out: Path | None, as_json: bool) -> None:
     """Print the recovery kit: what a restore needs and no backup holds."""
     _speak("kit", as_json, out=out)
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@as_json
+def confirm(file: Path, as_json: bool) -> None:
+    """Show that you hold the recovery kit: the box compares FILE (“-”: standard input) and keeps nothing."""
+    _speak("confirm", as_json, path=file)
 
 
 @command.command()

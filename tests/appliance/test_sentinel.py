@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from app.kit.passport import Passport
 from app.kit.settings import Settings, load_settings
 from app.kit.volume import Mode, Probe
 from appliance import passport, probing, sentinel, storage
@@ -19,7 +20,7 @@ def settings_in(folder: Path, **env: str) -> Settings:
     return load_settings({**KEYS, **{name: str(folder / place) for name, place in places.items()}, **env})
 
 
-def lived_in(settings: Settings, mode: Mode = Mode.local) -> passport.Passport:
+def lived_in(settings: Settings, mode: Mode = Mode.local) -> Passport:
     """A volume as a box leaves it."""
     storage.prepare(settings)
     today, _ = passport.stamp(settings, None, mode)

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from app.kit.backups import Backups
+from app.kit.passport import Passport, Seen
 from app.kit.settings import Settings, load_settings
 from app.kit.version import studio_version
 from app.migrations import runner
@@ -18,7 +19,6 @@ from appliance.doctor.checks import gpu
 from appliance.doctor.checks import upgrade as check
 from appliance.doctor.finding import Finding, Patient, Verdict, ill, unknown, well
 from appliance.handover import Canary, Look
-from appliance.passport import Passport, Seen
 from appliance.postgres import DATABASE, Cluster
 from appliance.refusal import Refusal
 from appliance.upgrade import Upgrade, UpgradeFailed

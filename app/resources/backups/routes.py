@@ -8,9 +8,9 @@ from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 
 from app.kit.backups import Backups, Wish
 from app.kit.clock import now
-from app.kit.errors import Conflict, Unavailable
+from app.kit.errors import Conflict, Invalid, Malformed, Unavailable
 from app.kit.log import get_logger
-from app.kit.recovery import kit_of
+from app.kit.recovery import ENDING, Kit, KitDamaged, KitUnlike, kit_of, kit_state
 from app.kit.settings import Settings
 from app.resources.accounts.guards import requires, super_admin
 from app.resources.accounts.principal import Principal
@@ -18,7 +18,15 @@ from app.resources.accounts.roles import Role
 from app.resources.audit.record import record
 from app.resources.auth import service as auth
 from app.resources.backups import acts
-from app.resources.backups.schemas import BackupsView, Held, KitAsked, KitShown
+from app.resources.backups.schemas import (
+    BackupsView,
+    Held,
+    KitAsked,
+    KitBrought,
+    KitEndings,
+    KitShown,
+    KitView,
+)
 from app.resources.workers.service import box_id
 from app.store.database import Database
 
@@ -32,6 +40,10 @@ class NobodyBacksUp(Unavailable):
 
 class NothingHeld(Conflict):
     """This box holds nothing back."""
+
+
+class KitUnfit(Invalid):
+    """This is not the recovery kit of this box."""
 
 
 class BackupsController(Controller):
@@ -85,16 +97,55 @@ class BackupsController(Controller):
     ) -> Response[KitShown]:
         """The recovery kit: what a restore needs and no backup holds. Asks for your password again."""
         await auth.confirm_password(database, settings, request, principal, data.password)
-        box = box_id(settings.workspace)
-        if box is None:
-            raise NobodyBacksUp(remedy="Its kit is on the box that holds the volume: studio backup kit.")
+        kit = _kit(settings)
         async with database.transaction(principal.scope) as tx:
             await record(tx, acts.KIT_SHOWN, principal)
-        kit = kit_of(settings, box)
         log.warning("the recovery kit was shown", action="kit_shown", user=principal.user_id)
         return Response(
             KitShown(text=kit.text(now()), page=kit.page(now())), headers={"cache-control": "no-store"}
         )
+
+    @post(
+        "/kit/confirm",
+        operation_id="confirmRecoveryKit",
+        status_code=HTTP_202_ACCEPTED,
+        guards=[super_admin()],
+    )
+    async def confirm_kit(
+        self,
+        *,
+        data: KitBrought,
+        backups: Backups,
+        principal: Principal,
+        database: Database,
+        settings: Settings,
+    ) -> BackupsView:
+        """Show that you hold the recovery kit: it is compared and not kept. The box reminds until then."""
+        try:
+            _compare(_kit(settings), data)
+        except (KitDamaged, KitUnlike) as exc:
+            raise KitUnfit(str(exc), remedy="Look at the kit again, or let the box show it anew.") from exc
+        return await _wish(backups, settings, principal, database, wish="kit")
+
+
+def _kit(settings: Settings) -> Kit:
+    box = box_id(settings.workspace)
+    if box is None:
+        raise NobodyBacksUp(remedy="Its kit is on the box that holds the volume: studio backup kit.")
+    return kit_of(settings, box)
+
+
+def _compare(kit: Kit, brought: KitBrought) -> None:
+    match brought:
+        case KitBrought(text=str(text), endings=None):
+            kit.match(text)
+        case KitBrought(text=None, endings=KitEndings() as endings):
+            kit.match_endings(endings.password, endings.encryption_key)
+        case _:
+            raise Malformed(
+                f"Send either the whole “text” of the kit, or as “endings” the last {ENDING} letters of its "
+                "password and of its encryption key."
+            )
 
 
 async def _wish(
@@ -111,12 +162,13 @@ async def _wish(
 
 
 def _view(backups: Backups, settings: Settings) -> BackupsView:
-    schedule = backups.schedule()
+    schedule, status, kit = backups.schedule(), backups.status(), kit_state(settings)
     return BackupsView(
-        status=backups.status(),
+        status=status,
         schedule=schedule,
         next_at=schedule.next_after(now()),
         wished=backups.wished(),
         hold=backups.hold(),
         point_in_time=settings.database.embedded,
+        kit=None if kit is None else KitView.of(kit, status),
     )

@@ -8,11 +8,18 @@ import msgspec
 
 from app.kit.backups import BACKUP_MAX_AGE_S, PROOF_MAX_AGE_S, Backups, BackupSchedule, BackupStatus, Drill
 from app.kit.clock import now
+from app.kit.passport import read_passport
+from app.kit.recovery import KitState, kit_state
 from app.resources.infrastructure.looking import Box
 
 STALE: Final = timedelta(seconds=BACKUP_MAX_AGE_S)
 UNPROVED: Final = timedelta(seconds=PROOF_MAX_AGE_S)
 MAKE_ONE: Final = "Make one now: studio backup. Why the last was not made: studio logs --grep backup."
+KIT_WANTED: Final = timedelta(days=1)  # after the first backup, for a person to find a safe place
+SHOW_KIT: Final = (
+    "Keep the recovery kit somewhere else and show it to the box: on the page Backups, or with studio backup "
+    "kit --out FILE and studio backup confirm FILE."
+)
 PROVE_IT: Final = "Prove the newest: studio backup drill. Until then nobody knows whether it can be restored."
 
 
@@ -21,6 +28,7 @@ class BackupFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     status: BackupStatus
     schedule: BackupSchedule
+    kit: KitState | None  # None where this process sees no volume
     since: datetime
 
     @property
@@ -34,26 +42,33 @@ class BackupFacts(msgspec.Struct, frozen=True, kw_only=True):
         return now() - (self.status.last_proved_at or self.since) > UNPROVED
 
     @property
+    def lacks_kit(self) -> bool:
+        """Whether there are backups that nobody has shown to be able to open."""
+        return self.status.last_good_at is not None and self.kit is not None and self.kit.is_wanted
+
+    @property
+    def kit_sentence(self) -> str:
+        """What is wrong when it is lacking."""
+        if self.kit is not None and self.kit.held_since is not None:
+            return f"The recovery kit has changed since somebody showed it on {self.kit.held_since:%d %B %Y}."
+        return "Nobody has shown that they hold the recovery kit, and without it the backups open nothing."
+
+    @property
     def last_drill(self) -> Drill | None:
         """The newest rehearsal, however it went."""
         return self.status.drills[0] if self.status.drills else None
 
 
-class _Passport(msgspec.Struct):
-    created_at: datetime
-
-
 async def backup_facts(box: Box) -> BackupFacts:
     """As the volume tells it, wherever the database is: a backup holds both."""
     backups = Backups(box.settings.workspace)
-    status, schedule = await asyncio.to_thread(lambda: (backups.status(), backups.schedule()))
-    return BackupFacts(status=status, schedule=schedule, since=_made_at(box))
+    status, schedule, kit = await asyncio.to_thread(
+        lambda: (backups.status(), backups.schedule(), kit_state(box.settings))
+    )
+    return BackupFacts(status=status, schedule=schedule, kit=kit, since=_made_at(box))
 
 
 def _made_at(box: Box) -> datetime:
     """When the volume was made; one that does not tell is as old as can be."""
-    try:
-        raw = (box.settings.workspace / "studio.json").read_bytes()
-        return msgspec.json.decode(raw, type=_Passport).created_at
-    except (OSError, msgspec.MsgspecError):
-        return now() - 2 * UNPROVED
+    passport = read_passport(box.settings.workspace)
+    return datetime.fromisoformat(passport.created_at) if passport else now() - 2 * UNPROVED

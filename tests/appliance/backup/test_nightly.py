@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from app.kit.backups import BackupFailure, Backups, BackupSchedule, BackupStatus, Drill, Outcome
-from app.kit.recovery import read_kit
+from app.kit.recovery import kit_state, read_kit
 from appliance.backup import nightly
+from appliance.backup.kit import kit_of, prove
 from appliance.backup.nightly import Keeper, due
+from appliance.refusal import Refusal
 from tests.appliance.backup.things import settings_in
 from tests.appliance.box import Box, box_environment, studio
 
@@ -114,8 +116,9 @@ def test_a_wish_is_done_once_and_a_release_lets_the_box_go_on(
     backups.wish("backup")
     backups.wish("backup")
     backups.wish("release")
+    backups.wish("kit")
     backups.hold_marker.touch()
-    assert backups.wished() == ["backup", "release"]
+    assert backups.wished() == ["backup", "release", "kit"]
 
     keeper.look()
     keeper.look()
@@ -123,6 +126,19 @@ def test_a_wish_is_done_once_and_a_release_lets_the_box_go_on(
     assert done == ["backup"]
     assert backups.wished() == []
     assert not backups.is_held()
+    kit = kit_state(settings)
+    assert kit is not None and not kit.is_wanted
+
+
+def test_the_kit_that_somebody_brings_is_compared(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    file = tmp_path / "kit.txt"
+    file.write_text(kit_of(settings).text(NOW))
+    assert prove(settings, file).check == kit_of(settings).check()
+    other = settings_in(tmp_path / "other")
+    with pytest.raises(Refusal, match="is not this box's"):
+        prove(other, file)
+    assert Backups(other.workspace).kit_held() is None
 
 
 def test_a_failure_that_nobody_could_note_is_not_tried_again_at_once(

@@ -6,11 +6,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.kit.backups import BackupFailure, Backups, BackupSchedule, BackupStatus, Drill
+from app.kit.backups import BackupFailure, Backups, BackupSchedule, BackupStatus, Drill, KitHeld
 from app.kit.clock import now
+from app.kit.passport import Passport
+from app.kit.recovery import kit_of
 from app.kit.settings import Settings
 from app.resources.alerts.rules import backup_stale, backup_unproved
-from app.resources.infrastructure.checks import backups, proof
+from app.resources.alerts.rules import kit as kit_rule
+from app.resources.infrastructure.checks import backups, kit, proof
 from app.resources.infrastructure.looking import Box
 from app.resources.infrastructure.metrics import _of_backups
 from app.store.bus import connect
@@ -29,7 +32,7 @@ class Volume:
 
     def is_made(self, ago: timedelta) -> None:
         """The volume's own age."""
-        made = {"created_at": now() - ago}
+        made = Passport(box_id="b", layout=1, version="1.0", created_at=(now() - ago).isoformat())
         (self._box.settings.workspace / "studio.json").write_bytes(msgspec.json.encode(made))
 
     async def found(self, status: BackupStatus) -> tuple[str, str, bool, bool]:
@@ -103,3 +106,25 @@ async def test_a_database_elsewhere_is_judged_like_any_other(volume: Volume) -> 
     assert (await backups.look(there)).status == "unhealthy"
     assert await backup_stale.judge(there) is not None
     assert await _of_backups(there)
+
+
+async def test_whoever_has_backups_and_not_their_kit_is_reminded_until_they_show_it(volume: Volume) -> None:
+    settings = volume._box.settings
+
+    async def found() -> tuple[str | None, bool]:
+        box = Box(settings, volume._box.database, volume._box.redis)
+        finding, broken = await kit.look(box), await kit_rule.judge(box)
+        assert finding is None or bool(finding.remedy) == (finding.status != "healthy")
+        return finding.status if finding else None, broken is not None
+
+    volume.is_made(ago=timedelta(hours=1))
+    assert await found() == (None, False)
+    (volume._folder / "status.json").write_bytes(msgspec.json.encode(BackupStatus(last_good_at=now())))
+    assert await found() == ("degraded", False)
+    volume.is_made(ago=2 * DAY)
+    assert await found() == ("degraded", True)
+    held = KitHeld(since=now(), check=kit_of(settings, "b").check())
+    (volume._folder / "kit.json").write_bytes(msgspec.json.encode(held))
+    assert await found() == ("healthy", False)
+    settings = msgspec.structs.replace(settings, backup_repository="s3:elsewhere")
+    assert await found() == ("degraded", True)

@@ -344,6 +344,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/backups/kit/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show that you hold the recovery kit: it is compared and not kept
+         * @description The box reminds until then.
+         */
+        post: operations["confirmRecoveryKit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/backups/release": {
         parameters: {
             query?: never;
@@ -1868,11 +1888,12 @@ export interface components {
         /** BackupsView */
         BackupsView: {
             hold: components["schemas"]["Hold"] | null;
+            kit: components["schemas"]["KitView"] | null;
             next_at: string | null;
             point_in_time: boolean;
             schedule: components["schemas"]["BackupSchedule"];
             status: components["schemas"]["BackupStatus"];
-            wished: ("backup" | "drill" | "release")[];
+            wished: ("backup" | "drill" | "release" | "kit")[];
         };
         /** BasicAuth */
         BasicAuth: {
@@ -2536,10 +2557,27 @@ export interface components {
             /** @description Your own password */
             password: string;
         };
+        /** KitBrought */
+        KitBrought: {
+            endings?: components["schemas"]["KitEndings"] | null;
+            /** @description The kit as it was saved */
+            text?: string | null;
+        };
+        /** KitEndings */
+        KitEndings: {
+            encryption_key: string;
+            password: string;
+        };
         /** KitShown */
         KitShown: {
             page: string;
             text: string;
+        };
+        /** KitView */
+        KitView: {
+            held_since: string | null;
+            is_current: boolean;
+            is_wanted: boolean;
         };
         /** Known */
         Known: {
@@ -4669,6 +4707,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KitShown"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmRecoveryKit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KitBrought"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupsView"];
                 };
             };
             /** @description A problem, with a sentence to act on */

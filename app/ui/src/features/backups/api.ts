@@ -28,5 +28,15 @@ export const useBackUp = () => useWish(() => take(api.POST("/api/v1/backups")));
 export const useDrill = () => useWish(() => take(api.POST("/api/v1/backups/drill")));
 export const useRelease = () => useWish(() => take(api.POST("/api/v1/backups/release")));
 
+export type KitProof = { text: string } | { endings: { password: string; encryption_key: string } };
+
+export function useProveKit() {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: (proof: KitProof) => take(api.POST("/api/v1/backups/kit/confirm", { body: proof })),
+    onSettled: () => cache.invalidateQueries({ queryKey: BACKUPS }),
+  });
+}
+
 export const useKit = () =>
   useMutation({ mutationFn: (password: string) => take(api.POST("/api/v1/backups/kit", { body: { password } })) });

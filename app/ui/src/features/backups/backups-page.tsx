@@ -16,7 +16,7 @@ import { asProblem } from "@/lib/problem";
 import type { Backups, Drill } from "@/lib/types";
 
 import { backupsQuery, useBackUp, useDrill } from "./api";
-import { KitWindow } from "./kit-window";
+import { KitCard } from "./kit-card";
 import { t, tn, type PlainKey } from "./messages";
 
 const OUTCOMES = {
@@ -37,7 +37,10 @@ function Fact({ name, children }: { name: string; children: React.ReactNode }) {
 
 function UnderWay({ backups }: { backups: Backups }) {
   const { running } = backups.status;
-  if (!running) return backups.wished.length > 0 ? <p className="text-[13px] text-soft">{t("backups.asked")}</p> : null;
+  if (!running)
+    return backups.wished.some((wish) => wish !== "kit") ? (
+      <p className="text-[13px] text-soft">{t("backups.asked")}</p>
+    ) : null;
   const label = t("backups.under_way", { phase: running.phase });
   return (
     <div role="status" className="space-y-1.5">
@@ -141,7 +144,6 @@ function Actions({ backups }: { backups: Backups | undefined }) {
   const say = { onError: (error: unknown) => void toast.error(asProblem(error).message) };
   return (
     <>
-      <KitWindow />
       <Button disabled={isBusy} isBusy={drill.isPending} onClick={() => drill.mutate(undefined, say)}>
         <FlaskConical aria-hidden /> {t("backups.drill")}
       </Button>
@@ -174,7 +176,9 @@ export function BackupsPage() {
         <div className="space-y-5">
           {backups ? (
             <>
+              {backups.kit?.is_wanted ? <KitCard backups={backups} /> : null}
               <Facts backups={backups} />
+              {backups.kit?.is_wanted ? null : <KitCard backups={backups} />}
               <Drills drills={backups.status.drills ?? []} />
             </>
           ) : (

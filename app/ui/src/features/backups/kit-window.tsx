@@ -30,7 +30,7 @@ export function KitWindow() {
   return (
     <Dialog onOpenChange={forget}>
       <DialogTrigger asChild>
-        <Button>{t("backups.kit")}</Button>
+        <Button size="sm">{t("kit.show")}</Button>
       </DialogTrigger>
       <DialogWindow heading={t("kit.heading")} description={t("kit.why")}>
         <div className="space-y-4 overflow-y-auto px-5 pb-5">

@@ -5,6 +5,7 @@ import { Archive } from "lucide-react";
 import { house, superAdminOnly, type Banner, type Door } from "@/lib/rooms";
 
 import { HoldBanner } from "./hold-banner";
+import { KitBanner } from "./kit-banner";
 import { t } from "./messages";
 
 const backups = createRoute({
@@ -15,7 +16,15 @@ const backups = createRoute({
 });
 
 export const routes = [backups];
-export const banner: Banner = { place: 5, Strip: HoldBanner };
+export const banner: Banner = {
+  place: 5,
+  Strip: () => (
+    <>
+      <HoldBanner />
+      <KitBanner />
+    </>
+  ),
+};
 export const door: Door = {
   to: "/backups",
   icon: Archive,
