@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
 
-from app.kit.backups import Backups
+from app.kit.backups import KEPT_REHEARSALS, Backups, Rehearsal
 from app.kit.settings import KEY_NAMES, Settings
 from app.kit.version import studio_version
 from appliance import keys, passport
@@ -28,26 +28,13 @@ from appliance.backup.restic import Repository
 from appliance.backup.revive import Bench, bench_at, revive, server_needed
 from appliance.backup.work import Watch, working
 from appliance.crew import CODE, program_environment
+from appliance.files import write_atomically
 from appliance.postgres import DATABASE, OWNER, SUPERUSER
 from appliance.refusal import Refusal
 from appliance.users import as_account, myself
 
 
-class Rehearsed(msgspec.Struct, frozen=True, kw_only=True):
-    """How this version's migrations went on a copy."""
-
-    is_right: bool
-    sentence: str
-    studio: str  # which version was tried
-    snapshot: str
-    moment: datetime  # whose state the copy was
-    before: str  # the schema of the backup
-    after: str  # and what the migrations made of it
-    restore_s: float
-    migrate_s: float
-
-
-def rehearse(settings: Settings, watch: Watch | None = None) -> Rehearsed:
+def rehearse(settings: Settings, watch: Watch | None = None) -> Rehearsal:
     """Restore, migrate, tell. Raises Refusal when it could not be tried."""
     box = passport.read(settings)
     if box is None:
@@ -71,14 +58,15 @@ def rehearse(settings: Settings, watch: Watch | None = None) -> Rehearsed:
             began = time.monotonic()
             place = settings.run_dir / "rehearsal"
 
-            def try_it(connection: Connection, _: Entry) -> Rehearsed:
+            def try_it(connection: Connection, _: Entry) -> Rehearsal:
                 restored_s = time.monotonic()
                 work.phase("Migrating the copy")
                 complaint = _migrate(settings, place)
                 took_s = time.monotonic() - restored_s
                 before, after = manifest.counted.schema, schema_in(connection)
                 how = f"from {before} to {after}" if before != after else f"already at {after}"
-                return Rehearsed(
+                return Rehearsal(
+                    at=datetime.now(UTC),
                     is_right=complaint is None,
                     sentence=complaint or f"The copy was brought {how} in {took_s:.1f} s.",
                     studio=studio_version(),
@@ -93,7 +81,10 @@ def rehearse(settings: Settings, watch: Watch | None = None) -> Rehearsed:
             bench = Bench(
                 settings=settings, repository=repository, draft=folder, place=place, phase=work.phase
             )
-            return revive(bench, plan, manifest, try_it)[1]
+            found = revive(bench, plan, manifest, try_it)[1]
+            kept = [found, *backups.rehearsals()][:KEPT_REHEARSALS]
+            write_atomically(backups.rehearsed, msgspec.json.encode(kept), 0o644)
+            return found
         finally:
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)

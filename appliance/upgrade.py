@@ -17,7 +17,6 @@ from app.kit.log import get_logger
 from app.kit.passport import Passport, Seen
 from app.kit.settings import Settings
 from app.kit.version import studio_version
-from app.kit.volume import Mode
 from appliance import handover, passport
 from appliance.backup.make import SPARE_BYTES, make
 from appliance.backup.restore import bring_back_database
@@ -108,7 +107,7 @@ class Upgrade:
         if seen is None or not self.needs_canary:
             return cause
         is_untouched = seen.former_schema == seen.schema or self._schema() == seen.former_schema
-        way_back = _untouched(seen) if is_untouched else self._way_back(seen)
+        way_back = _untouched(seen) if is_untouched else seen.way_back(self.box.storage)
         self._note(failure=reason)
         return UpgradeFailed(reason, way_back, None if is_untouched else seen.backup)
 
@@ -119,30 +118,16 @@ class Upgrade:
             found = compute(self._settings, found)
         if found.failure is not None:
             raise self.failed(Refusal(f"The box is up and does not work: {found.failure}", exit_code=70))
+        said = f"signed in; cpu: {found.cpu}; gpu: {found.gpu}"
+        self._note(canary=said)
         if found.is_whole:
             self.well()
-        return f"signed in; cpu: {found.cpu}; gpu: {found.gpu}"
+        return said
 
     def well(self) -> None:
         """This version is healthy on this volume."""
         if self._seen is not None and self._seen.healthy_at is None:
             self._note(healthy_at=datetime.now(UTC), failure=None)
-
-    def _way_back(self, seen: Seen) -> str:
-        if seen.backup is None:
-            return (
-                "The database has changed and no backup was made: to go back, restore your own backup of it "
-                f"and start {_tag(seen)}."
-            )
-        if self.box.storage == Mode.hydrate:
-            return (
-                f"To go back, restore backup {seen.backup} into an empty volume with `studio restore`, and "
-                f"then start {_tag(seen)}."
-            )
-        return (
-            f"To go back, run `studio upgrade back` with this version, which brings back backup "
-            f"{seen.backup}, and then start {_tag(seen)}."
-        )
 
     def _note(self, **changes: object) -> None:
         if self._seen is not None:
@@ -186,7 +171,7 @@ def refuse_again(box: Passport | None) -> None:
     if seen is not None and seen.is_undone and seen.version == studio_version():
         raise Refusal(
             f"Studio {seen.version} failed on this volume, and it was brought back: {seen.failure or ''} "
-            f"Start {_tag(seen)}, or say `studio upgrade retry` to let this version try again."
+            f"Start {seen.before}, or say `studio upgrade retry` to let this version try again."
         )
 
 
@@ -198,6 +183,18 @@ def retry(settings: Settings) -> bool:
         return False
     passport.note_seen(settings, box, msgspec.structs.replace(seen, is_undone=False))
     return True
+
+
+def believe(settings: Settings) -> Seen:
+    """Somebody says that this version works, where the canary could not try all of it. Raises Refusal."""
+    box = passport.read(settings)
+    seen = next(iter(box.seen), None) if box else None
+    if box is None or seen is None or seen.is_undone:
+        raise Refusal("No version is to be believed in here. See `studio upgrade status`.")
+    if seen.healthy_at is None:
+        seen = msgspec.structs.replace(seen, healthy_at=datetime.now(UTC), failure=None)
+        passport.note_seen(settings, box, seen)
+    return seen
 
 
 def undo(settings: Settings, phase: Callable[[str], None] = lambda _: None) -> tuple[Seen, str]:
@@ -230,7 +227,7 @@ def after(settings: Settings, failed: UpgradeFailed) -> str:
     except Refusal as exc:
         return f"{failed.sentence} It could not be brought back by itself: {exc.sentence}"
     return (
-        f"{failed.reason} The database was brought back to backup {failed.backup}: start {_tag(seen)}. "
+        f"{failed.reason} The database was brought back to backup {failed.backup}: start {seen.before}. "
         f"What this version made of it lies in {aside}."
     )
 
@@ -285,9 +282,5 @@ def compute(settings: Settings, found: Canary) -> Canary:
 
 def _untouched(seen: Seen) -> str:
     return (
-        f"The database is as it was: start {_tag(seen)}, or remove the reason and start this version again."
+        f"The database is as it was: start {seen.before}, or remove the reason and start this version again."
     )
-
-
-def _tag(seen: Seen) -> str:
-    return f"the version before, Studio {seen.former} (image tag {seen.former})"

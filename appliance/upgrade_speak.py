@@ -69,6 +69,15 @@ def back(settings: Settings, *, as_json: bool) -> int:
     return 0
 
 
+def healthy(settings: Settings, *, as_json: bool) -> int:
+    """Somebody has seen that it works."""
+    seen = upgrade.believe(settings)
+    if as_json:
+        return say_json(seen)
+    console.print(f"Studio {seen.version} is healthy here since {spoken(seen.healthy_at)}.", style="green")
+    return 0
+
+
 def retry(settings: Settings, *, as_json: bool) -> int:
     """Forget that this version failed."""
     forgot = upgrade.retry(settings)
@@ -81,8 +90,12 @@ def retry(settings: Settings, *, as_json: bool) -> int:
 
 
 def _how(seen: Seen) -> str:
-    if seen.is_undone:
-        return f"brought back: {seen.failure or 'somebody asked for it'}"
-    if seen.healthy_at is not None:
-        return f"healthy since {spoken(seen.healthy_at)}"
-    return f"failed: {seen.failure}" if seen.failure else "not tried out yet"
+    match seen.outcome:
+        case "undone":
+            return f"brought back: {seen.failure or 'somebody asked for it'}"
+        case "healthy":
+            return f"healthy since {spoken(seen.healthy_at)}"
+        case "failed":
+            return f"failed: {seen.failure}"
+        case "untried":
+            return f"not tried out whole: {seen.canary}" if seen.canary else "not tried out yet"

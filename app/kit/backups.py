@@ -8,7 +8,8 @@ other: root writes `status.json`, everybody reads it; the API leaves a wish in `
     backups/staging/      a backup while it is made
     backups/status.json   what was made and proved; `schedule.json`: when; `hold.json`: after a restore
     backups/kit.json      since when somebody has shown that they hold the recovery kit
-    backups/wishes/       “backup”, “drill”, “release”, “kit”: an empty file is the whole wish
+    backups/rehearsals.json  how upgrades went on a copy; apart, since a newer version than the box writes it
+    backups/wishes/       “backup”, “drill”, “release”, “kit”, “healthy”: an empty file is the whole wish
     backups/lock          held by whoever makes a backup
 """
 
@@ -22,12 +23,13 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 
-S = TypeVar("S", bound=msgspec.Struct)
+S = TypeVar("S")
 What = Literal["backup", "drill", "log", "check"]
-Wish = Literal["backup", "drill", "release", "kit"]
+Wish = Literal["backup", "drill", "release", "kit", "healthy"]
 Outcome = Literal["proved", "failed", "could_not_run"]
-WISHES: Final[tuple[Wish, ...]] = ("backup", "drill", "release", "kit")
+WISHES: Final[tuple[Wish, ...]] = ("backup", "drill", "release", "kit", "healthy")
 KEPT_DRILLS: Final = 60  # a year of weekly ones, for the trend
+KEPT_REHEARSALS: Final = 20
 PROOF_MAX_AGE_S: Final = 8 * 24 * 3600.0
 BACKUP_MAX_AGE_S: Final = 26 * 3600.0
 
@@ -85,6 +87,21 @@ class Drill(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: str | None = None
     restore_s: float | None = None  # until the restored database answered
     answers: list[DrillAnswer] = []
+
+
+class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
+    """How a version's migrations went on a restored copy."""
+
+    at: datetime
+    is_right: bool
+    sentence: str
+    studio: str  # which version was tried
+    snapshot: str
+    moment: datetime  # whose state the copy was
+    before: str  # the schema of the backup
+    after: str  # and what the migrations made of it
+    restore_s: float
+    migrate_s: float
 
 
 class BackupRunning(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +163,7 @@ class Backups:
         self.wishes = self.folder / "wishes"
         self.lock = self.folder / "lock"
         self.hold_marker = self.folder / "hold.json"
+        self.rehearsed = self.folder / "rehearsals.json"
         self.kit_marker = self.folder / "kit.json"
 
     def status(self) -> BackupStatus:
@@ -176,6 +194,10 @@ class Backups:
     def kit_held(self) -> KitHeld | None:
         """Since when somebody has shown that they hold the kit, and which."""
         return _read(self.kit_marker, KitHeld)
+
+    def rehearsals(self) -> list[Rehearsal]:
+        """Upgrades that were tried on a copy, newest first."""
+        return _read(self.rehearsed, list[Rehearsal]) or []
 
     def wish(self, wish: Wish) -> None:
         """Ask root for something; asking twice is asking once. Raises OSError where nobody listens."""

@@ -16,7 +16,9 @@ from app.kit.backups import Backups, BackupSchedule, BackupStatus, Wish
 from app.kit.log import configure, get_logger
 from app.kit.settings import Settings, load_settings
 from app.kit.version import studio_version
+from appliance import upgrade
 from appliance.backup.kit import kit_of, note_held
+from appliance.refusal import Refusal
 from appliance.users import as_account, myself
 
 log = get_logger(__name__)
@@ -103,6 +105,8 @@ class Keeper:
             if wish == "release":
                 if self._backups.release():
                     log.info("the restored box was released and goes on", action="box_released")
+            elif wish == "healthy":
+                self._believe()
             elif wish == "kit":
                 note_held(self._settings, kit_of(self._settings))  # the API has compared it
                 log.info("somebody holds the recovery kit", action="kit_held")
@@ -117,6 +121,14 @@ class Keeper:
         status = self._backups.status()
         if status.running is None and (what := self._due(status)):
             self._run(what)
+
+    def _believe(self) -> None:
+        try:
+            seen = upgrade.believe(self._settings)
+        except Refusal as exc:
+            log.warning(exc.sentence, action="upgrade_not_believed")
+        else:
+            log.info("Studio %s is marked as healthy", seen.version, action="upgrade_believed")
 
     def _run(self, what: Due) -> None:
         self._failed_at = None if run(what) else datetime.now(UTC)

@@ -36,6 +36,13 @@ def back(as_json: bool) -> None:
 
 @command.command()
 @as_json
+def healthy(as_json: bool) -> None:
+    """Mark this version as healthy, where a lane could not be tried and you have seen that it works."""
+    _speak("healthy", as_json)
+
+
+@command.command()
+@as_json
 def retry(as_json: bool) -> None:
     """Let this version try again on a volume that was brought back."""
     _speak("retry", as_json)

@@ -127,12 +127,15 @@ def test_an_older_volume_is_backed_up_migrated_tried_out_and_believed(env: dict[
     assert (seen["version"], seen["former"], seen["former_schema"]) == (studio_version(), FORMER, former)
     assert seen["schema"] == runner.head()
     assert seen["healthy_at"] is not None
+    assert seen["canary"].startswith("signed in; cpu: ran in")
     (snapshot, *_) = Backups(load_settings(env).workspace).status().snapshots
     assert (snapshot.id, snapshot.studio, snapshot.schema) == (seen["backup"], FORMER, former)
     rehearsed = studio(env, "upgrade", "rehearse", "--json")
     found = json.loads(rehearsed.stdout)
     assert (found["before"], found["after"], found["snapshot"]) == (former, runner.head(), snapshot.id)
     assert (found["is_right"], rehearsed.returncode) == (True, 0)
+    (kept,) = Backups(load_settings(env).workspace).rehearsals()
+    assert (kept.snapshot, kept.studio, kept.is_right) == (snapshot.id, studio_version(), True)
     assert not (load_settings(env).workspace / "backups" / "rehearsal").exists()
     with cluster_of(env) as cluster:
         assert cluster.run_sql("SELECT count(*) FROM users WHERE email LIKE '%.invalid'", DATABASE) == "0"

@@ -10,5 +10,6 @@ WISHED: Final[dict[Wish, Act]] = {
     "backup": Act("backup.wished", "asked for a backup"),
     "drill": Act("backup.drill_wished", "asked for a proof of the newest backup"),
     "release": Act("backup.released", "let the restored box go on"),
+    "healthy": Act("upgrade.believed", "marked the version of the box as healthy"),
     "kit": Act("backup.kit_held", "showed that they hold the recovery kit of the box"),
 }

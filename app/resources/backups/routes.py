@@ -8,7 +8,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 
 from app.kit.backups import Backups, Wish
 from app.kit.clock import now
-from app.kit.errors import Conflict, Invalid, Malformed, Unavailable
+from app.kit.errors import Conflict, Invalid, Malformed
 from app.kit.log import get_logger
 from app.kit.recovery import ENDING, Kit, KitDamaged, KitUnlike, kit_of, kit_state
 from app.kit.settings import Settings
@@ -27,15 +27,12 @@ from app.resources.backups.schemas import (
     KitShown,
     KitView,
 )
+from app.resources.backups.wishes import NobodyBacksUp, ask_root
 from app.resources.workers.service import box_id
 from app.store.database import Database
 
 log = get_logger(__name__)
 AnyRequest = Request[Any, Any, Any]
-
-
-class NobodyBacksUp(Unavailable):
-    """Nothing on this box makes backups."""
 
 
 class NothingHeld(Conflict):
@@ -151,13 +148,7 @@ def _compare(kit: Kit, brought: KitBrought) -> None:
 async def _wish(
     backups: Backups, settings: Settings, principal: Principal, database: Database, *, wish: Wish
 ) -> BackupsView:
-    try:
-        await asyncio.to_thread(backups.wish, wish)
-    except OSError as exc:
-        raise NobodyBacksUp(remedy="See that the volume is there and the box was booted on it.") from exc
-    async with database.transaction(principal.scope) as tx:
-        await record(tx, acts.WISHED[wish], principal)
-    log.info("a %s is asked for", wish, action="backup_wished", wish=wish, user=principal.user_id)
+    await ask_root(backups, database, principal, wish)
     return await asyncio.to_thread(_view, backups, settings)
 
 

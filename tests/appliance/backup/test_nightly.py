@@ -9,7 +9,9 @@ import msgspec
 import pytest
 
 from app.kit.backups import BackupFailure, Backups, BackupSchedule, BackupStatus, Drill, Outcome
+from app.kit.passport import Seen
 from app.kit.recovery import kit_state, read_kit
+from appliance import passport
 from appliance.backup import nightly
 from appliance.backup.kit import kit_of, prove
 from appliance.backup.nightly import Keeper, due
@@ -128,6 +130,23 @@ def test_a_wish_is_done_once_and_a_release_lets_the_box_go_on(
     assert not backups.is_held()
     kit = kit_state(settings)
     assert kit is not None and not kit.is_wanted
+
+
+def test_a_mark_that_is_asked_for_is_made_where_there_is_something_to_mark(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    backups = Backups(settings.workspace)
+    keeper = Keeper(settings)
+    backups.wish("healthy")
+    keeper.look()
+    assert backups.wished() == []
+    box = passport.read(settings)
+    assert box is not None and box.seen == []
+    passport.note_seen(settings, box, Seen(version="1.0.0", since=NOW, former="0.9.0", failure="too early"))
+    backups.wish("healthy")
+    keeper.look()
+    box = passport.read(settings)
+    assert box is not None
+    assert (box.seen[0].healthy_at is not None, box.seen[0].failure) == (True, None)
 
 
 def test_the_kit_that_somebody_brings_is_compared(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 ROOMS = (
     *("/workflows", "/workflows/new", "/instances", "/triggers", "/assets", "/system", "/nowhere"),
     *("/logs", "/notifications"),
-    *("/retention", "/audit", "/backups"),
+    *("/retention", "/audit", "/backups", "/upgrades"),
 )
 
 # Controls and pictures that a reader of names could not tell from one another.

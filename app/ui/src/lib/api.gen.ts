@@ -551,6 +551,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/infrastructure/upgrades": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The version that runs, those before it, the way back and what it would lose, and rehearsals */
+        get: operations["getUpgrades"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/infrastructure/upgrades/healthy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that this version works here, where its canary could not try everything */
+        post: operations["markHealthy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/instances": {
         parameters: {
             query?: never;
@@ -1893,7 +1927,7 @@ export interface components {
             point_in_time: boolean;
             schedule: components["schemas"]["BackupSchedule"];
             status: components["schemas"]["BackupStatus"];
-            wished: ("backup" | "drill" | "release" | "kit")[];
+            wished: ("backup" | "drill" | "release" | "kit" | "healthy")[];
         };
         /** BasicAuth */
         BasicAuth: {
@@ -2673,6 +2707,12 @@ export interface components {
         Logs: {
             items: components["schemas"]["LogLineView"][];
         };
+        /** Lost */
+        Lost: {
+            assets: number;
+            instances: number;
+            versions: number;
+        };
         /** Mail */
         Mail: {
             host: string;
@@ -3187,6 +3227,21 @@ export interface components {
             /** @enum {string} */
             status: "healthy" | "degraded" | "unhealthy";
         };
+        /** Rehearsal */
+        Rehearsal: {
+            after: string;
+            /** Format: date-time */
+            at: string;
+            before: string;
+            is_right: boolean;
+            migrate_s: number;
+            /** Format: date-time */
+            moment: string;
+            restore_s: number;
+            sentence: string;
+            snapshot: string;
+            studio: string;
+        };
         /** Rerun */
         Rerun: {
             /** @description These steps, and what depends on them */
@@ -3369,6 +3424,21 @@ export interface components {
         Seen: {
             /** Format: uuid */
             until: string;
+        };
+        /** SeenView */
+        SeenView: {
+            backup: string | null;
+            canary: string | null;
+            failure: string | null;
+            former: string | null;
+            former_schema: string | null;
+            healthy_at: string | null;
+            /** @enum {string} */
+            outcome: "healthy" | "untried" | "failed" | "undone";
+            schema: string | null;
+            /** Format: date-time */
+            since: string;
+            version: string;
         };
         /** Sessions */
         Sessions: {
@@ -3634,6 +3704,16 @@ export interface components {
             files: number;
             since: string | null;
         };
+        /** UpgradesView */
+        UpgradesView: {
+            is_asked: boolean;
+            rehearsals: components["schemas"]["Rehearsal"][];
+            schema: string | null;
+            schema_wanted: string;
+            seen: components["schemas"]["SeenView"][];
+            version: string;
+            way_back: components["schemas"]["WayBack"] | null;
+        };
         /** UploadView */
         UploadView: {
             /** @description How large one piece may be */
@@ -3723,6 +3803,14 @@ export interface components {
             /** @default  */
             title?: string;
             type: string;
+        };
+        /** WayBack */
+        WayBack: {
+            backup: string | null;
+            is_kept: boolean;
+            lost: components["schemas"]["Lost"] | null;
+            moment: string | null;
+            sentence: string;
         };
         /** WebhookChange */
         WebhookChange: {
@@ -5082,6 +5170,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BoxLines"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUpgrades: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpgradesView"];
+                };
+            };
+            /** @description A problem, with a sentence to act on */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    markHealthy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpgradesView"];
                 };
             };
             /** @description A problem, with a sentence to act on */

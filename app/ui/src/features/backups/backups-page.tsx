@@ -35,10 +35,15 @@ function Fact({ name, children }: { name: string; children: React.ReactNode }) {
   );
 }
 
+/** Whether the next thing to be made or proved is one that somebody asked for. */
+function isAsked({ wished }: Backups): boolean {
+  return wished.includes("backup") || wished.includes("drill");
+}
+
 function UnderWay({ backups }: { backups: Backups }) {
   const { running } = backups.status;
   if (!running)
-    return backups.wished.some((wish) => wish !== "kit") ? (
+    return isAsked(backups) ? (
       <p className="text-[13px] text-soft">{t("backups.asked")}</p>
     ) : null;
   const label = t("backups.under_way", { phase: running.phase });
@@ -140,7 +145,7 @@ function Drills({ drills }: { drills: readonly Drill[] }) {
 function Actions({ backups }: { backups: Backups | undefined }) {
   const backUp = useBackUp();
   const drill = useDrill();
-  const isBusy = backups?.status.running != null || (backups?.wished.length ?? 0) > 0;
+  const isBusy = backups?.status.running != null || (backups !== undefined && isAsked(backups));
   const say = { onError: (error: unknown) => void toast.error(asProblem(error).message) };
   return (
     <>

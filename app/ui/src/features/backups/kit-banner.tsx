@@ -25,7 +25,9 @@ export function KitBanner() {
         <p className="text-soft">{t(hasChanged ? "kit.banner_changed_body" : "kit.banner_body")}</p>
       </div>
       <Button asChild size="sm">
-        <Link to="/backups">{t("kit.to_it")}</Link>
+        <Link to="/backups" hash="kit">
+          {t("kit.to_it")}
+        </Link>
       </Button>
     </aside>
   );

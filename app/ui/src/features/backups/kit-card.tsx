@@ -19,7 +19,7 @@ function sentence({ kit, wished }: Backups): string {
 export function KitCard({ backups }: { backups: Backups }) {
   const { kit } = backups;
   return (
-    <Card aria-label={t("kit.heading")}>
+    <Card id="kit" aria-label={t("kit.heading")} className="scroll-mt-20">
       <CardHeading
         aside={
           kit?.is_wanted ? (

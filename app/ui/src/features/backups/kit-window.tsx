@@ -30,13 +30,15 @@ export function KitWindow() {
   return (
     <Dialog onOpenChange={forget}>
       <DialogTrigger asChild>
-        <Button size="sm">{t("kit.show")}</Button>
+        <Button size="sm">{t("kit.get")}</Button>
       </DialogTrigger>
       <DialogWindow heading={t("kit.heading")} description={t("kit.why")}>
         <div className="space-y-4 overflow-y-auto px-5 pb-5">
           {kit.data ? (
             <>
-              <pre className="overflow-x-auto rounded-lg bg-sunken p-3 font-mono text-xs">{kit.data.text}</pre>
+              <pre className="rounded-lg bg-sunken p-3 font-mono text-xs whitespace-pre-wrap wrap-anywhere">
+                {kit.data.text}
+              </pre>
               <div className="flex justify-end gap-2">
                 <Button onClick={() => save(kit.data.page, "text/html", null)}>{t("kit.page")}</Button>
                 <Button variant="primary" onClick={() => save(kit.data.text, "text/plain", "studio-recovery-kit.txt")}>

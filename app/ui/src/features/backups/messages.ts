@@ -68,6 +68,7 @@ const english = {
   "kit.why":
     "What a restore needs and no backup holds. Whoever has it and a backup has the whole box: keep it apart from both.",
   "kit.password": "Your password",
+  "kit.get": "Get it",
   "kit.show": "Show it",
   "kit.text": "Save as a file",
   "kit.page": "Open to print",

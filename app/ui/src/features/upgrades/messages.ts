@@ -1,0 +1,51 @@
+import { catalogue, type PlainKeyOf } from "@/lib/messages";
+
+const english = {
+  "upgrades.heading": "Upgrades",
+  "upgrades.subtitle": "Which version runs, how it came here, and the way back.",
+  "upgrades.now": "Studio {version}",
+  "upgrades.schema": "Schema of the database",
+  "upgrades.schema_behind": "{schema}, and this version wants {wanted}",
+  "upgrades.since": "On this volume since",
+  "upgrades.former": "Before it",
+  "upgrades.first": "Nothing: this volume began with it",
+  "upgrades.backup": "Backup made before",
+  "upgrades.no_backup": "None",
+  "upgrades.no_need": "None, the database was not changed",
+  "upgrades.canary": "Tried out",
+  "upgrades.canary_none": "Not yet",
+  "upgrades.canary_needless": "Not needed: nothing was taken over",
+  "upgrades.healthy": "Healthy",
+  "upgrades.untried": "Not tried out whole",
+  "upgrades.failed": "Failed",
+  "upgrades.undone": "Brought back",
+  "upgrades.healthy_at": "Healthy since",
+  "upgrades.mark": "Mark as healthy",
+  "upgrades.mark_sure": "Does this version work here?",
+  "upgrades.mark_body":
+    "The canary could not try everything. Mark it once you have seen for yourself that people can sign in and that workflows run.",
+  "upgrades.asked": "The mark is asked for; it is made within seconds.",
+  "upgrades.back": "The way back",
+  "upgrades.back_none": "There is nothing to go back to: no other version had this volume before.",
+  "upgrades.back_lost": "The database would be as on {time}. What it has taken in since would not be there:",
+  "upgrades.back_gone": "Backup {backup} is not kept any more, so its state cannot be brought back.",
+  "upgrades.lost_instances": "Instances",
+  "upgrades.lost_assets": "Assets",
+  "upgrades.lost_versions": "Versions of workflows",
+  "upgrades.lost_many": "{count} or more",
+  "upgrades.lost_files": "Files stay on the volume, and the database of today is set aside, not deleted.",
+  "upgrades.seen": "Versions on this volume",
+  "upgrades.seen_none": "Nothing is known here: this API does not see the volume.",
+  "upgrades.from": "from {version}",
+  "upgrades.rehearsals": "Rehearsals",
+  "upgrades.rehearse_why":
+    "Before an upgrade: the new version migrates a restored copy of the newest backup. Run this with its image on this volume; the box goes on working.",
+  "upgrades.command": "Command",
+  "upgrades.right": "It works",
+  "upgrades.wrong": "It does not work",
+  "upgrades.took": "restored in {restore}, migrated in {migrate}",
+  "upgrades.of_backup": "with the backup of {time}",
+} as const;
+
+export const { t } = catalogue(english);
+export type PlainKey = PlainKeyOf<typeof english>;
