@@ -42,10 +42,7 @@ function isAsked({ wished }: Backups): boolean {
 
 function UnderWay({ backups }: { backups: Backups }) {
   const { running } = backups.status;
-  if (!running)
-    return isAsked(backups) ? (
-      <p className="text-[13px] text-soft">{t("backups.asked")}</p>
-    ) : null;
+  if (!running) return isAsked(backups) ? <p className="text-[13px] text-soft">{t("backups.asked")}</p> : null;
   const label = t("backups.under_way", { phase: running.phase });
   return (
     <div role="status" className="space-y-1.5">

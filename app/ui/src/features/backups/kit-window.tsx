@@ -32,7 +32,11 @@ export function KitWindow() {
       <DialogTrigger asChild>
         <Button size="sm">{t("kit.get")}</Button>
       </DialogTrigger>
-      <DialogWindow heading={t("kit.heading")} description={t("kit.why")}>
+      <DialogWindow
+        heading={t("kit.heading")}
+        description={t("kit.why")}
+        className={kit.data ? "sm:w-[min(92vw,46rem)]" : ""}
+      >
         <div className="space-y-4 overflow-y-auto px-5 pb-5">
           {kit.data ? (
             <>
