@@ -13,6 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from app.kit.backups import Backups, Hold
 from app.kit.clock import now
+from app.kit.passport import Seen
 from app.kit.settings import Settings
 from app.resources.accounts.guards import Guard, Hook, Worker, WorkerSecret
 from app.resources.accounts.roles import Role
@@ -168,12 +169,13 @@ def made(answer: httpx.Response) -> dict[str, Any]:
 
 
 async def test_every_change_leaves_an_entry_and_every_act_is_one_of_them(
-    app: Edge, people: People, database: Database, backups: Backups
+    app: Edge, people: People, database: Database, backups: Backups, settings: Settings
 ) -> None:
     chief = await people.member(Role.owner, is_super_admin=True, has_password=True)
     witness = Witness(app, database, chief)
     do = witness.watch(chief.client)
-    made(await do.post("/api/v1/backups/kit", json={"password": PASSWORD}))
+    kit = made(await do.post("/api/v1/backups/kit", json={"password": PASSWORD}))
+    made(await do.post("/api/v1/backups/kit/confirm", json={"text": kit["text"]}))
     workflow = made(await do.post("/api/v1/workflows", json={"definition": DEFINITION}))
     path = f"/api/v1/workflows/{workflow['id']}"
     made(await do.patch(path, json={"description": "Says it."}))
@@ -210,7 +212,7 @@ async def test_every_change_leaves_an_entry_and_every_act_is_one_of_them(
     made(await do.patch(f"/api/v1/organizations/{chief.organization_id}", json={"max_running_steps": 4}))
     made(await do.put("/api/v1/retention", json={"instances_days": 90, "details_days": 7}))
     made(await do.post("/api/v1/retention/run"))
-    await try_box(chief, backups)
+    await try_box(chief, backups, settings)
     await try_questions(chief)
     await try_channels(chief)
     await try_sign_ins(people, chief, witness)
@@ -241,7 +243,7 @@ async def try_members(people: People, chief: Person) -> None:
     made(await chief.client.post("/api/v1/members", json={"email": other.email, "role": "viewer"}))
 
 
-async def try_box(chief: Person, backups: Backups) -> None:
+async def try_box(chief: Person, backups: Backups, settings: Settings) -> None:
     do = chief.client
     made(await do.put("/api/v1/maintenance", json={"in_s": 600}))
     made(await do.delete("/api/v1/maintenance"))
@@ -253,6 +255,11 @@ async def try_box(chief: Person, backups: Backups) -> None:
     hold = Hold(restored_at=now(), moment=now(), snapshot="1234abcd")
     backups.hold_marker.write_bytes(msgspec.json.encode(hold))
     made(await do.post("/api/v1/backups/release"))
+    box = passport.read(settings)
+    assert box is not None
+    passport.note_seen(settings, box, Seen(version="1.0.0", since=now(), former="0.9.0"))
+    made(await do.post("/api/v1/infrastructure/upgrades/healthy"))
+    passport.replace(settings, box)
 
 
 async def try_questions(chief: Person) -> None:
