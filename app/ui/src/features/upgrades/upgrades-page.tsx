@@ -26,15 +26,15 @@ function History({ seen }: { seen: readonly Seen[] }) {
       <ul className="divide-y divide-border">
         {seen.map((one) => (
           <li key={one.since} className="px-4 py-2.5">
-            <p className="flex flex-wrap items-baseline gap-x-3 gap-y-1">
+            <p className="flex items-baseline gap-x-3">
               <span className="font-medium tabular-nums">{one.version}</span>
               <Tag tone={OUTCOMES[one.outcome].tone}>{t(OUTCOMES[one.outcome].word)}</Tag>
-              <span className="min-w-0 flex-1 text-[13px] text-soft">
-                {[one.former === null ? null : t("upgrades.from", { version: one.former }), one.schema]
-                  .filter(Boolean)
-                  .join(" · ")}
-              </span>
-              <span className="text-[13px] text-soft tabular-nums">{dateTime(one.since)}</span>
+              <span className="ml-auto text-[13px] text-soft tabular-nums">{dateTime(one.since)}</span>
+            </p>
+            <p className="text-[13px] break-words text-soft">
+              {[one.former === null ? null : t("upgrades.from", { version: one.former }), one.schema]
+                .filter(Boolean)
+                .join(" · ")}
             </p>
             {one.failure === null ? null : <p className="mt-0.5 text-[13px] text-soft">{one.failure}</p>}
           </li>

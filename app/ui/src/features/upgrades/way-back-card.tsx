@@ -13,6 +13,12 @@ const LOST = ["instances", "assets", "versions"] as const;
 const amount = (count: number): string =>
   count < LOST_AT_MOST ? String(count) : t("upgrades.lost_many", { count: LOST_AT_MOST });
 
+/** What stands between backticks is to be typed. */
+function Sentence({ text }: { text: string }) {
+  const parts = text.split("`");
+  return <p>{parts.map((part, index) => (index % 2 === 0 ? part : <code key={index}>{part}</code>))}</p>;
+}
+
 function Losses({ moment, lost }: { moment: string; lost: Record<(typeof LOST)[number], number> }) {
   return (
     <>
@@ -37,7 +43,11 @@ export function WayBackCard({ upgrades: { way_back } }: { upgrades: Upgrades }) 
     <Card aria-label={t("upgrades.back")}>
       <CardHeading>{t("upgrades.back")}</CardHeading>
       <div className="space-y-3 p-4 text-[13px]">
-        {way_back === null ? <p className="text-soft">{t("upgrades.back_none")}</p> : <p>{way_back.sentence}</p>}
+        {way_back === null ? (
+          <p className="text-soft">{t("upgrades.back_none")}</p>
+        ) : (
+          <Sentence text={way_back.sentence} />
+        )}
         {way_back?.moment && way_back.lost ? <Losses moment={way_back.moment} lost={way_back.lost} /> : null}
         {way_back?.backup && !way_back.is_kept ? (
           <p role="alert" className="text-failed">
