@@ -9,7 +9,7 @@ from app.resources.infrastructure.looking import Box
 async def judge(box: Box) -> Trouble | None:
     """By the age of the volume, so that whoever has just claimed it has a day."""
     found = await box.see(backup_facts)
-    if found is None or not found.lacks_kit or now() - found.since < KIT_WANTED:
+    if not found.lacks_kit or now() - found.since < KIT_WANTED:
         return None
     return Trouble(sentence=found.kit_sentence, remedy=SHOW_KIT)
 

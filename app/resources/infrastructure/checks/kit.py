@@ -7,7 +7,7 @@ from app.resources.infrastructure.looking import Box, Check, Finding, degraded, 
 async def look(box: Box) -> Finding | None:
     """Judge by what was shown last, and whether it is still the kit of today."""
     found = await box.see(backup_facts)
-    if found is None or found.kit is None or found.status.last_good_at is None:
+    if found.kit is None or found.status.last_good_at is None:
         return None
     if found.lacks_kit:
         return degraded(found.kit_sentence, SHOW_KIT)
