@@ -1,7 +1,7 @@
 /** Over every page: maintenance that comes, with a countdown, or that is on. */
 import { useQuery } from "@tanstack/react-query";
 import { Wrench } from "lucide-react";
-import { useEffect } from "react";
+import { useEffect, useEffectEvent } from "react";
 
 import { duration, secondsBetween } from "@/lib/format";
 import { useNow } from "@/lib/now";
@@ -10,18 +10,23 @@ import { maintenanceQuery, type Maintenance } from "./api";
 import { t } from "./messages";
 
 export function MaintenanceBanner() {
-  const found = useQuery(maintenanceQuery).data;
-  return found?.starts_at ? <Strip maintenance={found} startsAt={found.starts_at} /> : null;
+  const { data: found, refetch } = useQuery(maintenanceQuery);
+  return found?.starts_at ? (
+    <Strip maintenance={found} startsAt={found.starts_at} onBegin={() => void refetch()} />
+  ) : null;
 }
 
-function Strip({ maintenance, startsAt }: { maintenance: Maintenance; startsAt: string }) {
+type StripProps = { maintenance: Maintenance; startsAt: string; onBegin: () => void };
+
+function Strip({ maintenance, startsAt, onBegin }: StripProps) {
   const now_ms = useNow();
   const left_s = secondsBetween(new Date(now_ms).toISOString(), startsAt, now_ms);
   const isOn = maintenance.is_on || left_s === 0;
-  const { refetch } = useQuery(maintenanceQuery);
+  const hasBegun = isOn && !maintenance.is_on;
+  const begin = useEffectEvent(onBegin);
   useEffect(() => {
-    if (isOn && !maintenance.is_on) void refetch();
-  }, [isOn, maintenance.is_on, refetch]);
+    if (hasBegun) begin();
+  }, [hasBegun]);
   return (
     <div
       role="status"
