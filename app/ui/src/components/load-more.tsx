@@ -2,11 +2,14 @@
 import { Button } from "@/components/ui/button";
 import { t } from "@/lib/messages";
 
-export function LoadMore({ hasMore, isLoading, onMore }: { hasMore: boolean; isLoading: boolean; onMore: () => void }) {
-  if (!hasMore) return null;
+/** What an infinite query says of itself. */
+type Paged = { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage: () => Promise<unknown> };
+
+export function LoadMore({ list }: { list: Paged }) {
+  if (!list.hasNextPage) return null;
   return (
     <div className="mt-4 flex justify-center">
-      <Button isBusy={isLoading} onClick={onMore}>
+      <Button isBusy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
         {t("common.more")}
       </Button>
     </div>

@@ -4,6 +4,7 @@ import { useEffect } from "react";
 
 import { api, take } from "@/lib/api";
 import { overhearCalmly } from "@/lib/feed";
+import { itemsOf, PAGED } from "@/lib/paging";
 
 const QUESTIONS: readonly string[] = ["approvals"];
 const PAUSE_MS = 1_000;
@@ -14,8 +15,7 @@ export const approvalsQuery = infiniteQueryOptions({
   queryKey: [...QUESTIONS, "list"],
   queryFn: ({ signal, pageParam }) =>
     take(api.GET("/api/v1/approvals", { params: { query: { limit: 100, cursor: pageParam } }, signal })),
-  initialPageParam: null as string | null,
-  getNextPageParam: (page) => page.next_cursor,
+  ...PAGED,
   refetchInterval: LOOK_AGAIN_MS,
 });
 
@@ -24,5 +24,5 @@ export function useOpenCount(): number {
   const cache = useQueryClient();
   useEffect(() => overhearCalmly(() => void cache.invalidateQueries({ queryKey: QUESTIONS }), PAUSE_MS), [cache]);
   const list = useInfiniteQuery(approvalsQuery);
-  return list.data?.pages.flatMap((page) => page.items).filter((question) => question.may_answer).length ?? 0;
+  return itemsOf(list.data)?.filter((question) => question.may_answer).length ?? 0;
 }

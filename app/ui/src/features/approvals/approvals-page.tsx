@@ -7,6 +7,7 @@ import { LoadMore } from "@/components/load-more";
 import { Empty, Page } from "@/components/page";
 import { Ago } from "@/components/time";
 import { dateTime } from "@/lib/format";
+import { itemsOf } from "@/lib/paging";
 import type { Approval } from "@/lib/types";
 
 import { approvalsQuery } from "./api";
@@ -71,7 +72,7 @@ function Group({ heading, questions }: { heading: string; questions: readonly Ap
 
 export function ApprovalsPage() {
   const list = useSuspenseInfiniteQuery(approvalsQuery);
-  const questions = list.data.pages.flatMap((page) => page.items);
+  const questions = itemsOf(list.data);
   return (
     <Page title={t("approvals.heading")} subtitle={t("approvals.subtitle")}>
       {questions.length === 0 ? (
@@ -82,11 +83,7 @@ export function ApprovalsPage() {
           <Group heading={t("approvals.others")} questions={questions.filter((one) => !one.may_answer)} />
         </>
       )}
-      <LoadMore
-        hasMore={list.hasNextPage}
-        isLoading={list.isFetchingNextPage}
-        onMore={() => void list.fetchNextPage()}
-      />
+      <LoadMore list={list} />
     </Page>
   );
 }

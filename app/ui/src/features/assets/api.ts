@@ -3,6 +3,7 @@ import { infiniteQueryOptions, useMutation, useQueryClient } from "@tanstack/rea
 
 import { api, take } from "@/lib/api";
 import type { AssetFacts } from "@/lib/asset-entry";
+import { PAGED } from "@/lib/paging";
 import type { Asset } from "@/lib/types";
 
 import { sourcesOf, type Search } from "./search";
@@ -26,8 +27,7 @@ export const assetsQuery = ({ kind, origin, name }: Search) =>
           signal,
         }),
       ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
+    ...PAGED,
   });
 
 export const factsOf = (asset: Asset): AssetFacts => ({

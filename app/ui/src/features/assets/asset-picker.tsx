@@ -12,6 +12,7 @@ import { Skeleton } from "@/components/ui/skeleton";
 import type { AssetFacts, FilePort } from "@/lib/asset-entry";
 import { cn } from "@/lib/cn";
 import { bytes } from "@/lib/format";
+import { itemsOf } from "@/lib/paging";
 import type { Asset } from "@/lib/types";
 
 import { assetsQuery, factsOf } from "./api";
@@ -57,7 +58,7 @@ function Grid({ port, isList, onPick }: Pick<PickerProps, "port" | "isList" | "o
   const list = useInfiniteQuery({ ...assetsQuery(search), placeholderData: keepPreviousData });
   // In the order of the clicks: that is the order they go into the field. Another search keeps them.
   const [chosen, setChosen] = useState<readonly Asset[]>([]);
-  const assets = list.data?.pages.flatMap((page) => page.items) ?? [];
+  const assets = itemsOf(list.data) ?? [];
   const isNarrow = search.origin !== "kept" || search.name !== "";
 
   function toggle(asset: Asset): void {
@@ -114,11 +115,7 @@ function Grid({ port, isList, onPick }: Pick<PickerProps, "port" | "isList" | "o
                 );
               })}
         </ul>
-        <LoadMore
-          hasMore={list.hasNextPage}
-          isLoading={list.isFetchingNextPage}
-          onMore={() => void list.fetchNextPage()}
-        />
+        <LoadMore list={list} />
       </div>
       <footer className="flex items-center justify-between gap-3 border-t border-border px-5 py-3">
         <span className="text-[13px] text-soft" role="status">

@@ -19,6 +19,7 @@ import type { AssetEntry } from "@/lib/asset-entry";
 import { cn } from "@/lib/cn";
 import { bytes, playtime } from "@/lib/format";
 import { useMay } from "@/lib/me";
+import { itemsOf } from "@/lib/paging";
 import { asProblem } from "@/lib/problem";
 import type { Asset } from "@/lib/types";
 
@@ -147,7 +148,7 @@ export function Gallery({ search, children }: { search: Search; children: ReactN
   const input = useRef<HTMLInputElement>(null);
   const [entries, setEntries] = useState<readonly AssetEntry[]>([]);
   const start = useUploads(setEntries, "file", null);
-  const assets = list.data?.pages.flatMap((page) => page.items) ?? [];
+  const assets = itemsOf(list.data) ?? [];
   const isNarrow = search.kind !== "file" || search.origin !== "kept" || search.name !== "";
   const uploadButton = mayUpload ? (
     <Button onClick={() => input.current?.click()}>
@@ -204,11 +205,7 @@ export function Gallery({ search, children }: { search: Search; children: ReactN
               </li>
             ))}
           </ul>
-          <LoadMore
-            hasMore={list.hasNextPage}
-            isLoading={list.isFetchingNextPage}
-            onMore={() => void list.fetchNextPage()}
-          />
+          <LoadMore list={list} />
         </>
       )}
     </DropZone>

@@ -7,13 +7,14 @@ import { Empty, Page } from "@/components/page";
 import { ProblemNote } from "@/components/problem-note";
 import { Ago } from "@/components/time";
 import { Skeleton } from "@/components/ui/skeleton";
+import { itemsOf } from "@/lib/paging";
 
 import { auditQuery } from "./api";
 import { t } from "./messages";
 
 export function AuditPage() {
   const list = useInfiniteQuery(auditQuery);
-  const entries = list.data?.pages.flatMap((page) => page.items);
+  const entries = itemsOf(list.data);
   return (
     <Page title={t("audit.heading")} subtitle={t("audit.subtitle")}>
       {list.error ? <ProblemNote error={list.error} className="mb-4" /> : null}
@@ -41,11 +42,7 @@ export function AuditPage() {
           ))}
         </ul>
       )}
-      <LoadMore
-        hasMore={list.hasNextPage}
-        isLoading={list.isFetchingNextPage}
-        onMore={() => void list.fetchNextPage()}
-      />
+      <LoadMore list={list} />
     </Page>
   );
 }

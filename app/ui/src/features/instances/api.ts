@@ -3,6 +3,7 @@ import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from 
 
 import { api, take } from "@/lib/api";
 import type { components } from "@/lib/api.gen";
+import { PAGED } from "@/lib/paging";
 import { newKey } from "@/lib/random";
 import type { Instance, LogLine, Step } from "@/lib/types";
 
@@ -34,8 +35,7 @@ export const instancesQuery = (workflowId: string | null) =>
           signal,
         }),
       ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
+    ...PAGED,
     // While something runs the list looks again; the page of an instance is the live one.
     refetchInterval: (query) =>
       query.state.data?.pages.some((page) => page.items.some((instance) => !ENDED.has(instance.status)))
@@ -69,8 +69,7 @@ export const childrenQuery = (id: string, stepId: string) =>
           signal,
         }),
       ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
+    ...PAGED,
     refetchInterval: (query) =>
       query.state.data?.pages[0]?.items.some((child) => !ENDED.has(child.status)) ? 2_000 : false,
   });
@@ -121,8 +120,7 @@ export const itemsQuery = (id: string, stepId: string) =>
           signal,
         }),
       ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
+    ...PAGED,
   });
 
 async function allLines(id: string, stepId: string, signal: AbortSignal): Promise<LogLine[]> {

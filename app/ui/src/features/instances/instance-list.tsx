@@ -9,6 +9,7 @@ import { StatusPill } from "@/components/status";
 import { Tag } from "@/components/tag";
 import { Ago, Elapsed } from "@/components/time";
 import { Button } from "@/components/ui/button";
+import { itemsOf } from "@/lib/paging";
 
 import { instancesQuery } from "./api";
 import { useLiveList } from "./live";
@@ -17,7 +18,7 @@ import { t } from "./messages";
 export function InstanceList({ workflowId }: { workflowId: string | null }) {
   const list = useSuspenseInfiniteQuery(instancesQuery(workflowId));
   useLiveList();
-  const instances = list.data.pages.flatMap((page) => page.items);
+  const instances = itemsOf(list.data);
   if (instances.length === 0) {
     return (
       <Empty
@@ -79,11 +80,7 @@ export function InstanceList({ workflowId }: { workflowId: string | null }) {
           </li>
         ))}
       </ul>
-      <LoadMore
-        hasMore={list.hasNextPage}
-        isLoading={list.isFetchingNextPage}
-        onMore={() => void list.fetchNextPage()}
-      />
+      <LoadMore list={list} />
     </>
   );
 }

@@ -7,6 +7,7 @@ import { ProblemNote } from "@/components/problem-note";
 import { StatusPill } from "@/components/status";
 import { Elapsed } from "@/components/time";
 import { Skeleton } from "@/components/ui/skeleton";
+import { itemsOf } from "@/lib/paging";
 
 import { childrenQuery } from "./api";
 import { t } from "./messages";
@@ -15,7 +16,7 @@ export function StepChildren({ instanceId, stepId }: { instanceId: string; stepI
   const list = useInfiniteQuery(childrenQuery(instanceId, stepId));
   if (list.isPending) return <Skeleton className="h-10 rounded-lg" />;
   if (list.isError) return <ProblemNote error={list.error} />;
-  const children = list.data.pages.flatMap((page) => page.items);
+  const children = itemsOf(list.data);
   if (children.length === 0) return null;
   return (
     <section aria-label={t("step.ran")}>
@@ -37,11 +38,7 @@ export function StepChildren({ instanceId, stepId }: { instanceId: string; stepI
           </li>
         ))}
       </ul>
-      <LoadMore
-        hasMore={list.hasNextPage}
-        isLoading={list.isFetchingNextPage}
-        onMore={() => void list.fetchNextPage()}
-      />
+      <LoadMore list={list} />
     </section>
   );
 }

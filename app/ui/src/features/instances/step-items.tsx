@@ -10,6 +10,7 @@ import { StatusIcon, statusWord } from "@/components/status";
 import { Skeleton } from "@/components/ui/skeleton";
 import type { AssetFacts } from "@/lib/asset-entry";
 import { cn } from "@/lib/cn";
+import { itemsOf } from "@/lib/paging";
 import type { Instance, Step } from "@/lib/types";
 
 import { itemsQuery } from "./api";
@@ -82,16 +83,12 @@ function Cell({ item, isSmall, onOpen }: CellProps) {
 export function StepItems({ instance, step, name }: { instance: Instance; step: Step; name: string }) {
   const list = useInfiniteQuery({
     ...itemsQuery(instance.id, step.id),
-    refetchInterval: ({ state }) =>
-      untilSettled(
-        ENDED.has(instance.status),
-        state.data?.pages.flatMap((page) => page.items),
-      ),
+    refetchInterval: ({ state }) => untilSettled(ENDED.has(instance.status), itemsOf(state.data)),
   });
   const [opened, setOpened] = useState<string | null>(null);
   if (list.error) return <ProblemNote error={list.error} />;
   if (list.isPending) return <Skeleton className="h-20" />;
-  const items = list.data.pages.flatMap((page) => page.items);
+  const items = itemsOf(list.data);
   const hasPictures = items.some((item) => fileOf(item) !== null);
   const shown = items.find((item) => item.id === opened);
   const failures = failuresOf(items, step);
@@ -116,11 +113,7 @@ export function StepItems({ instance, step, name }: { instance: Instance; step: 
           ))}
         </ul>
       ) : null}
-      <LoadMore
-        hasMore={list.hasNextPage}
-        isLoading={list.isFetchingNextPage}
-        onMore={() => void list.fetchNextPage()}
-      />
+      <LoadMore list={list} />
       {shown === undefined ? null : (
         <ItemWindow
           key={shown.id}

@@ -3,6 +3,7 @@ import { infiniteQueryOptions } from "@tanstack/react-query";
 
 import { api, take } from "@/lib/api";
 import type { paths } from "@/lib/api.gen";
+import { PAGED } from "@/lib/paging";
 
 const AGAIN_MS = 4_000;
 
@@ -21,7 +22,6 @@ export const linesQuery = (filters: Filters, isLive: boolean) =>
           signal,
         }),
       ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
+    ...PAGED,
     refetchInterval: isLive ? AGAIN_MS : false,
   });

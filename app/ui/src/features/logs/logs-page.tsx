@@ -12,6 +12,7 @@ import { Input, Select } from "@/components/ui/input";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Switch } from "@/components/ui/switch";
 import { dateTime } from "@/lib/format";
+import { itemsOf } from "@/lib/paging";
 import type { BoxLine } from "@/lib/types";
 
 import { linesQuery, type Filters } from "./api";
@@ -57,7 +58,7 @@ export function LogsPage() {
   const liveId = useId();
   const programsId = useId();
   const list = useInfiniteQuery(linesQuery(useDeferredValue(filters), isLive));
-  const lines = list.data?.pages.flatMap((page) => page.items) ?? [];
+  const lines = itemsOf(list.data) ?? [];
   const programs = [...new Set(lines.map((line) => line.program))].toSorted();
   const change = (part: Filters): void => setFilters((before) => ({ ...before, ...part }));
   return (
@@ -133,11 +134,7 @@ export function LogsPage() {
           ))}
         </ul>
       )}
-      <LoadMore
-        hasMore={list.hasNextPage}
-        isLoading={list.isFetchingNextPage}
-        onMore={() => void list.fetchNextPage()}
-      />
+      <LoadMore list={list} />
     </Page>
   );
 }

@@ -3,6 +3,7 @@ import { infiniteQueryOptions, queryOptions, useMutation, useQuery, useQueryClie
 
 import { api, take } from "@/lib/api";
 import type { components } from "@/lib/api.gen";
+import { PAGED } from "@/lib/paging";
 
 const NOTIFICATIONS: readonly string[] = ["notifications"];
 const CHANNELS: readonly string[] = ["notification-channels"];
@@ -15,8 +16,7 @@ export const notificationsQuery = infiniteQueryOptions({
   queryKey: [...NOTIFICATIONS, "list"],
   queryFn: ({ signal, pageParam }) =>
     take(api.GET("/api/v1/notifications", { params: { query: { limit: 50, cursor: pageParam } }, signal })),
-  initialPageParam: null as string | null,
-  getNextPageParam: (page) => page.next_cursor,
+  ...PAGED,
   refetchInterval: LOOK_AGAIN_MS,
 });
 

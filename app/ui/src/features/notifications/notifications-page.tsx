@@ -11,6 +11,7 @@ import { Tag } from "@/components/tag";
 import { Ago } from "@/components/time";
 import { Skeleton } from "@/components/ui/skeleton";
 import { useMe } from "@/lib/me";
+import { itemsOf } from "@/lib/paging";
 import type { Notification } from "@/lib/types";
 
 import { notificationsQuery, useMarkSeen } from "./api";
@@ -54,7 +55,7 @@ export function NotificationsPage() {
   const list = useInfiniteQuery(notificationsQuery);
   const { user } = useMe();
   const { mutate: markSeen } = useMarkSeen();
-  const notes = list.data?.pages.flatMap((page) => page.items) ?? [];
+  const notes = itemsOf(list.data) ?? [];
   const newest = notes[0];
   const unseen = newest !== undefined && !newest.is_seen ? newest.id : null;
   useEffect(() => {
@@ -77,11 +78,7 @@ export function NotificationsPage() {
           ))}
         </ul>
       )}
-      <LoadMore
-        hasMore={list.hasNextPage}
-        isLoading={list.isFetchingNextPage}
-        onMore={() => void list.fetchNextPage()}
-      />
+      <LoadMore list={list} />
       {user.is_super_admin ? <ChannelList /> : null}
     </Page>
   );

@@ -2,6 +2,7 @@
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { api, take } from "@/lib/api";
+import { PAGED } from "@/lib/paging";
 import { newKey } from "@/lib/random";
 import type { Schedule, Timing } from "@/lib/types";
 
@@ -18,8 +19,7 @@ export const schedulesQuery = (workflowId: string | null) =>
           signal,
         }),
       ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
+    ...PAGED,
     // Times come and go by themselves.
     refetchInterval: LOOK_AGAIN_MS,
   });
@@ -34,8 +34,7 @@ export const runsQuery = (id: string) =>
           signal,
         }),
       ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
+    ...PAGED,
     refetchInterval: LOOK_AGAIN_MS,
   });
 

@@ -9,6 +9,7 @@ import { Tag, type Tone } from "@/components/tag";
 import { Dialog, DialogWindow } from "@/components/ui/dialog";
 import { Skeleton } from "@/components/ui/skeleton";
 import { dateTime } from "@/lib/format";
+import { itemsOf } from "@/lib/paging";
 import type { Schedule, ScheduleRun } from "@/lib/types";
 
 import { runsQuery } from "./api";
@@ -62,7 +63,7 @@ function Journal({ schedule, entry }: { schedule: Schedule; entry: string | null
   const list = useInfiniteQuery(runsQuery(schedule.id));
   if (list.error) return <ProblemNote error={list.error} />;
   if (list.isPending) return <Skeleton className="h-40 rounded-xl" />;
-  const runs = list.data.pages.flatMap((page) => page.items);
+  const runs = itemsOf(list.data);
   if (runs.length === 0) return <p className="pb-2 text-soft">{t("schedules.journal_empty")}</p>;
   return (
     <>
@@ -71,11 +72,7 @@ function Journal({ schedule, entry }: { schedule: Schedule; entry: string | null
           <Line key={run.id} run={run} isShown={run.id === entry} />
         ))}
       </ul>
-      <LoadMore
-        hasMore={list.hasNextPage}
-        isLoading={list.isFetchingNextPage}
-        onMore={() => void list.fetchNextPage()}
-      />
+      <LoadMore list={list} />
     </>
   );
 }

@@ -13,6 +13,7 @@ import { ConfirmWindow } from "@/components/ui/dialog";
 import { Menu, MenuItem, MenuTrigger, MenuWindow } from "@/components/ui/menu";
 import { Switch } from "@/components/ui/switch";
 import { useMay } from "@/lib/me";
+import { itemsOf } from "@/lib/paging";
 import { asProblem } from "@/lib/problem";
 import type { Schedule } from "@/lib/types";
 
@@ -196,7 +197,7 @@ export function ScheduleList({ workflowId, renderFields, shown }: ListProps) {
   const list = useSuspenseInfiniteQuery(schedulesQuery(workflowId));
   const [isMaking, setMaking] = useState(false);
   const mayEdit = useMay("editor");
-  const schedules = list.data.pages.flatMap((page) => page.items);
+  const schedules = itemsOf(list.data);
   return (
     <section aria-label={t("schedules.heading")}>
       <header className="mb-2.5 flex min-h-8 items-center justify-between gap-3">
@@ -235,11 +236,7 @@ export function ScheduleList({ workflowId, renderFields, shown }: ListProps) {
           ))}
         </ul>
       )}
-      <LoadMore
-        hasMore={list.hasNextPage}
-        isLoading={list.isFetchingNextPage}
-        onMore={() => void list.fetchNextPage()}
-      />
+      <LoadMore list={list} />
     </section>
   );
 }

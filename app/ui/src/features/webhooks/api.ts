@@ -2,6 +2,7 @@
 import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { api, take } from "@/lib/api";
+import { PAGED } from "@/lib/paging";
 import { newKey } from "@/lib/random";
 import type { Webhook, WebhookShown } from "@/lib/types";
 
@@ -18,8 +19,7 @@ export const webhooksQuery = (workflowId: string | null) =>
           signal,
         }),
       ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
+    ...PAGED,
     refetchInterval: LOOK_AGAIN_MS,
   });
 
@@ -35,8 +35,7 @@ export const deliveriesQuery = (id: string, status: Filter) =>
           signal,
         }),
       ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
+    ...PAGED,
     refetchInterval: LOOK_AGAIN_MS / 2,
   });
 

@@ -16,6 +16,7 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { cn } from "@/lib/cn";
 import { bytes, dateTime } from "@/lib/format";
 import { useMay } from "@/lib/me";
+import { itemsOf } from "@/lib/paging";
 import { asProblem } from "@/lib/problem";
 import type { Delivery, DeliveryDetail, Webhook } from "@/lib/types";
 
@@ -146,7 +147,7 @@ function Row({ webhook, line, isAlone = false }: { webhook: Webhook; line: Deliv
 function Log({ webhook }: { webhook: Webhook }) {
   const [filter, setFilter] = useState<Filter>(null);
   const list = useInfiniteQuery(deliveriesQuery(webhook.id, filter));
-  const lines = list.data?.pages.flatMap((page) => page.items);
+  const lines = itemsOf(list.data);
   return (
     <>
       <div role="group" aria-label={t("log.filter")} className="mb-3 flex gap-1">
@@ -176,11 +177,7 @@ function Log({ webhook }: { webhook: Webhook }) {
           ))}
         </ul>
       )}
-      <LoadMore
-        hasMore={list.hasNextPage}
-        isLoading={list.isFetchingNextPage}
-        onMore={() => void list.fetchNextPage()}
-      />
+      <LoadMore list={list} />
     </>
   );
 }

@@ -14,6 +14,7 @@ import { ConfirmWindow } from "@/components/ui/dialog";
 import { Menu, MenuItem, MenuTrigger, MenuWindow } from "@/components/ui/menu";
 import { Switch } from "@/components/ui/switch";
 import { useMay } from "@/lib/me";
+import { itemsOf } from "@/lib/paging";
 import { asProblem } from "@/lib/problem";
 import type { Webhook, WebhookShown } from "@/lib/types";
 
@@ -213,7 +214,7 @@ type ListProps = {
 export function WebhookList({ workflowId, shown }: ListProps) {
   const list = useSuspenseInfiniteQuery(webhooksQuery(workflowId));
   const mayEdit = useMay("editor");
-  const webhooks = list.data.pages.flatMap((page) => page.items);
+  const webhooks = itemsOf(list.data);
   return (
     <section aria-label={t("webhooks.heading")}>
       <header className="mb-2.5 flex min-h-8 items-center justify-between gap-3">
@@ -238,11 +239,7 @@ export function WebhookList({ workflowId, shown }: ListProps) {
           ))}
         </ul>
       )}
-      <LoadMore
-        hasMore={list.hasNextPage}
-        isLoading={list.isFetchingNextPage}
-        onMore={() => void list.fetchNextPage()}
-      />
+      <LoadMore list={list} />
     </section>
   );
 }

@@ -8,6 +8,7 @@ import {
 } from "@tanstack/react-query";
 
 import { api, take } from "@/lib/api";
+import { PAGED } from "@/lib/paging";
 import { Problem } from "@/lib/problem";
 import { saveFile } from "@/lib/save-file";
 import type { Definition } from "@/lib/types";
@@ -20,8 +21,7 @@ export const workflowsQuery = infiniteQueryOptions({
   queryKey: LIST,
   queryFn: ({ signal, pageParam }) =>
     take(api.GET("/api/v1/workflows", { params: { query: { limit: 50, cursor: pageParam } }, signal })),
-  initialPageParam: null as string | null,
-  getNextPageParam: (page) => page.next_cursor,
+  ...PAGED,
 });
 
 export const versionsQuery = (id: string) =>
@@ -34,8 +34,7 @@ export const versionsQuery = (id: string) =>
           signal,
         }),
       ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
+    ...PAGED,
   });
 
 export const versionQuery = (id: string, number: number) =>

@@ -175,11 +175,7 @@ export function VersionList({ workflow }: { workflow: Workflow }) {
             <Row key={version.id} workflow={workflow} version={version} />
           ))}
       </ul>
-      <LoadMore
-        hasMore={list.hasNextPage}
-        isLoading={list.isFetchingNextPage}
-        onMore={() => void list.fetchNextPage()}
-      />
+      <LoadMore list={list} />
     </>
   );
 }

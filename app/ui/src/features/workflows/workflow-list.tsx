@@ -12,6 +12,7 @@ import { Button } from "@/components/ui/button";
 import { ConfirmWindow } from "@/components/ui/dialog";
 import { Menu, MenuItem, MenuTrigger, MenuWindow } from "@/components/ui/menu";
 import { useMay } from "@/lib/me";
+import { itemsOf } from "@/lib/paging";
 import { asProblem } from "@/lib/problem";
 import type { WorkflowSummary } from "@/lib/types";
 
@@ -74,7 +75,7 @@ type ListProps = { renderRun: (workflow: WorkflowSummary) => ReactNode };
 export function WorkflowList({ renderRun }: ListProps) {
   const list = useSuspenseInfiniteQuery(workflowsQuery);
   const mayEdit = useMay("editor");
-  const workflows = list.data.pages.flatMap((page) => page.items);
+  const workflows = itemsOf(list.data);
   if (workflows.length === 0) {
     return (
       <Empty
@@ -139,11 +140,7 @@ export function WorkflowList({ renderRun }: ListProps) {
           </li>
         ))}
       </ul>
-      <LoadMore
-        hasMore={list.hasNextPage}
-        isLoading={list.isFetchingNextPage}
-        onMore={() => void list.fetchNextPage()}
-      />
+      <LoadMore list={list} />
     </>
   );
 }
