@@ -228,7 +228,7 @@ class Boot:
             holds_reserve=self._has_volume,
             trouble=lambda: self._standby.trouble() if self._standby else None,
             risk=lambda: self._standby.risk() if self._standby else "",
-            on_back=self._crew.revive_redis,
+            on_back=self._crew.renew_redis,
         )
         self._keeper.start()
         return f"made {', '.join(missing)}" if missing else "all there"

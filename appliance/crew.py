@@ -18,7 +18,6 @@ from appliance.launch import lines_pipe
 from appliance.postgres import Cluster
 from appliance.process import processes_in
 from appliance.programs import BY_NAME, PROGRAMS, is_wanted
-from appliance.redis import Server
 from appliance.refusal import Refusal
 from appliance.storage import make_folder
 from appliance.supervisor import Supervisor
@@ -125,16 +124,16 @@ class Crew:
                 self._supervisord.wait()  # with a limit it would look twenty times a second
             self._refuse_if_ended()
 
-    def revive_redis(self) -> None:
-        """Start it anew where it answers no more: one whose file was on a volume that went away and came back
-        refuses everything for ever. Harmless, because nothing depends on what it holds.
+    def renew_redis(self) -> None:
+        """Start it anew, because its file may be on a volume that went away for good: it would find that out
+        with its next write, and refuse everything from then on. Nothing depends on what it holds.
         """
         redis = BY_NAME["redis"]
-        if is_wanted(redis, self.settings) and not Server(self.settings).ready():
-            log.warning("Redis does not recover by itself and is started anew", action="redis_revived")
+        if is_wanted(redis, self.settings):
             supervisor = Supervisor(self.settings.run_dir / "supervisor.sock")  # of this thread
             supervisor.stop(redis.full_name)
             supervisor.start(redis.full_name)
+            log.info("Redis was started anew on the volume that is back", action="redis_renewed")
 
     def end(self, reason: str) -> None:
         """End the box from another thread, as the watchdog would: with a reason for the boot."""

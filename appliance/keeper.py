@@ -58,7 +58,7 @@ class Keeper:
         risk: Callable[[], str] = lambda: "",
         on_back: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_back` is called when a volume that could not be written takes things again."""
+        """`on_back` is called when a volume that was read-only or gone takes things again."""
         self._settings = settings
         self._box_id = box_id
         self._trouble = trouble
@@ -70,6 +70,7 @@ class Keeper:
         self._looked = self._look()
         self._used_bytes: int | None = None
         self._room = Room()
+        self._is_gone = False  # read-only or vanished, and not back yet
         self.judge()
         self.tend()
 
@@ -86,7 +87,7 @@ class Keeper:
 
     def judge(self) -> None:
         """From the last look to the room file, written when it says something new. Asks no volume."""
-        room, before = self._judged(), self._room
+        room = self._judged()
         if room.state is not self._room.state or room.reason is not self._room.reason:
             _tell(room)
         is_news = msgspec.structs.replace(room, free_bytes=0, used_bytes=0) != msgspec.structs.replace(
@@ -95,7 +96,10 @@ class Keeper:
         if is_news or abs(room.free_bytes - self._room.free_bytes) >= COARSE_BYTES:
             self._room = room
             write(self._settings.run_dir / ROOM_FILE, room)
-        if before.reason not in (None, Reason.full) and room.reason in (None, Reason.full):
+        if room.reason in (Reason.read_only, Reason.vanished):
+            self._is_gone = True
+        elif self._is_gone and room.reason is not Reason.stalled:
+            self._is_gone = False
             self._on_back()
 
     def tend(self) -> None:
