@@ -116,6 +116,7 @@ function GpuLine({ gpu }: { gpu: Gpu }) {
   const facts = [
     gpu.utilization_percent == null ? null : t("system.busy", { percent: gpu.utilization_percent }),
     gpu.temperature_c == null ? null : t("system.temperature", { degrees: gpu.temperature_c }),
+    gpu.xid == null ? null : t("system.xid", { number: gpu.xid }),
   ].filter(Boolean);
   return (
     <li className="px-4 py-3">

@@ -23,6 +23,7 @@ const english = {
   "system.gpus_empty": "None here. Steps of the GPU lane run on the processor where they can.",
   "system.busy": "{percent} % busy",
   "system.temperature": "{degrees} °C",
+  "system.xid": "Xid {number}",
   "system.memory": "{used} of {total} in use",
   "system.memory_label": "Memory of {name}",
   "system.storage": "Storage",
