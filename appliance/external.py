@@ -27,7 +27,7 @@ def check_database(settings: Settings, waiting: Callable[[str], None], patience_
             with psycopg.connect(settings.database.owner_url, connect_timeout=5) as connection:
                 return _judge_login(connection)
         except psycopg.Error as exc:
-            reason = _reason(str(exc))
+            reason = reason_in(str(exc))
             # What is no OperationalError is a word in the address that nobody knows.
             is_final = not isinstance(exc, psycopg.OperationalError) or _is_final(reason)
             if is_final or time.monotonic() > deadline:
@@ -58,7 +58,7 @@ def check_redis(settings: Settings) -> str | None:
         client.ping()
     except (RedisError, OSError) as exc:
         return (
-            f"the Redis in REDIS_URL cannot be used ({_reason(str(exc))}); check host, port, password and "
+            f"the Redis in REDIS_URL cannot be used ({reason_in(str(exc))}); check host, port, password and "
             "database of REDIS_URL, and rediss:// where it wants TLS. Steps start late without it"
         )
     return None
@@ -100,7 +100,7 @@ def _judge_login(connection: "psycopg.Connection[tuple[object, ...]]") -> str:
     return f"external Postgres {version}"
 
 
-def _reason(text: str) -> str:
+def reason_in(text: str) -> str:
     """The heart of libpq's message: its last part, without addresses repeated before it."""
     first = text.strip().splitlines()[0] if text.strip() else "no answer"
     return first.rsplit("FATAL:", 1)[-1].removeprefix("connection failed: ").strip().rstrip(".")

@@ -39,6 +39,11 @@ class Dumped(msgspec.Struct, frozen=True, kw_only=True):
 def dump(settings: Settings) -> Dumped:
     """Write the database of a stopped box to `backups/`. Raises Refusal: then no dump is there."""
     began = time.monotonic()
+    if not settings.database.embedded:
+        raise Refusal(
+            "The database is elsewhere (DATABASE_URL), and its provider brings it to a newer Postgres. "
+            "A backup has it as a dump: studio backup."
+        )
     lock = FolderLock(settings.workspace)
     lock.take()
     try:

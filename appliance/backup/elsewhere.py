@@ -8,7 +8,7 @@ from pathlib import Path
 from app.kit.settings import Settings
 from appliance import external
 from appliance.backup.dump import Dump, take
-from appliance.backup.entry import elsewhere
+from appliance.backup.entry import elsewhere, telling
 from appliance.backup.load import load
 from appliance.backup.questions import Connection, blob_names, has, rows_in, standing_still, tables_in
 from appliance.refusal import Refusal
@@ -19,14 +19,14 @@ SAFETY = "database.dump"
 def refuse_unfit(settings: Settings, replace: bool) -> None:
     """Look before anything is fetched. Raises Refusal: out of reach, in use, or it holds something."""
     external.check_database(settings, lambda _: None)
-    with elsewhere(settings).connect() as connection:
+    with telling(), elsewhere(settings).connect() as connection:
         _refuse_others(connection)
         _refuse_full(connection, replace)
 
 
 def refuse_older(settings: Settings, major: int) -> None:
     """Raises Refusal when the server is older than the one that the backup was taken from."""
-    with elsewhere(settings).connect() as connection:
+    with telling(), elsewhere(settings).connect() as connection:
         here = connection.info.server_version // 10_000
     if here < major:
         raise Refusal(
@@ -43,21 +43,18 @@ def take_in(
     Gives the files that the database names now, and how many rows it has. Raises Refusal: all is as it was.
     """
     entry = elsewhere(settings)
-    safety = aside / SAFETY
-    with entry.connect() as connection:
+    with telling(), entry.connect() as connection:
         _refuse_others(connection)
         _refuse_full(connection, replace)
         is_full = bool(tables_in(connection))
         if is_full:
             aside.mkdir(parents=True, exist_ok=True)
             with standing_still(connection):
-                take(entry, connection, safety, keeps_rights=True)
-    try:
+                take(entry, connection, aside / SAFETY, keeps_rights=True)
+    # The safety dump stays, come what may: after a connection that breaks at the COMMIT nobody knows.
+    with telling():
         load(entry, file, dump, replaces=is_full)
-    except BaseException:
-        safety.unlink(missing_ok=True)
-        raise
-    with entry.connect() as connection, standing_still(connection):
+    with telling(), entry.connect() as connection, standing_still(connection):
         return blob_names(connection), sum(rows_in(connection).values())
 
 

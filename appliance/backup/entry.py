@@ -1,6 +1,8 @@
 """How a database is entered to be written down or read in: by psycopg here, and by programs of Postgres."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,10 @@ import msgspec
 
 from app.kit.settings import Settings
 from appliance.backup.questions import Connection
+from appliance.external import reason_in
 from appliance.postgres import DATABASE, OWNER, SUPERUSER
 from appliance.process import minimal_environment
+from appliance.refusal import Refusal
 from appliance.users import myself
 
 # Row-level security is forced upon the owner of the tables, too; and no server's own limits end a long copy.
@@ -49,6 +53,19 @@ def elsewhere(settings: Settings) -> Entry:
     parts["options"] = f"{parts.get('options') or ''} {OPTIONS}".strip()
     parts["application_name"] = "studio-backup"
     return Entry(address=make_conninfo("", **parts), password=None if password is None else str(password))
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """A database elsewhere may break off at any statement; then that is said in a sentence (Refusal)."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as exc:
+        raise Refusal(
+            f"The database in DATABASE_URL could not be used: {reason_in(str(exc))}.", exit_code=74
+        ) from exc
 
 
 def beside(socket_dir: Path) -> Entry:

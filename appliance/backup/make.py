@@ -28,7 +28,7 @@ from appliance import passport
 from appliance.backup import base, dump, manifest, wal
 from appliance.backup.base import Base
 from appliance.backup.dump import Dump
-from appliance.backup.entry import elsewhere
+from appliance.backup.entry import elsewhere, telling
 from appliance.backup.manifest import Counted
 from appliance.backup.questions import one, standing_still
 from appliance.backup.restic import Kind, Locked, Repository, Saved, Stored
@@ -165,19 +165,13 @@ def _copied(settings: Settings, backups: Backups, work: Work) -> Iterator[tuple[
 
 def _write_down(settings: Settings, backups: Backups, work: Work) -> tuple[Dump, Counted]:
     """The database in DATABASE_URL as a dump, and the counts of the very snapshot that it is written from."""
-    import psycopg  # late: only this shape needs it, and it costs a fifth of a second
-
-    entry = elsewhere(settings)
-    try:
+    with telling():
+        entry = elsewhere(settings)
         with entry.connect() as connection:
             _refuse_without_space(settings, one(connection, "SELECT pg_database_size(current_database())")[0])
             with standing_still(connection):
                 counted = manifest.count_still(connection)
                 return dump.take(entry, connection, backups.staging / DUMP, work.progress), counted
-    except psycopg.Error as exc:
-        raise Refusal(
-            f"The database in DATABASE_URL could not be copied: {str(exc).strip()}.", exit_code=74
-        ) from exc
 
 
 def _clear(backups: Backups) -> None:

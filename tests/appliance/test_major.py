@@ -126,3 +126,5 @@ def test_a_folder_without_a_database_has_nothing_to_dump(tmp_path: Path) -> None
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(tmp_path / "run")
     assert not list(Backups(load_settings(env).workspace).folder.glob("*.dump"))
+    with pytest.raises(Refusal, match="its provider brings it to a newer Postgres"):
+        dump(load_settings(env | {"DATABASE_URL": "postgresql://u:p@db/studio"}))

@@ -28,6 +28,8 @@ from appliance.backup.make import make, save_log
 from appliance.backup.questions import standing_still
 from appliance.backup.restic import Repository
 from appliance.backup.restore import Restored, bring_back_database, restore
+from appliance.doctor.checks import postgres as doctor
+from appliance.doctor.finding import Patient, Verdict
 from appliance.postgres import Cluster
 from appliance.refusal import Refusal
 from appliance.rehearsal import rehearse
@@ -359,11 +361,21 @@ def test_a_server_that_is_newer_than_our_programs_is_told_with_the_remedy(
         Refusal, match=r"no older pg_dump writes it down; this machine has those of Postgres 9\."
     ):
         make(away)
+    told = doctor.look(Patient(settings=away, is_up=True))
+    assert (told.verdict, "no older pg_dump backs it up" in told.sentence) == (Verdict.watch, True)
+    assert told.remedy is not None and told.remedy.startswith("Install postgresql-client-")
     found = drill(away)
     assert (found.outcome, found.answers) == ("could_not_run", [])
     assert "Install postgresql-" in found.sentence
     with pytest.raises(Refusal, match="no older program reads it"):
         restored_in(elsewhere, away, DATABASE_URL=provider())
+    monkeypatch.undo()
+    assert doctor.look(Patient(settings=away, is_up=True)).verdict is Verdict.well
+    gone = load_settings({"DATABASE_URL": away.database.owner_url.replace("/db_", "/no_db_")})
+    with pytest.raises(Refusal, match=r"could not be used: .* does not exist"):
+        make(msgspec.structs.replace(away, database=gone.database))
+    told = doctor.look(Patient(settings=gone, is_up=True))
+    assert (told.verdict, "does not exist" in told.sentence) == (Verdict.ill, True)
     newest = {15: Path("a"), 17: Path("b"), 18: Path("c")}
     monkeypatch.setattr(postgres, "installed", lambda name="postgres": newest)
     assert tools_for(16, "") == (17, Path("b"))
