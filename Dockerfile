@@ -67,6 +67,13 @@ RUN --mount=type=secret,id=ca \
     fi
 
 # ---------------------------------------------------------------------------------------------------------------
+# former: the server of Debian 12's Postgres, 52 MB. It opens a volume that was made there once, to read its
+# database into today's; what nobody ever needs again is left out by the next Debian (DECISIONS 43).
+FROM ${BASE} AS former
+COPY scripts/image/with-ca scripts/image/fetch-postgres /usr/local/bin/
+RUN with-ca fetch-postgres 15 bookworm /former libicu72 libldap-2.5-0
+
+# ---------------------------------------------------------------------------------------------------------------
 # The image.
 FROM ${BASE} AS studio
 ENV LANG=C.UTF-8 LC_ALL=C.UTF-8
@@ -115,6 +122,10 @@ RUN --mount=type=secret,id=ca --mount=type=bind,from=tools,source=/tools,target=
  && printf '#!/opt/studio/.venv/bin/python\nfrom appliance.cli import main\n\nmain()\n' > /opt/studio/.venv/bin/studio \
  && chmod +x /opt/studio/.venv/bin/studio \
  && ln -s /opt/studio/.venv/bin/studio /usr/local/bin/studio
+
+# Layer: the former Postgres, and whether everything it needs is here.
+COPY --from=former /former/ /
+RUN /usr/lib/postgresql/15/bin/postgres --version
 
 COPY --from=cloudflared /cloudflared/ /usr/local/bin/
 COPY scripts/image/ready /usr/local/bin/ready

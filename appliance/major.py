@@ -1,9 +1,10 @@
 """A database that moves to a newer major version of Postgres: written down by the old one, read by the new.
 
-`studio dump` writes it on a machine that has the old version, with the box stopped. The next boot on a
-machine that has a newer one finds the dump, makes a new cluster and reads it in. The old cluster stays until
-a backup made after that has been proved. A dump says of which state it is: once the old cluster has run again
-it is out of date, and refused.
+A boot that finds a cluster of an older version whose server stands here for that (the image has Debian 12's)
+starts it once more and writes the database down, makes a new cluster and reads it in. Where that server is
+not, `studio dump` writes it on a machine that has it, with the box stopped, and the next boot finds the dump.
+The old cluster stays until a backup made after the move has been proved. A dump says of which state it is:
+once the old cluster has run again it is out of date, and refused.
 """
 
 import os
@@ -18,13 +19,24 @@ import msgspec
 from app.kit.backups import Backups
 from app.kit.log import get_logger
 from app.kit.settings import Settings
+from appliance.backup.make import begin_line
 from appliance.files import FolderLock, sync_folder, write_atomically
-from appliance.postgres import DATABASE, Cluster, control_hash, dump_path, dumped_state, moving_mark
+from appliance.postgres import (
+    DATABASE,
+    Cluster,
+    control_hash,
+    dump_path,
+    dumped_state,
+    moving_mark,
+    installed,
+)
 from appliance.refusal import Refusal
 from appliance.storage import make_folder, prepare
 from appliance.users import myself
 
 log = get_logger(__name__)
+
+RECOVERY_PATIENCE_S = 3600.0  # the old server may have been killed and have a day's log to replay
 
 
 class Dumped(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,20 +63,7 @@ def dump(settings: Settings) -> Dumped:
         cluster = Cluster(settings)
         if not (cluster.data / "PG_VERSION").exists():
             raise Refusal(f"There is no database in {settings.workspace}; set WORKSPACE_PATH to the box's.")
-        path = dump_path(settings, cluster.major)
-        make_folder(Backups(settings.workspace).folder, myself(), 0o755)
-        for old in (path, path.with_suffix(".state")):
-            old.unlink(missing_ok=True)
-        cluster.prepare()
-        cluster.start_server()
-        try:
-            draft = path.with_name(f".{path.name}")
-            _run(cluster, "pg_dump", ["--format=custom", f"--dbname={DATABASE}"], into=draft)
-        finally:
-            cluster.stop()
-        draft.replace(path)
-        sync_folder(path.parent)
-        write_atomically(path.with_suffix(".state"), control_hash(cluster.data).encode())
+        path = _write_down(settings, cluster)
         return Dumped(
             file=str(path),
             major=cluster.major,
@@ -73,6 +72,25 @@ def dump(settings: Settings) -> Dumped:
         )
     finally:
         lock.release()
+
+
+def _write_down(settings: Settings, cluster: Cluster) -> Path:
+    """Start this cluster once more and write its database to `backups/`; where. Raises Refusal."""
+    path = dump_path(settings, cluster.major)
+    make_folder(Backups(settings.workspace).folder, myself(), 0o755)
+    for old in (path, path.with_suffix(".state")):
+        old.unlink(missing_ok=True)
+    cluster.prepare()
+    try:
+        cluster.start_server(RECOVERY_PATIENCE_S)
+        draft = path.with_name(f".{path.name}")
+        _run(cluster, "pg_dump", ["--format=custom", f"--dbname={DATABASE}"], into=draft)
+    finally:
+        cluster.stop()
+    draft.replace(path)
+    sync_folder(path.parent)
+    write_atomically(path.with_suffix(".state"), control_hash(cluster.data).encode())
+    return path
 
 
 class Move:
@@ -92,15 +110,25 @@ class Move:
             (cluster.data / "PG_VERSION").exists() and not moving_mark(cluster.data).exists()
         ):
             return None
-        if not dumped_state(settings, former):
+        if not dumped_state(settings, former) and int(former.name) not in installed():
             raise Refusal(_stale(former))
         return cls(settings, cluster, former)
 
     def begin(self) -> None:
-        """Before the new cluster is made: one that was not filled to its end is begun again."""
+        """Before the new cluster is made; one that was not filled to its end is begun again."""
         self._cluster.make_root()
-        write_atomically(self._mark, b"")
         shutil.rmtree(self._cluster.data, ignore_errors=True)
+        if not dumped_state(self._settings, self._former):
+            self._refuse_without_space()
+            log.info(
+                "writing down the database of an older Postgres", action="major_dump", old=self._former.name
+            )
+            _write_down(self._settings, Cluster(self._settings, former=int(self._former.name)))
+        write_atomically(self._mark, b"")
+        # Segments of the new cluster have the same names, and none that is there is ever replaced.
+        backups = Backups(self._settings.workspace)
+        shutil.rmtree(backups.wal, ignore_errors=True)
+        begin_line(backups)
 
     def finish(self) -> str:
         """When it serves and has its roles: read everything in, whole or not at all."""
@@ -113,8 +141,24 @@ class Move:
         moved_at = datetime.now(UTC).isoformat()
         write_atomically(self._former.with_name(f"{self._former.name}.moved"), moved_at.encode())
         self._mark.unlink()
+        Backups(self._settings.workspace).wish(
+            "backup"
+        )  # no moment after those of the old one can be reached
         log.info("the database has moved to a newer Postgres", action="major_moved", old=self._former.name)
         return f"moved from Postgres {self._former.name}"
+
+    def _refuse_without_space(self) -> None:
+        """The new cluster stands beside the old one for some days, and the dump beside both."""
+        size_bytes = sum(path.stat().st_size for path in self._former.rglob("*") if path.is_file())
+        need_bytes = size_bytes * 3 // 2
+        free_bytes = shutil.disk_usage(self._settings.workspace).free
+        if free_bytes < need_bytes:
+            raise Refusal(
+                f"The database of Postgres {self._former.name} moves to {self._cluster.major}, which takes "
+                f"{need_bytes // 1024**2} MB of room; {free_bytes // 1024**2} MB are free. Make room and "
+                "start again; nothing was changed.",
+                exit_code=74,
+            )
 
 
 def forget_former(settings: Settings, cluster: Cluster) -> bool:

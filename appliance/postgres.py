@@ -19,7 +19,7 @@ from appliance.hydrate.home import data_root, is_hydrating
 from appliance.process import Program, ask, minimal_environment, processes_in
 from appliance.refusal import Refusal
 from appliance.storage import make_folder
-from appliance.users import as_account, give, myself, postgres_account, service_account
+from appliance.users import as_account, give, myself, postgres_account, service_account, take_over
 
 SUPERUSER = "postgres"  # enters by peer authentication alone, as the user that runs Postgres
 OWNER = "studio"  # owns the database and its tables; migrations and seeding
@@ -65,7 +65,10 @@ HYDRATE_OPTIONS: Mapping[str, str] = {
 class Cluster:
     """One Postgres cluster, `postgres/<major>` on the volume or this machine's disk, and how to start it."""
 
-    def __init__(self, settings: Settings, options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, options: Mapping[str, str] | None = None, *, former: int | None = None
+    ) -> None:
+        """`former`: the cluster of this older version, to read it once more."""
         self._settings = settings
         self._is_hydrating = is_hydrating(settings)
         self._options = {
@@ -78,7 +81,7 @@ class Cluster:
         self._account = postgres_account(settings)
         self._root = data_root(settings)
         self.socket_dir = settings.database.socket_dir
-        self.major, self._binaries = self._choose_major()
+        self.major, self._binaries = (former, installed()[former]) if former else self._choose_major()
         self.data = self._root / str(self.major)
 
     def prepare(self) -> bool:
@@ -91,6 +94,7 @@ class Cluster:
         is_new = not (self.data / "PG_VERSION").exists()
         if is_new:
             self._initialize()
+        take_over(self.data, self._account)
         give(self.data, self._account, 0o700)
         self._clear_leftovers()
         self._write_configuration()
@@ -112,8 +116,12 @@ class Cluster:
         return self._as_owner([str(self.binary("postgres")), "-D", str(self.data), *self._config_files()])
 
     def binary(self, name: str) -> Path:
-        """Where a program of this major version is."""
-        return self._binaries / name
+        """Where a program of this major version is, or a newer one that serves a bare server too."""
+        own = self._binaries / name
+        if own.exists():
+            return own
+        there = installed(name)
+        return there[max(there)] / name
 
     def environment(self) -> dict[str, str]:
         """The environment of the server; none of Studio's secrets."""
@@ -125,9 +133,15 @@ class Cluster:
         self.ensure_roles()
 
     def start_server(self, timeout_s: float = 60.0) -> None:
-        """The same, with nothing written yet."""
-        self._program.start(self.command(), self.environment())
-        self._program.wait_until(self.ready, timeout_s)
+        """The same, with nothing written yet. Raises Refusal with what it said."""
+        lines = self._settings.run_dir / "postgres.lines"
+        with lines.open("wb") as output:
+            self._program.start(self.command(), self.environment(), output.fileno())
+        try:
+            self._program.wait_until(self.ready, timeout_s)
+        except Refusal as exc:
+            said = _last_line(lines.read_text(errors="replace"))
+            raise Refusal(f"{exc.sentence} {said}".strip(), exit_code=exc.exit_code) from exc
 
     def stop(self, timeout_s: float = 60.0) -> int | None:
         """A fast, clean shutdown: clients are cut, the checkpoint is written."""
@@ -199,7 +213,7 @@ class Cluster:
 
     def _choose_major(self) -> tuple[int, Path]:
         """The major version this volume holds, else the newest installed."""
-        there = installed()
+        there = installed("initdb")  # those that a box may live on
         if not there:
             raise Refusal(
                 "Postgres is not installed on this machine. Install Debian's package “postgresql”, "
@@ -216,8 +230,8 @@ class Cluster:
         )
         usable = [major for major in held if major in there]
         newest = self._root / str(held[-1]) if held else None
-        if newest and max(there) > held[-1] and dumped_state(self._settings, newest):
-            usable = []  # it has been written down for a newer one
+        if newest and max(there) > held[-1] and self._can_move(newest):
+            usable = []  # for a newer one
         elif held and held[-1] > max(there):
             raise Refusal(
                 f"The volume holds a database of Postgres {held[-1]}, and this machine has Postgres "
@@ -233,6 +247,12 @@ class Cluster:
             )
         major = max(usable or there)
         return major, there[major]
+
+    def _can_move(self, newest: Path) -> bool:
+        """Whether it has been written down, or its server is here for nothing but that."""
+        major = int(newest.name)
+        is_former = not self._is_hydrating and major in installed() and major not in installed("initdb")
+        return is_former or dumped_state(self._settings, newest)
 
     def _has_home(self) -> bool:
         return (self._settings.workspace / "hydrate").is_dir()
@@ -363,7 +383,7 @@ def dumped_state(settings: Settings, data: Path) -> bool:
 
 def installed(name: str = "postgres") -> dict[int, Path]:
     """Major versions on this machine that have the program `name`, with their folders of programs: Debian's,
-    else what PATH has.
+    else what PATH has. The image has a server that stands alone, to read what it wrote elsewhere.
     """
     found = {
         int(program.parent.parent.name): program.parent

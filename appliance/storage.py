@@ -12,7 +12,15 @@ from app.kit.backups import Backups
 from app.kit.settings import Settings
 from appliance.files import is_read_only
 from appliance.refusal import Refusal
-from appliance.users import Account, give, myself, postgres_account, service_account, worker_account
+from appliance.users import (
+    Account,
+    give,
+    myself,
+    postgres_account,
+    service_account,
+    take_over,
+    worker_account,
+)
 
 # What a chown is refused with: by the file system, or because it knows no such user (an id-mapped mount).
 REFUSES_OWNERS = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.EOVERFLOW, errno.ENOTSUP, errno.ENOSYS)
@@ -79,6 +87,7 @@ def make_folder(folder: Path, owner: Account, mode: int) -> None:
     """One folder of ours; its owner and mode are put right where the file system keeps such things."""
     folder.mkdir(exist_ok=True)
     try:
+        take_over(folder, owner)
         give(folder, owner, mode)
     except OSError as exc:
         if exc.errno not in REFUSES_OWNERS:

@@ -144,6 +144,34 @@ def give(path: Path, account: Account, mode: int) -> None:
         os.close(descriptor)
 
 
+def hand_over(folder: Path, account: Account) -> None:
+    """A folder and all in it to one user, closed to others."""
+    give(folder, account, 0o700)
+    for inner, folders, files in os.walk(folder):
+        for name in folders:
+            give(Path(inner, name), account, 0o700)
+        for name in files:
+            give(Path(inner, name), account, 0o600)
+
+
+def take_over(folder: Path, account: Account) -> None:
+    """What lies in a folder of another user's goes to this one, as it is: the volume was on another machine.
+
+    Whoever calls gives the folder itself afterwards, so that one who was killed begins again.
+    """
+    former = folder.lstat().st_uid
+    if os.geteuid() != 0 or former == account.uid:
+        return
+    for inner, folders, files in os.walk(folder):
+        for path in (Path(inner, name) for name in (*folders, *files)):
+            found = path.lstat()
+            if found.st_uid != former or stat.S_ISLNK(found.st_mode):
+                continue
+            give(path, account, stat.S_IMODE(found.st_mode))
+            if path.lstat().st_uid == former:
+                return  # a volume that says yes and changes no owner
+
+
 def _is_given(found: os.stat_result, account: Account, mode: int) -> bool:
     is_owned = os.geteuid() != 0 or (found.st_uid, found.st_gid) == (account.uid, account.gid)
     return is_owned and stat.S_IMODE(found.st_mode) == mode and not stat.S_ISLNK(found.st_mode)

@@ -147,7 +147,7 @@ def bring_back_database(
     bench, aside = _bench(settings, repository, phase), _new_aside(workspace)
     draft = bench.draft
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(mode=0o700)
+    draft.mkdir(mode=0o711)  # the user of Postgres passes through
     if settings.database.embedded:
         restored, _ = revive(bench, plan, manifest, _take_stock)
         restored.flush()
@@ -175,7 +175,7 @@ def _restore(bench: Bench, kit: Kit, plan: Plan, *, replace: bool, aside: Path) 
     except StudioError as exc:
         raise Refusal(f"The encryption key of the kit does not open this backup. {exc.detail}") from exc
     _refuse_room(settings.workspace, _database_bytes(settings, manifest) + manifest.counted.blobs_bytes)
-    draft.mkdir(mode=0o700)
+    draft.mkdir(mode=0o711)  # the user of Postgres passes through
     cluster = None
     if settings.database.embedded:
         cluster, (wanted, rows) = revive(bench, plan, manifest, _take_stock)

@@ -55,7 +55,7 @@ def revive(
     bench: Bench, plan: Plan, manifest: Manifest, ask: Callable[[Connection, Entry], T]
 ) -> tuple[Scratch, T]:
     """Bring the database of a backup to life, ask it, and stop it again. Raises Refusal."""
-    data, dump = bench.draft / STAGING / "base", manifest.dump
+    data, dump = bench.draft / "base", manifest.dump
     restored = Scratch(bench.settings, data, bench.place, server_needed(manifest))
     if dump is not None:
         bench.phase("Fetching the database")
@@ -84,9 +84,10 @@ def _fetch(bench: Bench, plan: Plan) -> Path:
     bench.repository.restore(plan.base.id, bench.draft, [f"/{STAGING}/base", f"/{WAL}"])
     if plan.further is not None:
         bench.repository.restore(plan.further.id, bench.draft, [f"/{WAL}"])
-    log = bench.draft / WAL
-    log.mkdir(parents=True, exist_ok=True)
-    return log
+    (bench.draft / WAL).mkdir(parents=True, exist_ok=True)
+    # Out of the folders between, which are closed as they were: the user of Postgres has to pass.
+    (bench.draft / STAGING / "base").rename(bench.draft / "base")
+    return (bench.draft / WAL).rename(bench.draft / "wal")
 
 
 def _recover(

@@ -3,7 +3,6 @@
 Its files are recovered up to a moment, or a new cluster is filled with its dump.
 """
 
-import os
 import re
 import shutil
 import signal
@@ -22,7 +21,7 @@ from appliance.backup.questions import Connection, connect
 from appliance.postgres import APPLICATION, DATABASE, OPTIONS, OWNER, SUPERUSER
 from appliance.process import Program, minimal_environment
 from appliance.refusal import Refusal
-from appliance.users import Account, as_account, give, myself, postgres_account
+from appliance.users import as_account, give, hand_over, myself, postgres_account
 
 PATIENCE_S = 24 * 3600.0  # replaying a busy day takes long; it ends by itself when it cannot go on
 # “The database system is starting up” and the like is what whoever knocks too early is told.
@@ -74,7 +73,7 @@ def server_of(major: int) -> int:
 
 def server_for(major: int) -> int:
     """The newest one here, for a dump of Postgres `major`, which no older one takes in. Raises NoServer."""
-    newest = max(postgres.installed(), default=0)
+    newest = max(postgres.installed("initdb"), default=0)
     if newest >= major:
         return newest
     raise NoServer(
@@ -102,7 +101,7 @@ class Scratch:
         Raises Recovery when it does not get there, and EndsTooEarly when the log is what is too short.
         """
         for folder in (self.data, log):
-            _hand_over(folder, self._account)
+            hand_over(folder, self._account)
         (self.data / "recovery.signal").touch()
         give(self.data / "recovery.signal", self._account, 0o600)
         recovery = {
@@ -118,10 +117,10 @@ class Scratch:
     def filled(self, fill: Callable[[Entry], None]) -> Iterator[Connection]:
         """Make a new cluster at `data` and fill its database; a superuser's connection, then a clean stop."""
         self.data.mkdir(parents=True)
-        _hand_over(self.data, self._account)
+        hand_over(self.data, self._account)
         command = [*postgres.initdb_command(self._binaries, self.major, self.data), "--no-sync"]
         done = subprocess.run(
-            as_account(self._account, command, passes_folders=True),
+            self._as_owner(command),
             env=minimal_environment(self._account.home),
             capture_output=True,
             text=True,
@@ -185,15 +184,7 @@ class Scratch:
         lines = self._place / "lines"
         with lines.open("wb") as output:
             self._program.start(
-                as_account(
-                    self._account,
-                    command,
-                    passes_folders=not all(
-                        self._account.can_traverse(folder)
-                        for folder in (self.data.parent, self._place, *archive.programs())
-                    ),
-                    death_signal=signal.SIGINT,
-                ),
+                self._as_owner(command, self._place, *archive.programs(), death_signal=signal.SIGINT),
                 minimal_environment(self._account.home),
                 output.fileno(),
             )
@@ -204,27 +195,28 @@ class Scratch:
 
     def flush(self) -> None:
         """Make every file of the copy durable."""
-        command = [str(self._binaries / "initdb"), "--sync-only", f"--pgdata={self.data}"]
-        line = as_account(self._account, command, passes_folders=True)
-        subprocess.run(
-            line, env=minimal_environment(self._account.home), capture_output=True, cwd="/", check=True
+        there = postgres.installed("initdb")
+        command = [str(there[max(there)] / "initdb"), "--sync-only", f"--pgdata={self.data}"]
+        environment = minimal_environment(self._account.home)
+        subprocess.run(self._as_owner(command), env=environment, capture_output=True, cwd="/", check=True)
+
+    def _as_owner(
+        self, command: list[str], *folders: Path, death_signal: signal.Signals | None = None
+    ) -> list[str]:
+        return as_account(
+            self._account,
+            command,
+            # A container lends nobody the right to pass closed folders: it is asked for only where one is.
+            passes_folders=not all(map(self._account.can_traverse, (self.data.parent, *folders))),
+            death_signal=death_signal,
         )
-
-
-def _hand_over(folder: Path, account: Account) -> None:
-    """A folder and all in it to the user of Postgres, closed to others."""
-    give(folder, account, 0o700)
-    for inner, folders, files in os.walk(folder):
-        for name in folders:
-            give(Path(inner, name), account, 0o700)
-        for name in files:
-            give(Path(inner, name), account, 0o600)
 
 
 def _judged(lines: str) -> Recovery:
     """Why the recovery ended, from its last words."""
     found = _FATAL.findall(lines)
-    reason = found[-1].strip().rstrip(".") if found else "it did not say why"
+    last = lines.strip().splitlines()[-1:] or ["it did not say why"]
+    reason = (found or last)[-1].strip().rstrip(".")
     if "recovery ended before configured recovery target was reached" in reason:
         return EndsTooEarly(
             "The log of the database ends before the moment that was asked for.", exit_code=74

@@ -5,25 +5,44 @@ One version is installed here: a cluster in a folder of another name stands for 
 
 import contextlib
 import json
+import os
 import shutil
+import signal
 import stat
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
 from app.kit.backups import Backups, BackupStatus, Snapshot
 from app.kit.settings import load_settings
-from appliance import keys, postgres, storage
+from appliance import keys, major, postgres, storage
+from appliance.backup import wal
+from appliance.backup.make import line_of, make
 from appliance.major import Move, dump, forget_former
 from appliance.postgres import DATABASE, Cluster, dump_path
+from appliance.process import processes_in
 from appliance.refusal import Refusal
+from appliance.users import postgres_account
+from tests.appliance.backup.conftest import FAST
+from tests.appliance.backup.things import TABLES, add, settings_in
 from tests.appliance.box import Box, box_environment, studio
 
 pytestmark = pytest.mark.integration
 
 OLD = 9  # no Postgres of this number is installed anywhere
+
+
+@pytest.fixture
+def bare() -> Iterator[Path]:
+    """As the image has a former version: its server alone, where the user of Postgres may go."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def test_a_database_moves_by_its_dump_and_the_old_one_stays(
@@ -42,7 +61,7 @@ def test_a_database_moves_by_its_dump_and_the_old_one_stays(
     # As a machine that has the old version only.
     (root / str(new)).rename(root / str(OLD))
     (root / f"{new}.json").unlink(missing_ok=True)
-    monkeypatch.setattr(postgres, "installed", lambda: {OLD: there[new]})
+    monkeypatch.setattr(postgres, "installed", lambda *_: {OLD: there[new]})
     old = Cluster(settings)
     old.prepare()
     old.start()
@@ -53,7 +72,7 @@ def test_a_database_moves_by_its_dump_and_the_old_one_stays(
     with Box(env) as box:
         assert box.end() == 78, box.text
         assert "run `studio dump`" in box.text
-    monkeypatch.setattr(postgres, "installed", lambda: {OLD: there[new]})
+    monkeypatch.setattr(postgres, "installed", lambda *_: {OLD: there[new]})
     first = dump(settings)
     assert (first.major, Path(first.file)) == (OLD, dump_path(settings, OLD))
     assert stat.S_IMODE(Path(first.file).stat().st_mode) == 0o600, "it is the whole database"
@@ -63,7 +82,7 @@ def test_a_database_moves_by_its_dump_and_the_old_one_stays(
     monkeypatch.undo()
     with Box(env) as box:
         assert box.end() == 78, "a dump that is older than the database would lose what came after it"
-    monkeypatch.setattr(postgres, "installed", lambda: {OLD: there[new]})
+    monkeypatch.setattr(postgres, "installed", lambda *_: {OLD: there[new]})
     dump(settings)
     monkeypatch.undo()
 
@@ -99,6 +118,60 @@ def test_a_database_moves_by_its_dump_and_the_old_one_stays(
         assert forget_former(settings, cluster) is goes
     assert not (root / str(OLD)).exists()
     assert not dump_path(settings, OLD).exists()
+
+
+def test_a_database_whose_former_server_is_here_moves_by_itself_even_after_a_crash(
+    tmp_path: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_in(tmp_path)
+    there = postgres.installed()
+    new = max(there)
+    old = Cluster(settings, FAST)
+    old.prepare()
+    old.start()
+    old.run_sql(TABLES, DATABASE)
+    kept = add(settings, old, "kept")
+    backups = Backups(settings.workspace)
+    line = line_of(backups)
+    _, segment = wal.close_segment(old)
+    wal.await_kept(old, backups.wal, segment)
+    for process in processes_in(old.data, "postgres", postgres_account(settings).uid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    old.stop()
+    former = old.data.rename(old.data.with_name(str(OLD)))
+    (bare / "postgres").symlink_to(there[new] / "postgres")
+
+    def installed(name: str = "postgres") -> dict[int, Path]:
+        return {OLD: bare, new: there[new]} if name == "postgres" else {new: there[new]}
+
+    monkeypatch.setattr(postgres, "installed", installed)
+    monkeypatch.setattr(major, "installed", installed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1024))
+        move = Move.due(settings, Cluster(settings))
+        assert move is not None
+        with pytest.raises(Refusal, match="Make room and start again; nothing was changed"):
+            move.begin()
+    cluster = Cluster(settings, FAST)
+    move = Move.due(settings, cluster)
+    assert (cluster.major, move is not None) == (new, True)
+    assert move is not None
+    move.begin()
+    assert cluster.prepare() is True
+    cluster.start()
+    try:
+        assert move.finish() == f"moved from Postgres {OLD}"
+        assert cluster.run_sql("SELECT name, sha256 FROM things", DATABASE) == f"kept|{kept}"
+        assert (former / "PG_VERSION").exists()
+        assert Move.due(settings, Cluster(settings)) is None
+        assert backups.wished() == ["backup"]
+        assert line_of(backups) != line
+        # Its log has names that the old one's had, and is kept all the same.
+        assert make(settings).blobs == 1
+    finally:
+        cluster.stop()
 
 
 def prove(backups: Backups, *, made_at: datetime, proved_at: datetime) -> None:
