@@ -25,6 +25,7 @@ from app.kit.version import studio_version
 from app.kit.voice import Voice, emit
 from app.kit.volume import VOLUME_FILE, Mode, Volume, write
 from appliance import external, keys, passport, probing, schema, sentinel, storage, upgrade
+from appliance.backup.remote import Remote
 from appliance.chorus import Chorus
 from appliance.crew import Crew
 from appliance.files import FolderLock
@@ -216,7 +217,7 @@ class Boot:
                 "Set it to the value of the API's box (its keys/worker_shared_secret)."
             )
         self._settings = keys.ensure(self._settings)
-        keep_secret(*self._settings.secrets)
+        keep_secret(*self._settings.secrets, *Remote(self._settings).secrets())
         self._crew.settings = self._settings
         self._passport, warning = passport.stamp(self._settings, self._passport, self._mode)
         if warning:

@@ -24,6 +24,7 @@ from app.kit.ring import files_of, read
 from app.kit.settings import Settings
 from app.kit.version import studio_version
 from appliance import handover, passport
+from appliance.backup.remote import Remote
 from appliance.doctor.examination import examine
 from appliance.keyring import keys
 from appliance.refusal import Refusal
@@ -43,7 +44,7 @@ Exhibit = Callable[[Settings], Any]
 
 def pack(settings: Settings, out: Path | None) -> Path:
     """Write the bundle; where it lies. Raises Refusal when the file cannot be made."""
-    keep_secret(*settings.secrets)
+    keep_secret(*settings.secrets, *Remote(settings).secrets())
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     path = (out or Path(f"studio-support-{stamp}.tar.gz")).absolute()
     try:

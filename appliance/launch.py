@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from app.kit.settings import Settings, SettingsFaults, load_settings
@@ -69,11 +70,11 @@ def environment_of(program: Program, settings: Settings, inherited: Mapping[str,
     """What the program sees: its own minimal set, or ours without supervisord's and others' secrets."""
     if program.environment is not None:
         return program.environment(settings)
-    hidden = {name + suffix for name in program.hidden for suffix in ("", "_FILE")}
+    hidden = [name + suffix for name in (*program.hidden, "SUPERVISOR_*") for suffix in ("", "_FILE")]
     environment = {
         name: value
         for name, value in inherited.items()
-        if name not in hidden and not name.startswith("SUPERVISOR_")
+        if not any(fnmatchcase(name, pattern) for pattern in hidden)
     }
     environment = keys.handed(environment, settings, program.keys)
     if program.role in ("worker-cpu", "worker-gpu"):

@@ -27,8 +27,8 @@ from appliance.postgres import (
     control_hash,
     dump_path,
     dumped_state,
-    moving_mark,
     installed,
+    moving_mark,
 )
 from appliance.refusal import Refusal
 from appliance.storage import make_folder, prepare

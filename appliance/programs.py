@@ -10,7 +10,7 @@ import msgspec
 
 from app.kit.settings import KEY_NAMES, WORKER_KEYS, Settings
 from appliance import dialects
-from appliance.backup.restic import CREDENTIALS
+from appliance.backup.remote import CREDENTIALS
 from appliance.dialects import Dialect
 from appliance.hydrate import receiver
 from appliance.hydrate.home import is_hydrating
@@ -46,7 +46,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     waits_for: tuple[str, ...] = ()  # embedded programs that must answer before it starts
     home: FolderOf | None = None  # without which, and the right to write there, it is not even tried
     keys: tuple[str, ...] = ()  # those of the box's secrets that it is handed
-    hidden: tuple[str, ...] = BOOT_ONLY  # names it does not see, nor their …_FILE
+    hidden: tuple[str, ...] = BOOT_ONLY  # names it does not see, nor their …_FILE; * ends them
     environment: EnvironmentOf | None = None  # replaces what it would inherit
     dialect: Dialect | None = None  # how it speaks; None: in the house's voice
     keeps_stdout: bool = False  # its standard output is a protocol, only standard error is for people

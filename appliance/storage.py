@@ -71,6 +71,7 @@ def make_folders(settings: Settings) -> None:
         # The service user passes through to what is its own; steps, which are of its group, read nothing.
         (settings.logs_dir, msgspec.structs.replace(myself(), gid=service.gid), 0o750),
         (backups.folder, myself(), 0o755),
+        (backups.remote, myself(), 0o700),
         (backups.wishes, service, 0o700),
     ):
         make_folder(folder, owner, mode)

@@ -54,6 +54,9 @@ need_packages() {
     has restic || missing+=(restic)
     [ -z "${1:-}" ] || has chromium || missing+=(chromium)
     [ -z "${1:-}" ] || { has curl && has jq; } || missing+=(curl jq)  # for the README's own commands
+    # Backups to other machines are tested against real ones.
+    [ -z "${1:-}" ] || has rclone || missing+=(rclone)
+    [ -z "${1:-}" ] || { has ssh && [ -x /usr/sbin/sshd ]; } || missing+=(openssh-client openssh-server)
     [ "${#missing[@]}" -gt 0 ] || return 0
     install_packages
 }

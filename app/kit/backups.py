@@ -9,6 +9,7 @@ other: root writes `status.json`, everybody reads it; the API leaves a wish in `
     backups/status.json   what was made and proved; `schedule.json`: when; `hold.json`: after a restore
     backups/kit.json      since when somebody has shown that they hold the recovery kit
     backups/rehearsals.json  how upgrades went on a copy; apart, since a newer version than the box writes it
+    backups/remote/       what opens a repository elsewhere; for root alone
     backups/wishes/       “backup”, “drill”, “release”, “kit”, “healthy”: an empty file is the whole wish
     backups/lock          held by whoever makes a backup
 """
@@ -161,6 +162,7 @@ class Backups:
         self.wal = self.folder / "wal"
         self.staging = self.folder / "staging"
         self.wishes = self.folder / "wishes"
+        self.remote = self.folder / "remote"
         self.lock = self.folder / "lock"
         self.hold_marker = self.folder / "hold.json"
         self.rehearsed = self.folder / "rehearsals.json"

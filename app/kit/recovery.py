@@ -4,6 +4,7 @@ A backup without its kit opens nothing, and a kit without its backup is a page o
 reads the text form; people copy it from paper, so it is short and a check tells a slip of the pen.
 """
 
+import base64
 import hashlib
 import hmac
 import html
@@ -26,10 +27,14 @@ _LINES = {
     "Encryption key": "encryption_key",
 }
 ENDING = 8  # letters that are typed from paper: whoever has read them can read the rest
-_ADVICE = (
-    "Keep this page apart from the backups: together they are the whole box, apart they open nothing.",
-    "On an empty machine with Studio:  studio restore REPOSITORY --kit THIS-FILE",
-)
+_APART = "Keep this page apart from the backups: together they are the whole box, apart they open nothing."
+_WHOLE = "This page gets at the backups and opens them: whoever has it has the whole box. Lock it away."
+_LACKS = "What the place of the backups asks for (keys, rclone.conf) is not on this page; keep that, too."
+_HOW = "On an empty machine with Studio:  studio restore REPOSITORY --kit THIS-FILE"
+# What gets at a repository elsewhere, beside variables: files of `backups/remote`, in base64.
+KEY, HOSTS, CONFIG = "ssh_key", "known_hosts", "rclone.conf"
+_FILES = (KEY, HOSTS, CONFIG)
+_ACCESS = "Access "
 
 
 class KitDamaged(ValueError):
@@ -47,13 +52,15 @@ class Kit(msgspec.Struct, frozen=True, kw_only=True):
     repository: str
     password: str  # of the repository
     encryption_key: str  # opens the other keys, which the backup holds sealed
+    access: dict[str, str] = {}  # what gets at a repository elsewhere: variables, and files by their name
 
     def __repr__(self) -> str:
         return f"Kit({self.box_id}, ****)"
 
     def check(self) -> str:
         """Two groups of letters that change with any other letter."""
-        digest = hashlib.sha256("\0".join(self._values()).encode()).hexdigest()
+        access = [part for name in sorted(self.access) for part in (name, self.access[name])]
+        digest = hashlib.sha256("\0".join([*self._values(), *access]).encode()).hexdigest()
         return f"{digest[:4]}-{digest[4:8]}"
 
     def text(self, made_at: datetime) -> str:
@@ -62,7 +69,7 @@ class Kit(msgspec.Struct, frozen=True, kw_only=True):
             [
                 _TITLE,
                 "",
-                *_ADVICE,
+                *self._advice(),
                 "",
                 *(f"{name + ':':16} {value}" for name, value in self._rows(made_at)),
                 "",
@@ -75,7 +82,7 @@ class Kit(msgspec.Struct, frozen=True, kw_only=True):
             f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
             for name, value in self._rows(made_at)
         )
-        advice = "".join(f"<p>{html.escape(line)}</p>" for line in _ADVICE)
+        advice = "".join(f"<p>{html.escape(line)}</p>" for line in self._advice())
         return (
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>Studio recovery kit</title>'
             "<style>body{font:16px/1.5 sans-serif;margin:3em auto;max-width:46em}"
@@ -102,24 +109,31 @@ class Kit(msgspec.Struct, frozen=True, kw_only=True):
                     "change of keys or of the repository is of no use any more."
                 )
 
+    def _advice(self) -> tuple[str, str]:
+        if self.repository.startswith("/"):
+            return _APART, _HOW
+        return _WHOLE if self.access else _LACKS, _HOW
+
     def _values(self) -> list[str]:
         return [getattr(self, field) for field in _LINES.values()]
 
     def _rows(self, made_at: datetime) -> list[tuple[str, str]]:
         return [
             *zip(_LINES, self._values(), strict=True),
+            *((_ACCESS + name, _as_line(name, value)) for name, value in self.access.items()),
             ("Check", self.check()),
             ("Made", f"{rfc3339(made_at)} by Studio {studio_version()}"),
         ]
 
 
-def kit_of(settings: Settings, box_id: str) -> Kit:
+def kit_of(settings: Settings, box_id: str, access: Mapping[str, str] | None = None) -> Kit:
     """The kit of this box. Raises KeyError before its keys are made."""
     return Kit(
         box_id=box_id,
         repository=settings.backup_repository,
         password=settings.repository_password,
         encryption_key=settings.keys.require("encryption_key"),
+        access=dict(access or {}),
     )
 
 
@@ -133,12 +147,29 @@ def read_kit(text: str) -> Kit:
     missing = [name for name in (*_LINES, "Check") if name not in found]
     if missing:
         raise KitDamaged(f"This is no whole recovery kit: the line “{missing[0]}” is missing.")
-    kit = Kit(**{field: found[name] for name, field in _LINES.items()})
+    access = {
+        name.removeprefix(_ACCESS): _from_line(name.removeprefix(_ACCESS), value)
+        for name, value in found.items()
+        if name.startswith(_ACCESS)
+    }
+    kit = Kit(**{field: found[name] for name, field in _LINES.items()}, access=access)
     if kit.check() != found["Check"].lower():
         raise KitDamaged(
             "The recovery kit was changed: its check does not fit. Compare it with the original."
         )
     return kit
+
+
+def _as_line(name: str, value: str) -> str:
+    return base64.b64encode(value.encode()).decode() if name in _FILES else value
+
+
+def _from_line(name: str, value: str) -> str:
+    """Raises KitDamaged for a file that is no base64 of a text any more."""
+    try:
+        return base64.b64decode(value, validate=True).decode() if name in _FILES else value
+    except ValueError as exc:
+        raise KitDamaged(f"The recovery kit was changed: its line “{_ACCESS}{name}” is damaged.") from exc
 
 
 class KitState(msgspec.Struct, frozen=True, kw_only=True):

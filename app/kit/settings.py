@@ -141,6 +141,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_token: str | None  # opens /metrics to whoever is not on this machine
     backup_repository: str  # where backups go: a folder, or what restic calls a repository
     backup_password: str | None  # None: made from the encryption key
+    backup_ssh_key: str | None  # for sftp:, where the volume keeps no file private; None: `studio backup key`
     backup_before_upgrade: bool  # before migrations of a newer version change anything
     auto_restore_on_failed_upgrade: bool  # bring that backup back by itself, instead of saying how
     model_idle_s: float  # an unused torch child is ended after this, and its memory is back
@@ -189,6 +190,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             self.metrics_token,
             self.run_token,
             self.run_password,
+            self.backup_ssh_key,
             *self.otlp_headers.values(),
             self.keys.encryption_key and self.repository_password,
         )
@@ -322,6 +324,7 @@ def load_settings(env: Mapping[str, str] | None = None, keys: Sequence[str] = KE
         runpod_volume=runpod_volume,
         backup_repository=_read_repository(reader, workspace),
         backup_password=reader.secret("STUDIO_BACKUP_PASSWORD"),
+        backup_ssh_key=reader.secret("STUDIO_BACKUP_SSH_KEY"),
         backup_before_upgrade=reader.boolean("BACKUP_BEFORE_UPGRADE", True),
         auto_restore_on_failed_upgrade=reader.boolean("AUTO_RESTORE_ON_FAILED_UPGRADE", False),
         model_idle_s=float(reader.integer("STUDIO_MODEL_IDLE_S", 600, low=0)),
@@ -435,6 +438,12 @@ def _read_repository(reader: Reader, workspace: Path) -> str:
             "is no place Studio can write backups to",
             "Write an absolute folder, s3:https://host/bucket/folder, sftp:user@host:/folder, "
             "rclone:remote:folder or rest:https://host/folder.",
+        )
+    elif found.startswith("rclone:") and "," in found.split(":")[2 if found.startswith("rclone::") else 1]:
+        reader.fault(
+            "STUDIO_BACKUP_REPOSITORY",
+            "describes the remote in its address, and arguments of rclone can be read by everybody",
+            "Set the remote up in backups/remote/rclone.conf on the volume or as RCLONE_CONFIG_NAME_TYPE….",
         )
     return found
 

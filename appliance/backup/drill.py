@@ -24,13 +24,14 @@ from app.kit.version import studio_version
 from appliance import passport
 from appliance.backup import manifest as manifests
 from appliance.backup import questions
+from appliance.backup.complaints import Locked, NoRepository, WrongPassword
 from appliance.backup.dump import Dump, NoTools
 from appliance.backup.entry import Entry
 from appliance.backup.make import BLOBS, SPARE_BYTES
 from appliance.backup.manifest import Manifest
 from appliance.backup.plan import Plan, choose, read_manifest
 from appliance.backup.questions import Connection
-from appliance.backup.restic import Locked, NoRepository, Repository, WrongPassword
+from appliance.backup.restic import Repository
 from appliance.backup.revive import Bench, bench_at, revive, server_needed
 from appliance.backup.scratch import NoServer
 from appliance.backup.work import Watch, Work, working

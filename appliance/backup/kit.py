@@ -11,16 +11,19 @@ from app.kit.backups import Backups, KitHeld
 from app.kit.recovery import Kit, KitDamaged, KitUnlike, read_kit
 from app.kit.settings import Settings
 from appliance import passport
+from appliance.backup.remote import Remote
 from appliance.files import write_atomically
 from appliance.refusal import Refusal
 
 
-def kit_of(settings: Settings) -> Kit:
-    """What opens the backups of this box. Raises Refusal where there is none yet."""
+def kit_of(settings: Settings, *, with_access: bool = False) -> Kit:
+    """What opens the backups of this box, and gets at them elsewhere. Raises Refusal where there is none."""
     box = passport.read(settings)
     if box is None or settings.keys.encryption_key is None:
         raise Refusal(f"There is no box at {settings.workspace} yet. Start it once with `studio boot`.")
-    return recovery.kit_of(settings, box.box_id)
+    is_elsewhere = not settings.backup_repository.startswith("/")
+    access = Remote(settings).access() if with_access and is_elsewhere else {}
+    return recovery.kit_of(settings, box.box_id, access)
 
 
 def kit_from(path: Path) -> Kit:

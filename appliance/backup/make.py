@@ -27,11 +27,12 @@ from app.kit.settings import Settings
 from appliance import passport
 from appliance.backup import base, dump, manifest, wal
 from appliance.backup.base import Base
+from appliance.backup.complaints import Locked
 from appliance.backup.dump import Dump
 from appliance.backup.entry import elsewhere, telling
 from appliance.backup.manifest import Counted
 from appliance.backup.questions import one, standing_still
-from appliance.backup.restic import Kind, Locked, Repository, Saved, Stored
+from appliance.backup.restic import Kind, Repository, Saved, Stored
 from appliance.backup.work import Watch, Work, working
 from appliance.files import write_atomically
 from appliance.postgres import Cluster

@@ -4,11 +4,14 @@ Debian carries it (0.14 and 0.18). It is given its password in the environment, 
 and dies with the program that called it.
 """
 
+import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +21,10 @@ from typing import IO, Literal
 import msgspec
 
 from app.kit.backups import BackupSchedule
+from app.kit.redaction import keep_secret
 from app.kit.settings import Settings
+from appliance.backup.complaints import FINAL, Locked, NoRepository, is_unclear, judged
+from appliance.backup.remote import Remote
 from appliance.process import minimal_environment
 from appliance.refusal import Refusal
 from appliance.users import as_account, myself
@@ -26,29 +32,11 @@ from appliance.users import as_account, myself
 Kind = Literal["base", "dump", "log"]
 Told = Callable[[float], None]
 
-# What restic reads to reach a place that asks who we are.
-CREDENTIALS = (
-    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_PROFILE"),
-    *("AWS_SHARED_CREDENTIALS_FILE", "B2_ACCOUNT_ID", "B2_ACCOUNT_KEY", "AZURE_ACCOUNT_NAME"),
-    *("AZURE_ACCOUNT_KEY", "GOOGLE_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS", "RCLONE_CONFIG"),
-    *("RCLONE_CONFIG_PASS", "SSH_AUTH_SOCK", "RESTIC_REST_USERNAME", "RESTIC_REST_PASSWORD"),
-)
-WAY_OUT = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE")
-
+# Opening a repository takes seconds. Once something is amiss, 0.18 would try for a quarter of an hour.
+PATIENCE_S = 180.0
+PATIENCE_IN_TROUBLE_S = 30.0
 
 _OWNER_REFUSED = re.compile(r"^ignoring error for .*: l?chown .*$", re.MULTILINE)
-
-
-class WrongPassword(Refusal):
-    """The repository is there and does not open."""
-
-
-class NoRepository(Refusal):
-    """There is none at this place."""
-
-
-class Locked(Refusal):
-    """Somebody works on it, or was killed while he did."""
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,18 +85,28 @@ class _News(msgspec.Struct, frozen=True):
 class Repository:
     """One repository, with what opens it."""
 
-    def __init__(self, address: str, password: str, box_id: str, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        password: str,
+        box_id: str,
+        cache: Path | None = None,
+        remote: Remote | None = None,
+    ) -> None:
         self.address = address
+        self._remote = remote
         self._host = f"--host={box_id}"  # two boxes may share one, and never touch each other's
         self._password = password
         # A folder is its own cache.
         self._cache = None if address.startswith("/") else cache
+        keep_secret(password, *(remote.secrets() if remote else []))
 
     @classmethod
     def of(cls, settings: Settings, box_id: str) -> "Repository":
         """The one this box writes to."""
         cache = settings.workspace / "backups" / "cache"
-        return cls(settings.backup_repository, settings.repository_password, box_id, cache)
+        remote = Remote(settings)
+        return cls(settings.backup_repository, settings.repository_password, box_id, cache, remote)
 
     @property
     def shown(self) -> str:
@@ -122,13 +120,13 @@ class Repository:
         except NoRepository:
             if self.address.startswith("/"):
                 Path(self.address).mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._run(["init"])
+            self._run(["init"], is_brief=True)
             return []
 
     def snapshots(self) -> list[Stored]:
         """All that is in it, newest first. Raises Refusal."""
         found = msgspec.json.decode(
-            self._run(["snapshots", "--json", "--no-lock", self._host]), type=list[Stored]
+            self._run(["snapshots", "--json", "--no-lock", self._host], is_brief=True), type=list[Stored]
         )
         return sorted(found, key=lambda stored: stored.moment, reverse=True)
 
@@ -224,17 +222,19 @@ class Repository:
         folder: Path = Path("/"),
         hear: Callable[[bytes], None] | None = None,
         spares: re.Pattern[str] | None = None,
+        *,
+        is_brief: bool = False,
     ) -> bytes:
-        """What it prints; line by line to `hear` if there is one.
+        """What it prints; line by line to `hear` if there is one. `is_brief` has an end.
 
         Raises Refusal, but not for errors that `spares` fits.
         """
         try:
-            return self._run_once(command, folder, hear, spares)
+            return self._run_once(command, folder, hear, spares, is_brief=is_brief)
         except Locked:
             # Whoever held it was killed: there is one of us at a time, and this takes away dead ones' only.
-            self._run_once(["unlock"], folder)
-            return self._run_once(command, folder, hear, spares)
+            self._run_once(["unlock"], folder, is_brief=True)
+            return self._run_once(command, folder, hear, spares, is_brief=is_brief)
 
     def _run_once(
         self,
@@ -242,24 +242,29 @@ class Repository:
         folder: Path,
         hear: Callable[[bytes], None] | None = None,
         spares: re.Pattern[str] | None = None,
+        *,
+        is_brief: bool = False,
     ) -> bytes:
         said = b""
         with TemporaryFile() as complaints, self._started(command, folder, complaints) as child:
+            watch = _Patience(child, complaints) if is_brief else contextlib.nullcontext()
             try:
-                for line in child.stdout or ():
-                    if hear is None:
-                        said += line
-                    else:
-                        hear(line)
+                with watch:
+                    for line in child.stdout or ():
+                        if hear is None:
+                            said += line
+                        else:
+                            hear(line)
+                    code = child.wait()
             except BaseException:
                 child.kill()
                 raise
-            code = child.wait()
-            complaints.seek(0)
-            complaint = complaints.read().decode(errors="replace")
+            complaint = _said(complaints)
         # 0.14 may end with 0 after a file could not be brought back whole; it says so, though.
         if (code != 0 or "ignoring error" in complaint) and not _is_spared(complaint, spares):
-            raise self._refusal(complaint)
+            if self._remote is not None and is_unclear(complaint):
+                complaint = self._remote.reason(self.address) + complaint
+            raise judged(complaint, self.address, self.shown)
         return said
 
     def _started(
@@ -271,12 +276,13 @@ class Repository:
                 "Backups need restic, which is not installed here. Install Debian's package “restic”."
             )
         cache = ["--no-cache"] if self._cache is None else [f"--cache-dir={self._cache}"]
+        options = self._remote.options(self.address) if self._remote else []
         environment = minimal_environment(myself().home)
-        environment |= {name: os.environ[name] for name in (*CREDENTIALS, *WAY_OUT) if name in os.environ}
+        environment |= self._remote.environment() if self._remote else {}
         environment |= {"RESTIC_REPOSITORY": self.address, "RESTIC_PASSWORD": self._password}
         return subprocess.Popen(
             # SIGINT: it takes its own lock away before it goes.
-            as_account(myself(), [program, *cache, *command], death_signal=signal.SIGINT),
+            as_account(myself(), [program, *cache, *options, *command], death_signal=signal.SIGINT),
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -285,23 +291,40 @@ class Repository:
             start_new_session=True,  # a Ctrl-C is for who called it
         )
 
-    def _refusal(self, complaint: str) -> Refusal:
-        if "wrong password" in complaint:
-            return WrongPassword(
-                f"The repository {self.shown} does not open: its password is another one. Use the recovery "
-                "kit of the box that made it, or the STUDIO_BACKUP_PASSWORD it had."
-            )
-        # A place that cannot be reached makes restic ask the same question; that is another matter.
-        if "open config" in complaint and re.search("does not exist|no such file|not found", complaint):
-            return NoRepository(
-                f"There is no backup repository at {self.shown}. Check the address; the recovery kit names "
-                "the one that was used."
-            )
-        if "already locked" in complaint:
-            return Locked(
-                f"Somebody else works on the repository {self.shown}. Try again later.", exit_code=75
-            )
-        return Refusal(f"restic could not use {self.shown}: {_first_fault(complaint)}.", exit_code=74)
+
+class _Patience:
+    """Ends a brief command that gets nowhere, and adds why to what it complained about."""
+
+    def __init__(self, child: "subprocess.Popen[bytes]", complaints: IO[bytes]) -> None:
+        self._child = child
+        self._complaints = complaints
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        began = time.monotonic()
+        troubled: float | None = None
+        while not self._is_over.wait(0.1):
+            now, complaint = time.monotonic(), _said(self._complaints)
+            if "retrying" in complaint:
+                troubled = troubled or now
+            is_long = now - began > PATIENCE_S or (troubled and now - troubled > PATIENCE_IN_TROUBLE_S)
+            if is_long or FINAL.search(complaint):
+                # ssh and rclone with it: they would keep its output open.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._child.pid, signal.SIGKILL)
+                if not troubled:
+                    os.pwrite(
+                        self._complaints.fileno(), b"\nError: it did not answer", len(complaint.encode())
+                    )
+                return
 
 
 def _is_spared(complaint: str, spares: re.Pattern[str] | None) -> bool:
@@ -310,8 +333,7 @@ def _is_spared(complaint: str, spares: re.Pattern[str] | None) -> bool:
     return spared > 0 and re.findall(r"There were (\d+) errors", complaint) == [str(spared)]
 
 
-def _first_fault(complaint: str) -> str:
-    """The first line that tells a reason, without its mark."""
-    lines = [line for line in complaint.splitlines() if line.strip()]
-    chosen = next((line for line in lines if "Fatal" in line or "rror" in line), lines[-1] if lines else "")
-    return chosen.replace("Fatal: ", "").strip().rstrip(".:")[:300] or "it gave no reason"
+def _said(complaints: IO[bytes]) -> str:
+    """All of it so far, wherever whoever writes it is."""
+    size_bytes = os.fstat(complaints.fileno()).st_size
+    return os.pread(complaints.fileno(), size_bytes, 0).decode(errors="replace")

@@ -30,6 +30,7 @@ from appliance.backup.make import BLOBS, DUMP, begin_line
 from appliance.backup.manifest import Manifest
 from appliance.backup.plan import Plan, choose, read_manifest
 from appliance.backup.questions import Connection, blob_names, rows_in, standing_still
+from appliance.backup.remote import Remote
 from appliance.backup.restic import Repository
 from appliance.backup.revive import Bench, Phase, fetch_dump, revive
 from appliance.backup.scratch import Scratch
@@ -103,6 +104,7 @@ def restore(
             elsewhere.refuse_unfit(settings, replace)
         given = keys.given(settings)
         _refuse_other_keys(given, kit)
+        Remote(settings).bring(kit.access)
         phase("Reading the repository")
         aside = _new_aside(settings.workspace)
         bench = _bench(settings, repository, phase)

@@ -21,6 +21,7 @@ from appliance.backup import drill as drilling
 from appliance.backup import make as making
 from appliance.backup import restore as restoring
 from appliance.backup.kit import kit_from, kit_of, prove
+from appliance.backup.remote import Remote, is_credential
 from appliance.backup.restic import Repository
 from appliance.backup.work import Watch, working
 from appliance.files import write_atomically
@@ -95,8 +96,11 @@ def check(settings: Settings, *, as_json: bool, every_byte: bool) -> int:
     """Ask the repository."""
     backups = Backups(settings.workspace)
     with watched(as_json) as watch, working(backups, "check", watch) as work:
+        work.phase("Opening the repository")
+        repository = _repository(settings)
+        repository.snapshots()
         work.phase("Reading every byte" if every_byte else "Looking through it")
-        _repository(settings).check(every_byte=every_byte)
+        repository.check(every_byte=every_byte)
     if as_json:
         return say_json({"whole": True})
     console.print("The repository is whole.", style="green")
@@ -118,9 +122,9 @@ def drill(settings: Settings, *, as_json: bool) -> int:
     return code
 
 
-def kit(settings: Settings, *, as_json: bool, out: Path | None) -> int:
+def kit(settings: Settings, *, as_json: bool, out: Path | None, with_access: bool) -> int:
     """Print or write the kit."""
-    found, moment = kit_of(settings), datetime.now(UTC)
+    found, moment = kit_of(settings, with_access=with_access), datetime.now(UTC)
     if as_json:
         return say_json(msgspec.structs.asdict(found) | {"check": found.check()})
     if out is None:
@@ -138,6 +142,15 @@ def confirm(settings: Settings, *, as_json: bool, path: Path) -> int:
     if as_json:
         return say_json(held)
     console.print("It is this box's recovery kit: whoever holds it can restore the backups.", style="green")
+    return 0
+
+
+def key(settings: Settings, *, as_json: bool) -> int:
+    """Print the public half of the SSH key."""
+    line = Remote(settings).public_key()
+    if as_json:
+        return say_json({"public_key": line})
+    sys.stdout.write(f"{line}\n")
     return 0
 
 
@@ -187,7 +200,11 @@ def restore(
     """Bring a box back."""
     found = kit_from(kit_path)
     where = Repository(
-        repository or found.repository, found.password, found.box_id, settings.workspace / "backups" / "cache"
+        repository or found.repository,
+        found.password,
+        found.box_id,
+        settings.workspace / "backups" / "cache",
+        Remote(settings, found.access),
     )
     moment = None if at is None else _moment(at)
     with watched(as_json) as watch:
@@ -210,6 +227,9 @@ def restore(
         console.print(f"What was here before lies in {restored.set_aside}; delete it when nobody misses it.")
     if not settings.database.embedded:
         console.print("Its database is the one in DATABASE_URL.")
+    if not where.address.startswith("/") and where.address != settings.backup_repository:
+        asked = [f"STUDIO_BACKUP_REPOSITORY={where.shown}", *(n for n in found.access if is_credential(n))]
+        console.print(f"So that it goes on with its backups there, set {', '.join(asked)}.")
     console.print(
         "Start it with `studio boot`. It holds schedules, deliveries and steps back until you have looked "
         "and say `studio restore --release`."

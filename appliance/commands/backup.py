@@ -57,10 +57,18 @@ def drill(as_json: bool) -> None:
 
 @command.command()
 @click.option("--out", type=click.Path(path_type=Path), help="Write it there; .html gives a page to print.")
+@click.option("--without-access", is_flag=True, help="Leave out what gets at a repository elsewhere.")
 @as_json
-def kit(out: Path | None, as_json: bool) -> None:
+def kit(out: Path | None, without_access: bool, as_json: bool) -> None:
     """Print the recovery kit: what a restore needs and no backup holds."""
-    _speak("kit", as_json, out=out)
+    _speak("kit", as_json, out=out, with_access=not without_access)
+
+
+@command.command()
+@as_json
+def key(as_json: bool) -> None:
+    """Print the line that lets this box into a machine with SSH, for authorized_keys there."""
+    _speak("key", as_json)
 
 
 @command.command()

@@ -15,6 +15,8 @@ SECRETS = {
     "WORKER_SHARED_SECRET": "workers-come-in-with-this-word-and-none-else",
     "JWT_SECRET_KEY": "sign-ins-are-signed-with-this-long-secret-word",
     "CLOUDFLARE_TUNNEL_TOKEN": "tunnel-token-that-opens-the-tunnel",
+    "STUDIO_BACKUP_SSH_KEY": "key-that-opens-the-machine-of-the-backups",
+    "AWS_SECRET_ACCESS_KEY": "key-that-opens-the-bucket-of-the-backups",
 }
 
 
