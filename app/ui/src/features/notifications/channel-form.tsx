@@ -2,11 +2,11 @@
 import { useState, type SyntheticEvent } from "react";
 import { toast } from "sonner";
 
-import { Complaints, Field } from "@/components/field";
+import { Complaints } from "@/components/field";
+import { ChoiceField, NumberField, TextField } from "@/components/fields";
 import { ProblemNote } from "@/components/problem-note";
 import { Button } from "@/components/ui/button";
 import { Dialog, DialogWindow } from "@/components/ui/dialog";
-import { Input, Select } from "@/components/ui/input";
 import { Switch } from "@/components/ui/switch";
 import { asProblem } from "@/lib/problem";
 import type { Channel } from "@/lib/types";
@@ -50,75 +50,54 @@ function MailFields({ way, complaintsOf, onChange }: WayProps<"mail">) {
   return (
     <>
       <div className="grid gap-4 sm:grid-cols-[1fr_6rem_10rem]">
-        <Field label={t("way.host")} complaints={complaintsOf("way.host")}>
-          {(control) => (
-            <Input {...control} value={way.host} onChange={(event) => onChange({ ...way, host: event.target.value })} />
-          )}
-        </Field>
-        <Field label={t("way.port")} complaints={complaintsOf("way.port")}>
-          {(control) => (
-            <Input
-              {...control}
-              type="number"
-              min={1}
-              max={65535}
-              value={way.port}
-              onChange={(event) => onChange({ ...way, port: event.target.valueAsNumber || 0 })}
-            />
-          )}
-        </Field>
-        <Field label={t("way.security")}>
-          {(control) => (
-            <Select
-              {...control}
-              value={way.security}
-              onChange={(event) =>
-                onChange({ ...way, security: SECURITY.find((one) => one === event.target.value) ?? "starttls" })
-              }
-            >
-              {SECURITY.map((one) => (
-                <option key={one} value={one}>
-                  {t(`way.${one}`)}
-                </option>
-              ))}
-            </Select>
-          )}
-        </Field>
+        <TextField
+          label={t("way.host")}
+          complaints={complaintsOf("way.host")}
+          value={way.host}
+          onChange={(text) => onChange({ ...way, host: text })}
+        />
+        <NumberField
+          label={t("way.port")}
+          complaints={complaintsOf("way.port")}
+          min={1}
+          max={65535}
+          value={way.port}
+          onChange={(number) => onChange({ ...way, port: number })}
+        />
+        <ChoiceField
+          label={t("way.security")}
+          value={way.security}
+          choices={SECURITY}
+          nameOf={(one) => t(`way.${one}`)}
+          onChange={(chosen) => onChange({ ...way, security: chosen })}
+        />
       </div>
-      <Field label={t("way.username")} isOptional complaints={complaintsOf("way.username")}>
-        {(control) => (
-          <Input
-            {...control}
-            autoComplete="off"
-            value={way.username ?? ""}
-            onChange={(event) => onChange({ ...way, username: event.target.value || null })}
-          />
-        )}
-      </Field>
+      <TextField
+        label={t("way.username")}
+        isOptional
+        complaints={complaintsOf("way.username")}
+        value={way.username ?? ""}
+        onChange={(text) => onChange({ ...way, username: text || null })}
+      />
       <div className="grid gap-4 sm:grid-cols-2">
-        <Field label={t("way.sender")} complaints={complaintsOf("way.sender")}>
-          {(control) => (
-            <Input
-              {...control}
-              type="email"
-              value={way.sender}
-              onChange={(event) => onChange({ ...way, sender: event.target.value })}
-            />
-          )}
-        </Field>
-        <Field label={t("way.recipients")} hint={t("way.recipients_hint")} complaints={complaintsOf("way.recipients")}>
-          {(control) => (
-            <Input
-              {...control}
-              value={recipients}
-              onChange={(event) => {
-                setRecipients(event.target.value);
-                const list = event.target.value.split(",").map((one) => one.trim());
-                onChange({ ...way, recipients: list.filter((one) => one !== "") });
-              }}
-            />
-          )}
-        </Field>
+        <TextField
+          label={t("way.sender")}
+          complaints={complaintsOf("way.sender")}
+          type="email"
+          value={way.sender}
+          onChange={(text) => onChange({ ...way, sender: text })}
+        />
+        <TextField
+          label={t("way.recipients")}
+          hint={t("way.recipients_hint")}
+          complaints={complaintsOf("way.recipients")}
+          value={recipients}
+          onChange={(text) => {
+            setRecipients(text);
+            const list = text.split(",").map((one) => one.trim());
+            onChange({ ...way, recipients: list.filter((one) => one !== "") });
+          }}
+        />
       </div>
     </>
   );
@@ -127,20 +106,18 @@ function MailFields({ way, complaintsOf, onChange }: WayProps<"mail">) {
 function NtfyFields({ way, complaintsOf, onChange }: WayProps<"ntfy">) {
   return (
     <div className="grid gap-4 sm:grid-cols-2">
-      <Field label={t("way.server")} complaints={complaintsOf("way.server")}>
-        {(control) => (
-          <Input
-            {...control}
-            value={way.server}
-            onChange={(event) => onChange({ ...way, server: event.target.value })}
-          />
-        )}
-      </Field>
-      <Field label={t("way.topic")} complaints={complaintsOf("way.topic")}>
-        {(control) => (
-          <Input {...control} value={way.topic} onChange={(event) => onChange({ ...way, topic: event.target.value })} />
-        )}
-      </Field>
+      <TextField
+        label={t("way.server")}
+        complaints={complaintsOf("way.server")}
+        value={way.server}
+        onChange={(text) => onChange({ ...way, server: text })}
+      />
+      <TextField
+        label={t("way.topic")}
+        complaints={complaintsOf("way.topic")}
+        value={way.topic}
+        onChange={(text) => onChange({ ...way, topic: text })}
+      />
     </div>
   );
 }
@@ -156,35 +133,26 @@ function QuietFields({
 }) {
   return (
     <div className="grid gap-4 sm:grid-cols-[7rem_7rem_1fr]">
-      <Field label={t("form.from")} complaints={complaintsOf("quiet.start")}>
-        {(control) => (
-          <Input
-            {...control}
-            type="time"
-            value={quiet.start}
-            onChange={(event) => onChange({ ...quiet, start: event.target.value })}
-          />
-        )}
-      </Field>
-      <Field label={t("form.to")} complaints={complaintsOf("quiet.end")}>
-        {(control) => (
-          <Input
-            {...control}
-            type="time"
-            value={quiet.end}
-            onChange={(event) => onChange({ ...quiet, end: event.target.value })}
-          />
-        )}
-      </Field>
-      <Field label={t("form.zone")} complaints={complaintsOf("quiet.time_zone")}>
-        {(control) => (
-          <Input
-            {...control}
-            value={quiet.time_zone}
-            onChange={(event) => onChange({ ...quiet, time_zone: event.target.value })}
-          />
-        )}
-      </Field>
+      <TextField
+        label={t("form.from")}
+        complaints={complaintsOf("quiet.start")}
+        type="time"
+        value={quiet.start}
+        onChange={(text) => onChange({ ...quiet, start: text })}
+      />
+      <TextField
+        label={t("form.to")}
+        complaints={complaintsOf("quiet.end")}
+        type="time"
+        value={quiet.end}
+        onChange={(text) => onChange({ ...quiet, end: text })}
+      />
+      <TextField
+        label={t("form.zone")}
+        complaints={complaintsOf("quiet.time_zone")}
+        value={quiet.time_zone}
+        onChange={(text) => onChange({ ...quiet, time_zone: text })}
+      />
     </div>
   );
 }
@@ -221,35 +189,23 @@ function Form({ channel, onDone }: { channel: Channel | null; onDone: () => void
     <form onSubmit={submit} noValidate aria-label={t("channels.form")} className="flex min-h-0 flex-col">
       <div className="min-h-0 space-y-5 overflow-y-auto px-5 pb-5">
         <div className="grid gap-4 sm:grid-cols-[1fr_10rem]">
-          <Field label={t("form.name")} complaints={complaintsOf("name")}>
-            {(control) => (
-              <Input
-                {...control}
-                autoComplete="off"
-                maxLength={200}
-                value={wish.name}
-                onChange={(event) => change({ name: event.target.value })}
-              />
-            )}
-          </Field>
-          <Field label={t("way.kind")}>
-            {(control) => (
-              <Select
-                {...control}
-                value={wish.way.kind}
-                onChange={(event) => {
-                  setSecret("");
-                  change({ way: freshWay(KINDS.find((kind) => kind === event.target.value) ?? "mail") });
-                }}
-              >
-                {KINDS.map((kind) => (
-                  <option key={kind} value={kind}>
-                    {t(`way.${kind}`)}
-                  </option>
-                ))}
-              </Select>
-            )}
-          </Field>
+          <TextField
+            label={t("form.name")}
+            complaints={complaintsOf("name")}
+            maxLength={200}
+            value={wish.name}
+            onChange={(text) => change({ name: text })}
+          />
+          <ChoiceField
+            label={t("way.kind")}
+            value={wish.way.kind}
+            choices={KINDS}
+            nameOf={(kind) => t(`way.${kind}`)}
+            onChange={(chosen) => {
+              setSecret("");
+              change({ way: freshWay(chosen) });
+            }}
+          />
         </div>
         {wish.way.kind === "mail" ? (
           <MailFields way={wish.way} complaintsOf={complaintsOf} onChange={(way) => change({ way })} />
@@ -257,40 +213,26 @@ function Form({ channel, onDone }: { channel: Channel | null; onDone: () => void
         {wish.way.kind === "ntfy" ? (
           <NtfyFields way={wish.way} complaintsOf={complaintsOf} onChange={(way) => change({ way })} />
         ) : null}
-        <Field
+        <TextField
           label={t(`secret.${wish.way.kind}`)}
           complaints={complaintsOf("secret")}
           isOptional={wish.way.kind === "ntfy" || wish.way.kind === "mail"}
           {...(keeps ? { hint: t("secret.keep") } : {})}
-        >
-          {(control) => (
-            <Input
-              {...control}
-              type="password"
-              autoComplete="new-password"
-              value={secret}
-              onChange={(event) => {
-                setSecret(event.target.value);
-                if (save.error) save.reset();
-              }}
-            />
-          )}
-        </Field>
-        <Field label={t("form.least")}>
-          {(control) => (
-            <Select
-              {...control}
-              value={wish.least}
-              onChange={(event) => change({ least: LEAST.find((one) => one === event.target.value) ?? "warning" })}
-            >
-              {LEAST.map((one) => (
-                <option key={one} value={one}>
-                  {t(`form.least_${one}`)}
-                </option>
-              ))}
-            </Select>
-          )}
-        </Field>
+          type="password"
+          autoComplete="new-password"
+          value={secret}
+          onChange={(text) => {
+            setSecret(text);
+            if (save.error) save.reset();
+          }}
+        />
+        <ChoiceField
+          label={t("form.least")}
+          value={wish.least}
+          choices={LEAST}
+          nameOf={(one) => t(`form.least_${one}`)}
+          onChange={(chosen) => change({ least: chosen })}
+        />
         <div className="space-y-4 border-t border-border pt-5">
           <div className="flex items-center justify-between gap-3 text-[13px] font-medium">
             {t("form.quiet")}

@@ -3,11 +3,10 @@ import { useQuery } from "@tanstack/react-query";
 import { useRef, useState, type ReactNode, type SyntheticEvent } from "react";
 import { toast } from "sonner";
 
-import { Field } from "@/components/field";
+import { ChoiceField, TextField } from "@/components/fields";
 import { ProblemNote } from "@/components/problem-note";
 import { Button } from "@/components/ui/button";
 import { Dialog, DialogWindow } from "@/components/ui/dialog";
-import { Input, Select } from "@/components/ui/input";
 import { Skeleton } from "@/components/ui/skeleton";
 import { readInputs } from "@/lib/definition";
 import { useFirstComplaint } from "@/lib/first-complaint";
@@ -87,17 +86,7 @@ function Form({ workflow, schedule, renderFields, onDone }: FormProps) {
   return (
     <form ref={form} onSubmit={submit} noValidate aria-label={t("schedules.form")} className="flex min-h-0 flex-col">
       <div className="min-h-0 space-y-5 overflow-y-auto px-5 pb-5">
-        <Field label={t("schedules.name")}>
-          {(control) => (
-            <Input
-              {...control}
-              autoComplete="off"
-              maxLength={200}
-              value={name}
-              onChange={(event) => setName(event.target.value)}
-            />
-          )}
-        </Field>
+        <TextField label={t("schedules.name")} maxLength={200} value={name} onChange={setName} />
         <TimingField
           plan={plan}
           onChange={(change) => {
@@ -123,36 +112,20 @@ function Form({ workflow, schedule, renderFields, onDone }: FormProps) {
           })}
         </fieldset>
         <div className="grid gap-4 border-t border-border pt-5 sm:grid-cols-2">
-          <Field label={t("misfire.label")}>
-            {(control) => (
-              <Select
-                {...control}
-                value={misfire}
-                onChange={(event) => setMisfire(event.target.value as Schedule["misfire"])}
-              >
-                {MISFIRES.map((rule) => (
-                  <option key={rule} value={rule}>
-                    {t(`misfire.${rule}`)}
-                  </option>
-                ))}
-              </Select>
-            )}
-          </Field>
-          <Field label={t("overlap.label")}>
-            {(control) => (
-              <Select
-                {...control}
-                value={overlap}
-                onChange={(event) => setOverlap(event.target.value as Schedule["overlap"])}
-              >
-                {OVERLAPS.map((rule) => (
-                  <option key={rule} value={rule}>
-                    {t(`overlap.${rule}`)}
-                  </option>
-                ))}
-              </Select>
-            )}
-          </Field>
+          <ChoiceField
+            label={t("misfire.label")}
+            value={misfire}
+            choices={MISFIRES}
+            nameOf={(rule) => t(`misfire.${rule}`)}
+            onChange={setMisfire}
+          />
+          <ChoiceField
+            label={t("overlap.label")}
+            value={overlap}
+            choices={OVERLAPS}
+            nameOf={(rule) => t(`overlap.${rule}`)}
+            onChange={setOverlap}
+          />
         </div>
         {save.error && !isPlaced ? <ProblemNote error={save.error} /> : null}
       </div>

@@ -3,11 +3,11 @@ import { useQuery } from "@tanstack/react-query";
 import { useRef, useState, type SyntheticEvent } from "react";
 import { toast } from "sonner";
 
-import { Complaints, Field } from "@/components/field";
+import { Complaints } from "@/components/field";
+import { ChoiceField, NumberField, TextField } from "@/components/fields";
 import { ProblemNote } from "@/components/problem-note";
 import { Button } from "@/components/ui/button";
 import { Dialog, DialogWindow } from "@/components/ui/dialog";
-import { Input, Select } from "@/components/ui/input";
 import { Skeleton } from "@/components/ui/skeleton";
 import { readInputs } from "@/lib/definition";
 import { useFirstComplaint } from "@/lib/first-complaint";
@@ -118,17 +118,12 @@ function Form({ workflow, webhook, onDone }: FormProps) {
   return (
     <form ref={form} onSubmit={submit} noValidate aria-label={t("webhooks.form")} className="flex min-h-0 flex-col">
       <div className="min-h-0 space-y-5 overflow-y-auto px-5 pb-5">
-        <Field label={t("webhooks.name")}>
-          {(control) => (
-            <Input
-              {...control}
-              autoComplete="off"
-              maxLength={200}
-              value={wish.name}
-              onChange={(event) => change({ name: event.target.value })}
-            />
-          )}
-        </Field>
+        <TextField
+          label={t("webhooks.name")}
+          maxLength={200}
+          value={wish.name}
+          onChange={(text) => change({ name: text })}
+        />
         <AuthField
           auth={wish.auth}
           secret={secret}
@@ -142,21 +137,13 @@ function Form({ workflow, webhook, onDone }: FormProps) {
         />
         <div className="grid gap-4 border-t border-border pt-5 sm:grid-cols-[1fr_10rem]">
           <Methods chosen={wish.methods} onChange={(methods) => change({ methods })} />
-          <Field label={t("takes.label")}>
-            {(control) => (
-              <Select
-                {...control}
-                value={wish.accepts}
-                onChange={(event) => change({ accepts: event.target.value as Webhook["accepts"] })}
-              >
-                {ACCEPTS.map((kind) => (
-                  <option key={kind} value={kind}>
-                    {t(`takes.${kind}`)}
-                  </option>
-                ))}
-              </Select>
-            )}
-          </Field>
+          <ChoiceField
+            label={t("takes.label")}
+            value={wish.accepts}
+            choices={ACCEPTS}
+            nameOf={(kind) => t(`takes.${kind}`)}
+            onChange={(chosen) => change({ accepts: chosen })}
+          />
         </div>
         <MappingField
           specs={specs}
@@ -168,34 +155,21 @@ function Form({ workflow, webhook, onDone }: FormProps) {
           }}
         />
         <div className="grid gap-4 border-t border-border pt-5 sm:grid-cols-[1fr_10rem]">
-          <Field label={t("takes.answer")}>
-            {(control) => (
-              <Select
-                {...control}
-                value={wish.answer}
-                onChange={(event) => change({ answer: event.target.value as Webhook["answer"] })}
-              >
-                {ANSWERS.map((answer) => (
-                  <option key={answer} value={answer}>
-                    {t(`takes.${answer}`)}
-                  </option>
-                ))}
-              </Select>
-            )}
-          </Field>
+          <ChoiceField
+            label={t("takes.answer")}
+            value={wish.answer}
+            choices={ANSWERS}
+            nameOf={(answer) => t(`takes.${answer}`)}
+            onChange={(chosen) => change({ answer: chosen })}
+          />
           {wish.answer === "when_done" ? (
-            <Field label={t("takes.wait")}>
-              {(control) => (
-                <Input
-                  {...control}
-                  type="number"
-                  min={1}
-                  max={60}
-                  value={wish.wait_s}
-                  onChange={(event) => change({ wait_s: event.target.valueAsNumber || 1 })}
-                />
-              )}
-            </Field>
+            <NumberField
+              label={t("takes.wait")}
+              min={1}
+              max={60}
+              value={wish.wait_s}
+              onChange={(number) => change({ wait_s: number })}
+            />
           ) : null}
         </div>
         <details>
@@ -203,34 +177,22 @@ function Form({ workflow, webhook, onDone }: FormProps) {
             {t("takes.more")}
           </summary>
           <div className="mt-4 grid gap-4 sm:grid-cols-[1fr_10rem]">
-            <Field
+            <TextField
               label={t("takes.delivery_header")}
               hint={t("takes.delivery_hint")}
               isOptional
               complaints={complaintsOf("delivery_header")}
-            >
-              {(control) => (
-                <Input
-                  {...control}
-                  autoComplete="off"
-                  spellCheck={false}
-                  value={wish.delivery_header ?? ""}
-                  onChange={(event) => change({ delivery_header: event.target.value || null })}
-                />
-              )}
-            </Field>
-            <Field label={t("takes.per_minute")}>
-              {(control) => (
-                <Input
-                  {...control}
-                  type="number"
-                  min={1}
-                  max={100_000}
-                  value={wish.max_per_minute}
-                  onChange={(event) => change({ max_per_minute: event.target.valueAsNumber || 1 })}
-                />
-              )}
-            </Field>
+              spellCheck={false}
+              value={wish.delivery_header ?? ""}
+              onChange={(text) => change({ delivery_header: text || null })}
+            />
+            <NumberField
+              label={t("takes.per_minute")}
+              min={1}
+              max={100_000}
+              value={wish.max_per_minute}
+              onChange={(number) => change({ max_per_minute: number })}
+            />
           </div>
         </details>
         {save.error && !isPlaced ? <ProblemNote error={save.error} /> : null}
