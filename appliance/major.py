@@ -19,7 +19,7 @@ import msgspec
 from app.kit.backups import Backups
 from app.kit.log import get_logger
 from app.kit.settings import Settings
-from appliance.backup.make import begin_line
+from appliance.backup.line import begin_line
 from appliance.files import FolderLock, sync_folder, write_atomically
 from appliance.postgres import (
     DATABASE,

@@ -73,8 +73,8 @@ class Cluster:
         self._is_hydrating = is_hydrating(settings)
         self._options = {
             **OPTIONS,
-            **archive.options(settings),
-            **(HYDRATE_OPTIONS if self._is_hydrating else {}),
+            # What was received on the volume is the archive there (appliance.hydrate.archive).
+            **(HYDRATE_OPTIONS if self._is_hydrating else archive.options(settings)),
             **(options or {}),
         }
         self._program = Program("Postgres", signal.SIGINT)
@@ -83,6 +83,7 @@ class Cluster:
         self.socket_dir = settings.database.socket_dir
         self.major, self._binaries = (former, installed()[former]) if former else self._choose_major()
         self.data = self._root / str(self.major)
+        self.note = self._root / f"{self.major}.json"  # what the boot knows of its schema
 
     def prepare(self) -> bool:
         """Make the cluster if there is none, write its configuration, clear what a crash left behind.
@@ -90,7 +91,8 @@ class Cluster:
         Gives True when the cluster is new. Needs `storage.prepare` before it.
         """
         self.make_root()
-        make_folder(Backups(self._settings.workspace).wal, self._account, 0o700)
+        keeper = myself() if self._is_hydrating else self._account
+        make_folder(Backups(self._settings.workspace).wal, keeper, 0o700)
         is_new = not (self.data / "PG_VERSION").exists()
         if is_new:
             self._initialize()

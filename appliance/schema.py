@@ -37,7 +37,7 @@ def prepare(
         before()
         migrate(settings)
         return "up to date", seed(settings)
-    code, path = code_fingerprint(), _path_of(cluster)
+    code, path = code_fingerprint(), cluster.note
     if _read(path) == InPlace(code, head_of(cluster) or ""):
         return "unchanged", Claim(claimed=True)
     before()
@@ -73,10 +73,6 @@ def code_fingerprint(code: Path = CODE / "app") -> str:
                 found = path.stat()
                 digest.update(f"{path.relative_to(code)} {found.st_size} {found.st_mtime_ns}\n".encode())
     return digest.hexdigest()
-
-
-def _path_of(cluster: Cluster) -> Path:
-    return cluster.data.with_name(f"{cluster.major}.json")
 
 
 def _read(path: Path) -> InPlace | None:

@@ -107,7 +107,7 @@ class Upgrade:
         if seen is None or not self.needs_canary:
             return cause
         is_untouched = seen.former_schema == seen.schema or self._schema() == seen.former_schema
-        way_back = _untouched(seen) if is_untouched else seen.way_back(self.box.storage)
+        way_back = _untouched(seen) if is_untouched else seen.way_back()
         self._note(failure=reason)
         return UpgradeFailed(reason, way_back, None if is_untouched else seen.backup)
 

@@ -5,6 +5,7 @@ other: root writes `status.json`, everybody reads it; the API leaves a wish in `
 
     backups/repository/   the restic repository, unless STUDIO_BACKUP_REPOSITORY names another place
     backups/wal/          the log since the last base backup, compressed segments
+    backups/wal-of-another-past/   what had the name of a segment and another content; until the next backup
     backups/staging/      a backup while it is made
     backups/status.json   what was made and proved; `schedule.json`: when; `hold.json`: after a restore
     backups/kit.json      since when somebody has shown that they hold the recovery kit
@@ -123,6 +124,13 @@ class BackupFailure(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
 
 
+class LetGo(msgspec.Struct, frozen=True, kw_only=True):
+    """The log was dropped at its bound, because no backup came; over with the next good one."""
+
+    at: datetime
+    sentence: str
+
+
 class BackupStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The content of status.json. Times are when things ended; a restore may choose any from `reach_from`."""
 
@@ -136,6 +144,7 @@ class BackupStatus(msgspec.Struct, frozen=True, kw_only=True):
     repository_bytes: int | None = None
     running: BackupRunning | None = None
     failure: BackupFailure | None = None
+    let_go: LetGo | None = None
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,6 +169,7 @@ class Backups:
         self.folder = workspace / "backups"
         self.repository = self.folder / "repository"
         self.wal = self.folder / "wal"
+        self.other_past = self.folder / "wal-of-another-past"
         self.staging = self.folder / "staging"
         self.wishes = self.folder / "wishes"
         self.remote = self.folder / "remote"

@@ -9,8 +9,6 @@ from typing import Literal
 
 import msgspec
 
-from app.kit.volume import Mode
-
 Outcome = Literal["healthy", "untried", "failed", "undone"]
 FILE = "studio.json"
 
@@ -48,19 +46,14 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         """The version to start when one goes back, and where it is found."""
         return f"the version before, Studio {self.former} (image tag {self.former})"
 
-    def way_back(self, storage: str | None) -> str:
-        """How to go back from it, in a sentence. `storage`: where this volume keeps its Postgres."""
+    def way_back(self) -> str:
+        """How to go back from it, in a sentence."""
         if self.keeps_schema:
             return f"The database is as it was: start {self.before}."
         if self.backup is None:
             return (
                 "The database has changed and no backup was made: to go back, restore your own backup of it "
                 f"and start {self.before}."
-            )
-        if storage == Mode.hydrate:
-            return (
-                f"To go back, restore backup {self.backup} into an empty volume with `studio restore`, and "
-                f"then start {self.before}."
             )
         return (
             f"To go back, run `studio upgrade back` with this version, which brings back backup "

@@ -7,11 +7,12 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from appliance.files import sync_folder
-from appliance.postgres import SUPERUSER, Cluster
+from appliance.postgres import SUPERUSER
 from appliance.process import minimal_environment
 from appliance.refusal import Refusal
 from appliance.users import as_account, myself
@@ -19,6 +20,16 @@ from appliance.users import as_account, myself
 Told = Callable[[float], None]  # how much is done, from 0 to 1
 
 _PROGRESS = re.compile(rb"\((\d+)%\)")
+
+
+class Server(Protocol):
+    """A running Postgres, or its programs alone."""
+
+    socket_dir: Path
+
+    def binary(self, name: str) -> Path:
+        """Where one of its programs is."""
+        ...
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +57,7 @@ class _Manifest(msgspec.Struct, frozen=True):
     files: list[_File] = msgspec.field(name="Files")
 
 
-def take(cluster: Cluster, target: Path, told: Told = lambda _: None, *, is_durable: bool = True) -> Base:
+def take(cluster: Server, target: Path, told: Told = lambda _: None, *, is_durable: bool = True) -> Base:
     """Copy the running cluster into the new folder `target`, with its log, and check every file of it.
 
     Nothing is stopped or locked. The cluster may be anywhere; `target` needs neither owners nor modes, and
@@ -62,7 +73,7 @@ def take(cluster: Cluster, target: Path, told: Told = lambda _: None, *, is_dura
         raise
 
 
-def check(cluster: Cluster, folder: Path) -> Base:
+def check(cluster: Server, folder: Path) -> Base:
     """Every file against the manifest, and the log for being whole. Raises Refusal when the copy is no good.
 
     `cluster` says only whose programs to use.
@@ -93,7 +104,7 @@ def describe(folder: Path) -> Base:
     )
 
 
-def _copy(cluster: Cluster, target: Path, told: Told, is_durable: bool) -> None:
+def _copy(cluster: Server, target: Path, told: Told, is_durable: bool) -> None:
     command = [
         str(cluster.binary("pg_basebackup")),
         *("--no-password", f"--host={cluster.socket_dir}", f"--username={SUPERUSER}"),

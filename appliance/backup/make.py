@@ -18,27 +18,30 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 from app.kit.backups import Backups, Snapshot
 from app.kit.holds import hold
 from app.kit.passport import Passport
 from app.kit.settings import Settings
 from appliance import passport
-from appliance.backup import base, dump, manifest, wal
+from appliance.backup import base, bounds, dump, manifest, wal
 from appliance.backup.base import Base
 from appliance.backup.complaints import Locked
 from appliance.backup.dump import Dump
 from appliance.backup.entry import elsewhere, telling
+from appliance.backup.line import break_off, line_of
 from appliance.backup.manifest import Counted
 from appliance.backup.questions import one, standing_still
 from appliance.backup.restic import Kind, Repository, Saved, Stored
+from appliance.backup.segments import LET_GO
 from appliance.backup.work import Watch, Work, working
-from appliance.files import write_atomically
+from appliance.hydrate import archive
+from appliance.hydrate.home import is_hydrating
 from appliance.postgres import Cluster
 from appliance.refusal import Refusal
 
 STAGING, WAL, BLOBS = "backups/staging", "backups/wal", "blobs"
+OTHER_PAST = "backups/wal-of-another-past"
 DUMP = "database.dump"  # in the staging folder
 SPARE_BYTES = 512 * 1024**2  # stays free on the volume, whatever is staged
 
@@ -65,6 +68,7 @@ def make(settings: Settings, watch: Watch | None = None) -> Snapshot:
             _clear(backups)
         if isinstance(copy, Base):
             wal.forget_before(backups.wal, wal.segment_of(copy.timeline, copy.start_lsn))
+            shutil.rmtree(backups.other_past, ignore_errors=True)
         snapshot = Snapshot(
             id=saved.id,
             made_at=counted.moment,
@@ -76,7 +80,8 @@ def make(settings: Settings, watch: Watch | None = None) -> Snapshot:
             blobs_bytes=counted.blobs_bytes,
             added_bytes=saved.added_bytes,
         )
-        work.note(last_good_at=datetime.now(UTC), snapshots=[snapshot, *backups.status().snapshots])
+        snapshots = [snapshot, *backups.status().snapshots]
+        work.note(last_good_at=datetime.now(UTC), snapshots=snapshots, let_go=None)
         work.phase("Clearing up")
         with contextlib.suppress(Locked):  # a lock that nobody can be asked about ends by its age
             repository.forget(backups.schedule())
@@ -92,15 +97,20 @@ def save_log(settings: Settings, watch: Watch | None = None) -> None:
             "two backups is reached there. A backup holds everything as it is now: studio backup."
         )
     backups = Backups(settings.workspace)
+    if (backups.wal / LET_GO).exists():
+        raise Refusal(
+            "The log was let go and leads on from no backup. Make one: studio backup.", exit_code=75
+        )
     with working(backups, "log", watch) as work:
         box, cluster = _box(settings), Cluster(settings)
         repository = Repository.of(settings, box.box_id)
         work.phase("Saving the log")
         before = repository.prepare()
         with hold(settings.tmp_dir, "a backup"):
+            clear_the_way(cluster, backups)
             moment = datetime.now(UTC)
             _, last = wal.close_segment(cluster)
-            wal.await_kept(cluster, backups.wal, last)
+            _await_kept(settings, cluster, backups, last)
             _save(repository, work, backups, kind="log", moment=moment, before=before)
         if any(one.kind == "log" for one in before):
             with contextlib.suppress(Locked):
@@ -124,19 +134,6 @@ def look_around(backups: Backups, repository: Repository, work: Work) -> None:
     )
 
 
-def line_of(backups: Backups) -> str:
-    """The life of this database; a restore gives it another, so that two pasts are never mixed."""
-    path = backups.folder / "line"
-    if not path.exists():
-        begin_line(backups)
-    return path.read_text(encoding="utf-8").strip()
-
-
-def begin_line(backups: Backups) -> None:
-    """From here on the database has a past of its own."""
-    write_atomically(backups.folder / "line", f"line-{uuid4().hex[:12]}\n".encode())
-
-
 def _box(settings: Settings) -> Passport:
     box = passport.read(settings)
     if box is None:
@@ -156,11 +153,13 @@ def _copied(settings: Settings, backups: Backups, work: Work) -> Iterator[tuple[
     _refuse_without_space(
         settings, int(cluster.run_sql("SELECT sum(pg_database_size(oid)) FROM pg_database"))
     )
+    bounds.take_up(backups)
+    clear_the_way(cluster, backups)
     copy = base.take(cluster, backups.staging / "base", work.progress, is_durable=False)
     with hold(settings.tmp_dir, "a backup"):
         work.phase("Counting")
         counted = manifest.count(cluster)
-        _close_log(cluster, backups, copy)
+        _close_log(settings, cluster, backups, copy)
         yield copy, counted
 
 
@@ -192,10 +191,20 @@ def _refuse_without_space(settings: Settings, size_bytes: int) -> None:
         )
 
 
-def _close_log(cluster: Cluster, backups: Backups, copy: base.Base) -> None:
+def clear_the_way(cluster: Cluster, backups: Backups) -> None:
+    """What was kept of another past gives way to what this database wants to keep, and a line begins."""
+    names = wal.in_the_way(cluster, backups.wal)
+    if names:
+        wal.set_aside(backups, names)
+        break_off(
+            backups, f"another past had taken the names {', '.join(names)}; its segments are set aside."
+        )
+
+
+def _close_log(settings: Settings, cluster: Cluster, backups: Backups, copy: base.Base) -> None:
     """See that the log leads from the copy to the counted position without a hole."""
     end, last = wal.close_segment(cluster)
-    wal.await_kept(cluster, backups.wal, last)
+    _await_kept(settings, cluster, backups, last)
     hole = wal.gap(wal.kept(backups.wal), copy.timeline, copy.start_lsn, end)
     if hole is not None:
         raise Refusal(
@@ -203,6 +212,16 @@ def _close_log(cluster: Cluster, backups: Backups, copy: base.Base) -> None:
             "restored, so it is not kept; make another one.",
             exit_code=74,
         )
+
+
+def _await_kept(settings: Settings, cluster: Cluster, backups: Backups, last: str) -> None:
+    """Where Postgres lives elsewhere, the volume's own log is what is kept."""
+
+    def hand_over() -> None:
+        if is_hydrating(settings):
+            archive.hand_over(settings, cluster.major)
+
+    wal.await_kept(cluster, backups.wal, last, hand_over=hand_over)
 
 
 def _save(
@@ -215,7 +234,11 @@ def _save(
     before: Sequence[Stored],
 ) -> Saved:
     workspace = backups.folder.parent
-    paths = {"base": (STAGING, WAL, BLOBS), "dump": (STAGING, BLOBS), "log": (WAL, BLOBS)}[kind]
+    paths = {
+        "base": (STAGING, WAL, OTHER_PAST, BLOBS),
+        "dump": (STAGING, BLOBS),
+        "log": (WAL, OTHER_PAST, BLOBS),
+    }[kind]
     return repository.save(
         workspace,
         [path for path in paths if (workspace / path).exists()],

@@ -17,6 +17,7 @@ from app.kit.log import configure, get_logger
 from app.kit.settings import Settings, load_settings
 from app.kit.version import studio_version
 from appliance import upgrade
+from appliance.backup import bounds
 from appliance.backup.kit import kit_of, note_held
 from appliance.refusal import Refusal
 from appliance.users import as_account, myself
@@ -32,6 +33,7 @@ DRILL_EVERY = timedelta(days=7)
 DRILL_AGAIN = timedelta(hours=24)
 LOG_EVERY = timedelta(minutes=5)  # what is lost with the volume at most, where backups lie elsewhere
 LOG_EVERY_HERE = timedelta(hours=1)  # on the same volume the log lies already
+MEASURE_EVERY = timedelta(minutes=1)
 COMMANDS: Final = {"backup": "now", "drill": "drill", "log": "log"}
 
 
@@ -44,9 +46,10 @@ def due(
     version: str,
     is_here: bool,
     keeps_log: bool = True,
+    filled: float = 0.0,
 ) -> Due | None:
     """What is to be done now. `since`: when the box started; `is_here`: backups lie on its own volume;
-    `keeps_log`: the database is the embedded one.
+    `keeps_log`: the database is the embedded one; `filled`: how much of what its log may take is taken.
     """
     if status.failure is not None and now - status.failure.at < AGAIN:
         return None
@@ -54,6 +57,8 @@ def due(
         return "backup"
     if status.last_good_at is None:
         return None
+    if schedule.at is not None and (status.let_go is not None or _is_long(status.last_good_at, now, filled)):
+        return "backup"
     if schedule.at is not None and _drill_is_due(status, now, version):
         return "drill"
     saved_at = status.reach_until or status.last_good_at
@@ -71,6 +76,11 @@ def _backup_is_due(status: BackupStatus, schedule: BackupSchedule, now: datetime
     if status.last_good_at is None:
         return now - since > FIRST_BACKUP
     return status.last_good_at < following - timedelta(days=1)
+
+
+def _is_long(last_good_at: datetime, now: datetime, filled: float) -> bool:
+    """A backup lets go of the log before it, so a long one brings the next forward."""
+    return filled > 0.5 and now - last_good_at > AGAIN
 
 
 def _drill_is_due(status: BackupStatus, now: datetime, version: str) -> bool:
@@ -93,6 +103,8 @@ class Keeper:
         self._since = datetime.now(UTC)
         self._failed_at: datetime | None = None  # remembered here too: a failure may have failed to be noted
         self._stuck: set[Wish] = set()  # done, but not to be removed
+        self._filled = 0.0
+        self._measured_at: datetime | None = None
         self._is_here = settings.backup_repository.startswith(f"{settings.workspace}/")
 
     def look(self) -> None:
@@ -118,6 +130,7 @@ class Keeper:
             except OSError as exc:
                 self._stuck.add(wish)
                 log.warning("the wish “%s” cannot be removed: %s", wish, exc, action="wish_stuck")
+        self._measure()
         status = self._backups.status()
         if status.running is None and (what := self._due(status)):
             self._run(what)
@@ -129,6 +142,19 @@ class Keeper:
             log.warning(exc.sentence, action="upgrade_not_believed")
         else:
             log.info("Studio %s is marked as healthy", seen.version, action="upgrade_believed")
+
+    def _measure(self) -> None:
+        """See, once a minute, that the log stays within its bound."""
+        now = datetime.now(UTC)
+        if not self._settings.database.embedded:
+            return
+        if self._measured_at is not None and now - self._measured_at < MEASURE_EVERY:
+            return
+        self._measured_at = now
+        try:
+            self._filled = bounds.filled(self._settings)
+        except (OSError, Refusal) as exc:
+            log.warning("the log could not be measured: %s", exc, action="log_unmeasured")
 
     def _run(self, what: Due) -> None:
         self._failed_at = None if run(what) else datetime.now(UTC)
@@ -146,6 +172,7 @@ class Keeper:
             version=studio_version(),
             is_here=self._is_here,
             keeps_log=self._settings.database.embedded,
+            filled=self._filled,
         )
 
 

@@ -20,13 +20,14 @@ from app.kit.passport import Passport
 from app.kit.recovery import Kit
 from app.kit.settings import KEY_NAMES, Settings
 from app.kit.volume import Mode
-from appliance import keys, passport, storage
+from appliance import keys, passport, probing, storage
 from appliance.backup import elsewhere
 from appliance.backup import manifest as manifests
 from appliance.backup.dump import Dump, take
 from appliance.backup.entry import Entry
 from appliance.backup.kit import note_held
-from appliance.backup.make import BLOBS, DUMP, begin_line
+from appliance.backup.line import begin_line
+from appliance.backup.make import BLOBS, DUMP
 from appliance.backup.manifest import Manifest
 from appliance.backup.plan import Plan, choose, read_manifest
 from appliance.backup.questions import Connection, blob_names, rows_in, standing_still
@@ -35,17 +36,18 @@ from appliance.backup.restic import Repository
 from appliance.backup.revive import Bench, Phase, fetch_dump, revive
 from appliance.backup.scratch import Scratch
 from appliance.files import FolderLock, sync_folder, write_atomically
-from appliance.probing import holds_a_cluster, judge, probe
+from appliance.hydrate.home import Home
 from appliance.refusal import Refusal
-from appliance.storage import make_folder
+from appliance.storage import REFUSES_OWNERS, make_folder
 from appliance.users import give, service_account, worker_account
 
 DRAFT = ".restoring"
+BASE = "base"  # in the draft: what a box is rebuilt from whose database does not live on the volume
 
 # What makes a volume somebody's. What is not Studio's own may lie there, and stays.
-OWN = ("studio.json", "postgres", "blobs", "keys", "redis", "tmp", "backups/wal", "backups/line")
-DATABASE_OWN = ("postgres", "backups/wal", "backups/line")
-FULL = ("studio.json", "postgres", "blobs", "keys")
+OWN = ("studio.json", "postgres", "hydrate", "blobs", "keys", "redis", "tmp", "backups/wal", "backups/line")
+DATABASE_OWN = ("postgres", "hydrate", "backups/wal", "backups/line")
+FULL = ("studio.json", "postgres", "hydrate", "blobs", "keys")
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +69,7 @@ class _Draft(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     manifest: Manifest
     keys: dict[str, str]
+    mode: Mode
     cluster: Scratch | None  # None: the database is elsewhere, and is there already
     rows: int
     files: list[str]
@@ -97,17 +100,15 @@ def restore(
     lock.take()  # refuses while a box runs here
     try:
         _refuse_full(settings.workspace, replace)
-        if settings.database.embedded:
-            _refuse_without_home(settings)
-        else:
-            judge(probe(settings), settings, Mode.external)
+        mode = _mode(settings)
+        if mode is Mode.external:
             elsewhere.refuse_unfit(settings, replace)
         given = keys.given(settings)
         _refuse_other_keys(given, kit)
         Remote(settings).bring(kit.access)
         phase("Reading the repository")
         aside = _new_aside(settings.workspace)
-        bench = _bench(settings, repository, phase)
+        bench = _bench(settings, repository, phase, mode)
         found = _restore(bench, kit, choose(repository.snapshots(), at), replace=replace, aside=aside)
         phase("Moving it into place")
         _settle(settings, found, given, aside)
@@ -133,11 +134,6 @@ def bring_back_database(
 
     The box must not run, and whoever calls holds its lock. Raises Refusal: then all is as it was.
     """
-    if box.storage == Mode.hydrate:
-        raise Refusal(
-            "The database of this box lies on the machine's own disk and is rebuilt from the volume, so it "
-            f"is not brought back in place. Restore backup {snapshot} into an empty volume: studio restore."
-        )
     workspace = settings.workspace
     repository = Repository.of(settings, box.box_id)
     phase("Reading the repository")
@@ -145,17 +141,19 @@ def bring_back_database(
     if found is None:
         raise Refusal(f"Backup {snapshot} is not in {repository.shown} any more.")
     plan, manifest = Plan(base=found, further=None, at=None), read_manifest(repository, found)
-    _refuse_room(workspace, _database_bytes(settings, manifest))
-    bench, aside = _bench(settings, repository, phase), _new_aside(workspace)
+    mode = Mode.external
+    if settings.database.embedded:
+        mode = Mode.hydrate if box.storage == Mode.hydrate else Mode.local
+    bench, aside = _bench(settings, repository, phase, mode), _new_aside(workspace)
+    _refuse_without_space(bench, manifest, 0)
     draft = bench.draft
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o711)  # the user of Postgres passes through
     if settings.database.embedded:
-        restored, _ = revive(bench, plan, manifest, _take_stock)
-        restored.flush()
+        restored, _ = _revived(bench, plan, manifest)
         phase("Moving it into place")
         _set_aside(workspace, aside, DATABASE_OWN)
-        _place_database(settings, restored)
+        _place_database(settings, restored, mode)
         begin_line(Backups(workspace))
     else:
         file, dump, _ = _written_down(bench, plan, manifest)
@@ -176,12 +174,11 @@ def _restore(bench: Bench, kit: Kit, plan: Plan, *, replace: bool, aside: Path) 
         opened = manifests.open_keys(manifest, kit.encryption_key)
     except StudioError as exc:
         raise Refusal(f"The encryption key of the kit does not open this backup. {exc.detail}") from exc
-    _refuse_room(settings.workspace, _database_bytes(settings, manifest) + manifest.counted.blobs_bytes)
+    _refuse_without_space(bench, manifest, manifest.counted.blobs_bytes)
     draft.mkdir(mode=0o711)  # the user of Postgres passes through
     cluster = None
     if settings.database.embedded:
-        cluster, (wanted, rows) = revive(bench, plan, manifest, _take_stock)
-        cluster.flush()
+        cluster, (wanted, rows) = _revived(bench, plan, manifest)
         bench.phase("Fetching the files")
         _fetch_files(repository, plan, draft, wanted)
     else:
@@ -195,6 +192,7 @@ def _restore(bench: Bench, kit: Kit, plan: Plan, *, replace: bool, aside: Path) 
         plan=plan,
         manifest=manifest,
         keys=opened,
+        mode=bench.mode,
         cluster=cluster,
         rows=rows,
         files=wanted,
@@ -221,6 +219,25 @@ def _written_down(bench: Bench, plan: Plan, manifest: Manifest) -> tuple[Path, D
     scratch, (dump, wanted) = revive(bench, plan, manifest, write_down)
     shutil.rmtree(scratch.data)
     return file, dump, wanted
+
+
+def _revived(bench: Bench, plan: Plan, manifest: Manifest) -> tuple[Scratch, tuple[list[str], int]]:
+    """The database as a cluster that stays, or as a base backup where the volume can hold no cluster.
+
+    Then it comes to life on this machine's disk, and the volume gets nothing of its old log.
+    """
+    if bench.mode is not Mode.hydrate:
+        cluster, found = revive(bench, plan, manifest, _take_stock)
+        cluster.flush()
+        return cluster, found
+    apart = bench.settings.storage_local / DRAFT
+    shutil.rmtree(apart, ignore_errors=True)
+    apart.mkdir(mode=0o755)
+    try:
+        there = msgspec.structs.replace(bench, draft=apart)
+        return revive(there, plan, manifest, _take_stock, bench.draft / BASE)
+    finally:
+        shutil.rmtree(apart, ignore_errors=True)
 
 
 def _take_stock(connection: Connection, _: Entry) -> tuple[list[str], int]:
@@ -253,7 +270,7 @@ def _settle(settings: Settings, found: _Draft, given: Mapping[str, str], aside: 
     shutil.rmtree(workspace / BLOBS)
     (draft / BLOBS).rename(workspace / BLOBS)
     if found.cluster is not None:
-        _place_database(settings, found.cluster)
+        _place_database(settings, found.cluster, found.mode)
     for name, value in found.keys.items():
         if name in KEY_NAMES and name not in given:
             write_atomically(settings.keys_dir / name, f"{value}\n".encode(), 0o600)
@@ -267,7 +284,7 @@ def _settle(settings: Settings, found: _Draft, given: Mapping[str, str], aside: 
     # Wherever the former box kept its database, this one has it here.
     box = msgspec.structs.replace(
         found.manifest.box,
-        storage=Mode.local if found.cluster else Mode.external,
+        storage=found.mode,
         postgres_major=found.cluster.major if found.cluster else None,
     )
     os.sync()  # the next file says that the volume is whole; a power cut must not leave it alone
@@ -275,7 +292,14 @@ def _settle(settings: Settings, found: _Draft, given: Mapping[str, str], aside: 
     shutil.rmtree(draft)
 
 
-def _place_database(settings: Settings, cluster: Scratch) -> None:
+def _place_database(settings: Settings, cluster: Scratch, mode: Mode) -> None:
+    """Where the next boot looks for it. What is rebuilt from a base begins its log with it."""
+    if mode is Mode.hydrate:
+        home = Home(settings, cluster.major)
+        home.make()
+        (settings.workspace / DRAFT / BASE).rename(home.bases / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+        sync_folder(home.bases)
+        return
     postgres = settings.workspace / "postgres"
     make_folder(postgres, service_account(settings), 0o755)
     cluster.data.rename(postgres / str(cluster.major))
@@ -291,13 +315,26 @@ def _give_files(settings: Settings, blobs: Path) -> None:
             for name in names:
                 give(Path(folder, name), service, 0o440)
         except OSError as exc:
-            if exc.errno not in storage.REFUSES_OWNERS:
-                raise  # else it is a volume without owners
+            if exc.errno not in REFUSES_OWNERS:
+                raise
+            return  # a volume without owners
+
+
+def _mode(settings: Settings) -> Mode:
+    """Where the restored box has its database. Raises Refusal when this volume is no good for a box."""
+    found = probing.probe(settings)
+    mode = probing.choose(found, settings, None)
+    if (
+        mode is Mode.external and settings.database.embedded
+    ):  # a part of a box that runs no Postgres still restores the whole
+        mode = Mode.local if probing.holds_a_cluster(found) else Mode.hydrate
+    probing.judge(found, settings, mode)
+    return mode
 
 
 def _refuse_without_home(settings: Settings) -> None:
-    """A backup is brought back as a cluster on the volume, which has to be able to hold one."""
-    if settings.storage_mode == Mode.hydrate or not holds_a_cluster(probe(settings)):
+    """To be written down a base backup is recovered on the volume, which has to hold a cluster for it."""
+    if not probing.holds_a_cluster(probing.probe(settings)):
         raise Refusal(
             f"The volume at {settings.workspace} cannot hold Postgres, and this version restores into one "
             "that can. Restore on a local disk, and leave STORAGE_MODE out."
@@ -340,13 +377,14 @@ def _set_aside(workspace: Path, aside: Path, names: Sequence[str] = OWN) -> None
     sync_folder(workspace)
 
 
-def _bench(settings: Settings, repository: Repository, phase: Phase) -> Bench:
+def _bench(settings: Settings, repository: Repository, phase: Phase, mode: Mode) -> Bench:
     return Bench(
         settings=settings,
         repository=repository,
         draft=settings.workspace / DRAFT,
         place=settings.run_dir / "restore",
         phase=phase,
+        mode=mode,
     )
 
 
@@ -358,11 +396,21 @@ def _database_bytes(settings: Settings, manifest: Manifest) -> int:
     return copy.size_bytes * (1 if settings.database.embedded else 2)
 
 
-def _refuse_room(workspace: Path, need_bytes: int) -> None:
-    free_bytes = shutil.disk_usage(workspace).free
+def _refuse_without_space(bench: Bench, manifest: Manifest, files_bytes: int) -> None:
+    """Raises Refusal unless the database, and so many bytes of files, fit."""
+    need_bytes = _database_bytes(bench.settings, manifest)
+    _refuse_room(bench.settings.workspace, need_bytes + files_bytes)
+    if bench.mode is Mode.hydrate:
+        local = bench.settings.storage_local
+        local.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _refuse_room(local, need_bytes)
+
+
+def _refuse_room(folder: Path, need_bytes: int) -> None:
+    free_bytes = shutil.disk_usage(folder).free
     if free_bytes < need_bytes:
         raise Refusal(
-            f"The volume has {free_bytes // 1024**2} MB free, and this backup needs "
-            f"{need_bytes // 1024**2} MB. Use a larger volume.",
+            f"The disk of {folder} has {free_bytes // 1024**2} MB free, and this backup needs "
+            f"{need_bytes // 1024**2} MB there. Use a larger one.",
             exit_code=74,
         )

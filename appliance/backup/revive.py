@@ -8,7 +8,8 @@ import msgspec
 
 from app.kit.backups import Backups
 from app.kit.settings import Settings
-from appliance.backup import scratch, wal
+from app.kit.volume import Mode
+from appliance.backup import base, scratch, wal
 from appliance.backup.entry import Entry
 from appliance.backup.load import load
 from appliance.backup.make import DUMP, STAGING, WAL
@@ -33,6 +34,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     draft: Path  # what is fetched lies below
     place: Path  # a short path for a socket
     phase: Phase = lambda _: None
+    mode: Mode = Mode.local  # where what stays is to live
 
 
 def bench_at(settings: Settings, name: str) -> Path:
@@ -52,9 +54,24 @@ def server_needed(manifest: Manifest) -> int:
 
 
 def revive(
-    bench: Bench, plan: Plan, manifest: Manifest, ask: Callable[[Connection, Entry], T]
+    bench: Bench,
+    plan: Plan,
+    manifest: Manifest,
+    ask: Callable[[Connection, Entry], T],
+    copy_to: Path | None = None,
 ) -> tuple[Scratch, T]:
-    """Bring the database of a backup to life, ask it, and stop it again. Raises Refusal."""
+    """Bring the database of a backup to life, ask it, and stop it again. Raises Refusal.
+
+    `copy_to`: there it leaves a base backup of what came to life.
+    """
+
+    def ask_and_copy(connection: Connection) -> T:
+        found = ask(connection, restored.entry)
+        if copy_to is not None:
+            bench.phase("Copying it to the volume")
+            base.take(restored, copy_to)
+        return found
+
     data, dump = bench.draft / "base", manifest.dump
     restored = Scratch(bench.settings, data, bench.place, server_needed(manifest))
     if dump is not None:
@@ -62,15 +79,13 @@ def revive(
         file = fetch_dump(bench, plan)
         bench.phase("Reading the database in")
         with restored.filled(lambda entry: load(entry, file, dump)) as connection:
-            found = ask(connection, restored.entry)
+            found = ask_and_copy(connection)
         file.unlink()
         return restored, found
     bench.phase("Fetching the database")
     log = _fetch(bench, plan)
     bench.phase("Recovering the database")
-    return restored, _recover(
-        restored, log, plan, manifest, lambda connection: ask(connection, restored.entry)
-    )
+    return restored, _recover(restored, log, plan, manifest, ask_and_copy)
 
 
 def fetch_dump(bench: Bench, plan: Plan) -> Path:
@@ -94,8 +109,8 @@ def _recover(
     restored: Scratch, log: Path, plan: Plan, manifest: Manifest, ask: Callable[[Connection], T]
 ) -> T:
     """Recover the copy to its moment, ask it, and stop it again. Raises Refusal."""
-    base, lsn = manifest.base, manifest.counted.lsn
-    if base is None or lsn is None:
+    copy, lsn = manifest.base, manifest.counted.lsn
+    if copy is None or lsn is None:
         raise Refusal(f"The manifest of backup {plan.base.id} is damaged.", exit_code=74)
     target = scratch.until_position(lsn) if plan.at is None else scratch.until_time(plan.at)
     try:
@@ -105,7 +120,7 @@ def _recover(
         if plan.at is None:
             raise
         # A backup that was dropped took the log before it along, and recovery ends at such a gap.
-        if not wal.leads_on(wal.kept(log), base.timeline, base.start_lsn):
+        if not wal.leads_on(wal.kept(log), copy.timeline, copy.start_lsn):
             raise Refusal(unreachable(plan, plan.at), exit_code=74) from None
     # The log reaches that far without a gap, so nothing was committed after the moment: all of it is wanted.
     with restored.recovered(log, scratch.until_the_end()) as connection:

@@ -89,10 +89,14 @@ class Scratch:
         self.data = data
         self.major = major
         self.entry: Entry = beside(place)
-        self._place = place
+        self.socket_dir = place
         self._account = postgres_account(settings)
         self._program = Program("The restored database", signal.SIGINT)
         self._binaries = postgres.installed()[major]
+
+    def binary(self, name: str) -> Path:
+        """Where a program of its major version is."""
+        return self._binaries / name
 
     @contextmanager
     def recovered(self, log: Path, target: Mapping[str, str]) -> Iterator[Connection]:
@@ -110,7 +114,7 @@ class Scratch:
             "recovery_target_action": "promote",
             **target,
         }
-        with self._serving(recovery), connect(self._place) as connection:
+        with self._serving(recovery), connect(self.socket_dir) as connection:
             yield connection
 
     @contextmanager
@@ -130,7 +134,7 @@ class Scratch:
         if done.returncode != 0:
             raise Refusal(f"No cluster could be made for the copy: {reason(done.stderr)}.", exit_code=74)
         with self._serving({"max_wal_size": "4GB"}):
-            with connect(self._place, SUPERUSER) as connection:
+            with connect(self.socket_dir, SUPERUSER) as connection:
                 # As the boot finds them on an older volume: it sees to their passwords and rights.
                 for statement in (
                     f"CREATE ROLE {OWNER}",
@@ -139,7 +143,7 @@ class Scratch:
                 ):
                     connection.execute(statement)
             fill(self.entry)
-            with connect(self._place) as connection:
+            with connect(self.socket_dir) as connection:
                 yield connection
 
     @contextmanager
@@ -150,15 +154,15 @@ class Scratch:
             yield
         finally:
             self._program.stop(60.0)
-            shutil.rmtree(self._place, ignore_errors=True)
+            shutil.rmtree(self.socket_dir, ignore_errors=True)
 
     def _configure(self, more: Mapping[str, str]) -> None:
-        shutil.rmtree(self._place, ignore_errors=True)
-        self._place.mkdir(mode=0o755, parents=True)
-        give(self._place, self._account, 0o755)
+        shutil.rmtree(self.socket_dir, ignore_errors=True)
+        self.socket_dir.mkdir(mode=0o755, parents=True)
+        give(self.socket_dir, self._account, 0o755)
         options = {
             **OPTIONS,
-            "unix_socket_directories": archive.quoted(str(self._place)),
+            "unix_socket_directories": archive.quoted(str(self.socket_dir)),
             "shared_buffers": "64MB",
             "archive_mode": "off",
             "fsync": "off",  # the folder is flushed as a whole when it is to stay
@@ -166,30 +170,33 @@ class Scratch:
         }
         files = {
             "postgresql.conf": "".join(f"{name} = {value}\n" for name, value in options.items()),
-            "pg_hba.conf": f"local all {SUPERUSER} peer map=studio\n",
+            "pg_hba.conf": "".join(
+                f"local {whom} {SUPERUSER} peer map=studio\n" for whom in ("all", "replication")
+            ),
             "pg_ident.conf": "".join(
                 f"studio {name} {SUPERUSER}\n" for name in {self._account.name, myself().name}
             ),
         }
         for name, content in files.items():
-            (self._place / name).write_text(content, encoding="utf-8")
+            (self.socket_dir / name).write_text(content, encoding="utf-8")
 
     def _start(self) -> None:
+        place = self.socket_dir
         names = {"config_file": "postgresql.conf", "hba_file": "pg_hba.conf", "ident_file": "pg_ident.conf"}
         command = [
             str(self._binaries / "postgres"),
             *("-D", str(self.data)),
-            *(part for option, name in names.items() for part in ("-c", f"{option}={self._place / name}")),
+            *(part for option, name in names.items() for part in ("-c", f"{option}={place / name}")),
         ]
-        lines = self._place / "lines"
+        lines = self.socket_dir / "lines"
         with lines.open("wb") as output:
             self._program.start(
-                self._as_owner(command, self._place, *archive.programs(), death_signal=signal.SIGINT),
+                self._as_owner(command, self.socket_dir, *archive.programs(), death_signal=signal.SIGINT),
                 minimal_environment(self._account.home),
                 output.fileno(),
             )
         try:
-            self._program.wait_until(lambda: postgres.is_serving(self._place), PATIENCE_S)
+            self._program.wait_until(lambda: postgres.is_serving(self.socket_dir), PATIENCE_S)
         except Refusal as exc:
             raise _judged(lines.read_text(errors="replace")) from exc
 

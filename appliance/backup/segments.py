@@ -16,8 +16,10 @@ KEPT, NO_SUCH_FILE = 0, 1
 # Postgres takes 1 to 125 from a restore_command for “there is no more” and opens with what it has: a folder
 # it may not read would silently lose everything since the base. Beyond that it stops and says so.
 TROUBLE = 255
+NOT_KEPT = 2  # an archive_command is the other way round: what ends beyond 125 Postgres counts as no failure
 CHUNK_BYTES = 1024 * 1024
 ENDING = ".z"
+LET_GO = "let-go"  # a file of this name in the folder: nothing leads there, so nothing is kept
 
 
 def keep(source: Path, folder: Path) -> None:
@@ -27,7 +29,7 @@ def keep(source: Path, folder: Path) -> None:
     """
     target = folder / (source.name + ENDING)
     if target.exists():
-        if _is_same(source, target):
+        if is_same(source, target):
             return  # Postgres was killed before it noted that this was done
         raise FileExistsError(f"{target} is there with another content")
     draft = folder / f".{source.name}.{os.getpid()}"
@@ -66,7 +68,8 @@ def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise ValueError("it ends in the middle")
 
 
-def _is_same(source: Path, kept: Path) -> bool:
+def is_same(source: Path, kept: Path) -> bool:
+    """Whether `kept` holds this segment."""
     with source.open("rb") as plain, kept.open("rb") as packed, contextlib.suppress(ValueError, zlib.error):
         for chunk in _unpacked(iter(lambda: packed.read(CHUNK_BYTES), b"")):
             if plain.read(len(chunk)) != chunk:
@@ -90,7 +93,8 @@ def main(arguments: list[str]) -> int:
     try:
         if what == "keep":
             os.nice(19)  # it may be late; whoever waits for a step may not
-            keep(Path(rest[0]), Path(rest[1]))
+            if not (Path(rest[1]) / LET_GO).exists():
+                keep(Path(rest[0]), Path(rest[1]))
         else:
             folder = Path(rest[2])
             if not (folder / (name + ENDING)).exists():
@@ -100,7 +104,7 @@ def main(arguments: list[str]) -> int:
             bring(name, Path(rest[1]), folder)
     except (OSError, ValueError, zlib.error) as exc:
         sys.stderr.write(f"WARNING:  {name} could not be {'kept' if what == 'keep' else 'brought'}: {exc}\n")
-        return TROUBLE
+        return NOT_KEPT if what == "keep" else TROUBLE
     return KEPT
 
 

@@ -3,12 +3,15 @@
 A segment's name is timeline, log and number, 8 hex digits each: `000000010000000A000000FE`.
 """
 
+import contextlib
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from appliance.backup.segments import ENDING
+from app.kit.backups import Backups
+from appliance.backup.segments import ENDING, is_same
+from appliance.files import sync_folder
 from appliance.postgres import Cluster
 from appliance.refusal import Refusal
 
@@ -68,10 +71,20 @@ def close_segment(cluster: Cluster) -> tuple[str, str]:
     return lsn, name
 
 
-def await_kept(cluster: Cluster, folder: Path, name: str, patience_s: float = PATIENCE_S) -> None:
-    """Wait until a segment is in the archive. Raises Refusal with what the archiver complains of."""
+def await_kept(
+    cluster: Cluster,
+    folder: Path,
+    name: str,
+    patience_s: float = PATIENCE_S,
+    hand_over: Callable[[], None] = lambda: None,
+) -> None:
+    """Wait until a segment is in the archive; `hand_over` puts there what Postgres does not put there itself.
+
+    Raises Refusal with what the archiver complains of.
+    """
     deadline = time.monotonic() + patience_s
     while not (folder / (name + ENDING)).exists():
+        hand_over()
         if time.monotonic() > deadline:
             failed = cluster.run_sql("SELECT last_failed_wal FROM pg_stat_archiver WHERE failed_count > 0")
             why = f"keeping {failed} fails" if failed else "it is not closed"
@@ -81,6 +94,48 @@ def await_kept(cluster: Cluster, folder: Path, name: str, patience_s: float = PA
                 exit_code=74,
             )
         time.sleep(0.02)
+
+
+def in_the_way(cluster: Cluster, folder: Path) -> list[str]:
+    """Segments that Postgres cannot hand over, because others of their names are kept.
+
+    They are of a past that this database does not have: its files were put back to a former state by hand.
+    """
+    log = cluster.data / "pg_wal"
+    names = (path.stem for path in (log / "archive_status").glob("*.ready"))
+    return sorted(
+        name
+        for name in names
+        if (folder / (name + ENDING)).exists() and not is_same(log / name, folder / (name + ENDING))
+    )
+
+
+def set_aside(backups: Backups, names: Iterable[str]) -> None:
+    """Take segments of another past out of the way; the next backup carries them along."""
+    backups.other_past.mkdir(mode=0o700, exist_ok=True)
+    for name in names:
+        (backups.wal / (name + ENDING)).replace(backups.other_past / (name + ENDING))
+    sync_folder(backups.wal)
+
+
+def kept_bytes(folder: Path) -> int:
+    """What the archive takes; what goes meanwhile is not counted."""
+    total = 0
+    for path in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
+
+
+def waiting_bytes(cluster: Cluster) -> int:
+    """What Postgres holds back, because it could not be kept yet."""
+    return SEGMENT_BYTES * len(list((cluster.data / "pg_wal" / "archive_status").glob("*.ready")))
+
+
+def forget_all(folder: Path) -> None:
+    """Nothing leads on from anything any more."""
+    for name in kept(folder):
+        (folder / (name + ENDING)).unlink(missing_ok=True)
 
 
 def forget_before(folder: Path, name: str) -> int:

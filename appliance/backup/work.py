@@ -64,7 +64,7 @@ class Watch:
 @contextlib.contextmanager
 def working(backups: Backups, what: What, watch: Watch | None = None) -> Iterator[Work]:
     """Hold the lock; a failure is noted before it goes on. Raises Refusal when somebody else works."""
-    with _locked(backups):
+    with locked(backups):
         work = Work(backups, what, watch)
         try:
             yield work
@@ -94,7 +94,8 @@ def note(backups: Backups, **changes: Any) -> BackupStatus:
 
 
 @contextlib.contextmanager
-def _locked(backups: Backups) -> Iterator[None]:
+def locked(backups: Backups) -> Iterator[None]:
+    """Raises Refusal when somebody else works."""
     descriptor = os.open(backups.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     deadline = time.monotonic() + LOCK_PATIENCE_S
     try:

@@ -5,21 +5,27 @@ For volumes that cannot hold a cluster (RunPod's network volumes refuse chown an
 volume has it. Each boot on an empty disk puts the newest base backup and the log after it together again.
 
 On the volume, in `hydrate/<major>/`: `wal/`, `bases/<time>/`, and small files: `life`, who rebuilt last;
-`acknowledged.json`, how far commits were confirmed.
+`acknowledged.json`, how far commits were confirmed. Beside them at times `wal-before-the-gap/`, until there
+is a base after the gap, and `wal-beyond/`, what the last rebuilding could not follow.
 
 Here: where these lie, and the small files that keep two lives of a database apart.
 """
 
+import re
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from app.kit.settings import Settings
 from app.kit.volume import VOLUME_FILE, Mode, Volume, read
-from appliance.files import write_atomically
+from appliance.files import sync_folder, write_atomically
 from appliance.refusal import Refusal
 from appliance.storage import make_folder
 from appliance.users import myself
+
+_WHOLE = re.compile(r"[0-9A-F]{24}")
 
 
 class Acknowledged(msgspec.Struct, frozen=True):
@@ -48,6 +54,7 @@ class Home:
         self.wal = self.root / "wal"
         self.bases = self.root / "bases"
         self.outrun = self.root / "wal-before-the-gap"  # what the receiver could not go on with
+        self.beyond = self.root / "wal-beyond"  # where the database did not get to
         self._life = self.root / "life"
         self._acknowledged = self.root / "acknowledged.json"
 
@@ -66,6 +73,20 @@ class Home:
         if not self.bases.is_dir():
             return []
         return sorted(path for path in self.bases.iterdir() if not path.name.startswith("."))
+
+    def whole_segments(self) -> list[Path]:
+        """What was received and is no longer written to, in order."""
+        if not self.wal.is_dir():
+            return []
+        return sorted(path for path in self.wal.iterdir() if _WHOLE.fullmatch(path.name))
+
+    def put_beyond(self, paths: Iterable[Path]) -> None:
+        """Move these out of the log, in the place of what was moved there before."""
+        shutil.rmtree(self.beyond, ignore_errors=True)
+        make_folder(self.beyond, myself(), 0o700)
+        for path in list(paths):
+            path.rename(self.beyond / path.name)
+        sync_folder(self.root)
 
     def life(self) -> str | None:
         """Who began to write here last; a local cluster of another life is out of date."""

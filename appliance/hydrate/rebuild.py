@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app.kit.log import get_logger
 from appliance.backup import base
+from appliance.files import sync_folder
 from appliance.hydrate import wal
 from appliance.hydrate.home import Home
 from appliance.postgres import Cluster
@@ -40,9 +41,11 @@ def rebuild(home: Home, cluster: Cluster, account: Account) -> str | None:
     if found is None:
         return None
     facts = base.describe(found)
+    _join_before_the_gap(home, facts)
     segments = _segments(home, found, facts)
     draft = cluster.data.with_name(f".rebuild-{cluster.major}")
     shutil.rmtree(draft, ignore_errors=True)
+    cluster.note.unlink(missing_ok=True)  # it speaks of the cluster that was here before
     if cluster.data.exists():
         shutil.rmtree(cluster.data)
     try:
@@ -80,6 +83,33 @@ def refuse_short(home: Home, cluster: Cluster) -> str:
     return reached
 
 
+def fill_in(home: Home, timeline: int, end: int) -> bool:
+    """Put into the received log, up to the segment `end`, what the base has of it and the volume never got.
+
+    The receiver goes on where that log ends, and asks in vain for what Postgres no longer has. Gives whether
+    something is missing all the same: then no moment in between can be reached.
+    """
+    received = wal.segments_in(home.wal, timeline)
+    found = home.newest_base()
+    if found is None or not received:
+        return False
+    whole = [number for number, path in received.items() if not path.suffix]
+    missing = range(max(whole) + 1 if whole else min(received), end)
+    own = wal.segments_in(found / "pg_wal", timeline)
+    for number in missing:
+        if number in own:
+            name = wal.name_of(timeline, number)
+            draft = home.wal / f".{name}"
+            with own[number].open("rb") as source, draft.open("wb") as file:
+                shutil.copyfileobj(source, file)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.rename(home.wal / name)
+            (home.wal / f"{name}.partial").unlink(missing_ok=True)
+    sync_folder(home.wal)
+    return not own.keys() >= set(missing)
+
+
 def _segments(home: Home, found: Path, facts: base.Base) -> dict[str, Path]:
     """Every segment from the base's start on, by its whole name. Raises Refusal at a gap."""
     try:
@@ -89,8 +119,11 @@ def _segments(home: Home, found: Path, facts: base.Base) -> dict[str, Path]:
         raise Refusal(
             f"The log on the volume cannot be read ({exc.strerror}: {exc.filename}).", exit_code=74
         ) from exc
-    # What was received goes before what the base brought: it goes on where that one ends.
-    every = own | received
+    # What was received goes before what the base brought: it goes on where that one ends. But while the
+    # volume is behind, a base brings more of the segment that is still being received.
+    partial = {number: path for number, path in received.items() if path.suffix}
+    shorter = [n for n, path in partial.items() if n in own and _filled(own[n]) > _filled(path)]
+    every = own | received | {number: own[number] for number in shorter}
     start = wal.segment_at(wal.position(facts.start_lsn))
     gap = wal.first_gap(every, start)
     if gap is not None:
@@ -100,6 +133,26 @@ def _segments(home: Home, found: Path, facts: base.Base) -> dict[str, Path]:
             exit_code=74,
         )
     return {wal.name_of(facts.timeline, number): path for number, path in every.items() if number >= start}
+
+
+def _join_before_the_gap(home: Home, facts: base.Base) -> None:
+    """The log began anew, and the disk was lost before there was a base to go with it: go on from before.
+
+    Nothing was confirmed in between, so nothing of it is missed.
+    """
+    if not home.outrun.exists():
+        return
+    first = min(wal.segments_in(home.wal, facts.timeline), default=None)
+    if first is not None and wal.segment_at(wal.position(facts.start_lsn)) >= first:
+        return  # this base is the one that was made after the gap
+    home.put_beyond(home.wal.iterdir())
+    home.wal.rmdir()
+    home.outrun.rename(home.wal)
+
+
+def _filled(segment: Path) -> int:
+    """How many bytes of a segment are written; the rest is zeros."""
+    return len(segment.read_bytes().rstrip(b"\0"))
 
 
 def _left_out(found: Path, folder: str, names: list[str]) -> list[str]:

@@ -7,11 +7,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from app.kit.backups import Backups
 from app.kit.ids import new_id
 from app.kit.log import get_logger
 from app.kit.settings import Settings
+from app.kit.volume import ROOM_FILE, Room, read
 from appliance.backup import base
-from appliance.hydrate import rebuild, wal
+from appliance.backup import wal as archived
+from appliance.backup.line import break_off
+from appliance.hydrate import archive, rebuild, wal
 from appliance.hydrate.home import Home
 from appliance.hydrate.lease import Lease
 from appliance.postgres import STANDBY, SUPERUSER, Cluster
@@ -26,6 +30,7 @@ log = get_logger(__name__)
 LOOK_S = 2.0
 STALL_S = 10.0  # without a word from the volume
 KEPT_BASES = 2
+SPARE_BYTES = 64 * 1024**2  # stays free on the volume, whatever is copied there
 BASE_PAUSE_S = 60.0  # after one that could not be made
 BASE_AFTER_BYTES = 1024**3  # of log since the last base: a boot replays no more than about this
 BASE_AFTER_S = 24 * 3600.0
@@ -34,8 +39,10 @@ _STATE = """
 SELECT pg_current_wal_lsn()::text,
        (SELECT flush_lsn::text FROM pg_stat_replication WHERE application_name = %s LIMIT 1),
        (SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s),
-       current_setting('synchronous_standby_names') <> ''
+       current_setting('synchronous_standby_names') = %s
 """
+# Nobody's name: while there is no base that goes with the log, commits wait.
+NOBODY = "studio_volume_once_it_has_a_base"
 
 
 class _Seen(NamedTuple):
@@ -66,6 +73,8 @@ class Standby:
         self._seen = _Seen(None, None, False)
         self._is_stalled = False
         self._is_asynchronous = False
+        self._is_starting_over = False
+        self._base_fault = ""
 
     def bring_back(self) -> str | None:
         """Before the cluster is prepared: the local one, if it wrote to the volume last, else rebuilt."""
@@ -82,8 +91,9 @@ class Standby:
         Raises Refusal. The slot comes before the receiver, and both before the first base: a base whose log
         begins before the slot would look whole and could not be recovered.
         """
-        rebuild.refuse_short(self._home, self._cluster)
+        reached = rebuild.refuse_short(self._home, self._cluster)
         if not rebuild.is_current(self._home, self._cluster):
+            self._cut_off(reached)
             life = str(new_id())
             self._home.begin_life(life)
             (self._cluster.data / rebuild.LIFE_FILE).write_text(life)
@@ -93,6 +103,8 @@ class Standby:
              WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{STANDBY}')
             """  # noqa: S608  our own name
         )
+        if self._home.outrun.exists():  # killed before there was a base: nothing is confirmed until there is
+            self.make_base()
 
     def settle(self) -> None:
         """When the roles are there: the first base, without which the log alone is worth nothing."""
@@ -111,37 +123,101 @@ class Standby:
 
     def trouble(self) -> str | None:
         """Why nothing new may be taken in now, if so."""
-        if not self._is_stalled or self._settings.storage_stall == "available":
+        if self._settings.storage_stall == "available":
+            return None
+        if self._is_starting_over:
+            return (
+                "The volume was away for so long that its log has a gap. Commits wait until a new base "
+                "backup is there; if none can be made, the lines of studio-boot say why."
+            )
+        if not self._is_stalled:
             return None
         return "The volume no longer confirms what the database writes, so nothing new is taken in."
 
     def risk(self) -> str:
         """What could be lost now that could not be lost else; empty: nothing."""
-        if not self._is_asynchronous:
-            return ""
-        return "The volume does not confirm; until it does, new transactions are on this machine alone."
+        said = []
+        if self._is_asynchronous:
+            said.append(
+                "The volume does not confirm; until it does, new transactions are on this machine alone."
+            )
+        if self._base_fault:
+            said.append(
+                f"The volume gets no new base backup of the database: {self._base_fault} Until it does, the "
+                "log since the last one has to stay there, and grows."
+            )
+        return " ".join(said)
 
     def make_base(self) -> None:
         """Copy the running cluster to the volume, check the copy, and forget what it replaces."""
+        self._make_room()
         name = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         draft = self._home.bases / f".{name}"
         base.take(self._cluster, draft)
         draft.rename(self._home.bases / name)
         log.info("the volume has a base backup of the database", action="base_made", base=name)
-        self._forget_old()
-
-    def _forget_old(self) -> None:
-        bases = self._home.whole_bases()
-        for old in (*bases[:-KEPT_BASES], *self._home.bases.glob(".*")):
-            shutil.rmtree(old, ignore_errors=True)
         if self._home.outrun.exists():  # the log has begun anew: what is older leads nowhere
-            for old in self._home.whole_bases()[:-1]:
-                shutil.rmtree(old, ignore_errors=True)
             shutil.rmtree(self._home.outrun, ignore_errors=True)
+            self._forget_old(kept=1)
+        self._forget_old()
+        if self._is_starting_over:
+            self._cluster.set_standby(STANDBY)
+            self._is_starting_over = False
+
+    def _cut_off(self, reached: str) -> None:
+        """What lies behind the end that this database was rebuilt to is not its own future: out of the way.
+
+        A whole segment is among it when its last record went on in a part that never arrived: Postgres writes
+        another one in that place, and the receiver would take the segment for done.
+        """
+        timeline = int(self._cluster.run_sql("SELECT timeline_id FROM pg_control_checkpoint()"))
+        end = wal.segment_at(wal.position(reached))
+        received = wal.segments_in(self._home.wal, timeline)
+        beyond = [path for n, path in received.items() if n > end or (n == end and not path.suffix)]
+        if beyond:
+            names = ", ".join(sorted(path.name for path in beyond))
+            log.warning("the database was rebuilt to %s; beyond lies %s", reached, names, action="log_beyond")
+            self._home.put_beyond(beyond)
+        backups = Backups(self._settings.workspace)
+        has_gap = rebuild.fill_in(self._home, timeline, end)
+        others = archive.strangers(self._home, backups.wal, timeline, end)
+        if others:
+            archived.set_aside(backups, others)
+            break_off(backups, f"{', '.join(others)} is not of the log that the database was rebuilt from.")
+        elif has_gap:
+            break_off(backups, "the volume was behind when the disk was lost, and never got all of the log.")
+
+    def _make_room(self) -> None:
+        """The older base, and the log before the newest, give way to the next one. Raises Refusal."""
+        need_bytes = int(self._cluster.run_sql("SELECT sum(pg_database_size(oid)) FROM pg_database"))
+        need_bytes += SPARE_BYTES
+        if self._free_bytes() < need_bytes:
+            self._forget_old(kept=1)
+        free_bytes = self._free_bytes()
+        if free_bytes < need_bytes:
+            raise Refusal(
+                f"A copy of the database needs {need_bytes // 1024**2} MB there, and {free_bytes // 1024**2} "
+                "MB are free. Make room, or make the volume (and STORAGE_QUOTA) larger.",
+                exit_code=74,
+            )
+
+    def _free_bytes(self) -> int:
+        room = read(self._settings.run_dir / ROOM_FILE, Room)
+        return room.free_bytes if room else shutil.disk_usage(self._settings.workspace).free
+
+    def _forget_old(self, kept: int = KEPT_BASES) -> None:
+        """All but so many bases, and the log before the oldest that is left."""
+        bases = self._home.whole_bases()
+        for old in (*bases[:-kept], *self._home.bases.glob(".*")):
+            shutil.rmtree(old, ignore_errors=True)
+        if self._home.outrun.exists() or not bases:
+            return  # the newest base needs what came before the gap
         oldest = base.describe(self._home.whole_bases()[0])
         first = wal.segment_at(wal.position(oldest.start_lsn))
-        for number, path in wal.segments_in(self._home.wal, oldest.timeline).items():
+        folder = Backups(self._settings.workspace).wal
+        for number, path in sorted(wal.segments_in(self._home.wal, oldest.timeline).items()):
             if number < first:
+                archive.keep(path, folder)
                 path.unlink(missing_ok=True)
 
     def _watch(self) -> None:
@@ -166,7 +242,7 @@ class Standby:
 
     def _look(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
         """Asks nothing of the volume, which may hang: then this is what tells it."""
-        row = connection.execute(_STATE, (STANDBY, STANDBY)).fetchone()
+        row = connection.execute(_STATE, (STANDBY, STANDBY, STANDBY)).fetchone()
         if row is None:
             return
         written, flushed, slot, is_synchronous = row
@@ -213,7 +289,9 @@ class Standby:
     def _try_base(self) -> None:
         try:
             self.make_base()
+            self._base_fault = ""
         except (Refusal, OSError) as exc:
+            self._base_fault = exc.sentence if isinstance(exc, Refusal) else f"{exc.strerror or exc}."
             log.warning("no base backup could be made on the volume: %s", exc, action="base_failed")
             self._stopping.wait(BASE_PAUSE_S)
 
@@ -246,8 +324,18 @@ class Standby:
     def _start_over(self) -> None:
         """The volume was away for so long that Postgres let go of the log it needs: begin with a new base."""
         log.warning("the log on the volume has a gap; a new base is made", action="standby_starts_over")
+        self._is_starting_over = True
+        if self._settings.storage_stall == "strict":
+            # What is confirmed now has to be in the base that is not made yet.
+            self._cluster.set_standby(NOBODY)
+            while self._cluster.run_sql("SHOW synchronous_standby_names") != NOBODY:
+                if self._stopping.wait(0.02):
+                    return
         self._cluster.run_sql(f"SELECT pg_drop_replication_slot('{STANDBY}')")
+        self._cluster.run_sql("CHECKPOINT")  # a slot begins with the last one
         self._cluster.run_sql(f"SELECT pg_create_physical_replication_slot('{STANDBY}', true)")
-        shutil.rmtree(self._home.outrun, ignore_errors=True)
-        self._home.wal.rename(self._home.outrun)
+        if self._home.outrun.exists():  # again, and still no base: what leads on from the old one stays
+            self._home.put_beyond(self._home.wal.iterdir())
+        else:
+            self._home.wal.rename(self._home.outrun)
         self._home.make()  # from here on a base is due until there is one

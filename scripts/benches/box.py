@@ -30,9 +30,10 @@ def free_port() -> int:
 
 
 class Box:
-    """One workspace and the box that runs on it, again and again."""
+    """One workspace and the box that runs on it, again and again, with these settings beside its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
+        self._settings = settings
         self._folder = Path(tempfile.mkdtemp(prefix="studio-bench-"))
         # The services run as their own users, who must be able to reach the workspace.
         self._folder.chmod(0o755)
@@ -49,6 +50,11 @@ class Box:
         return self._folder / "workspace"
 
     @property
+    def local_disk(self) -> Path:
+        """What is not on the volume and would be gone with the machine."""
+        return self._folder / "local"
+
+    @property
     def environment(self) -> dict[str, str]:
         """What the box, and a command about it, is started with."""
         inherited = {
@@ -58,10 +64,12 @@ class Box:
         }
         return inherited | {
             "WORKSPACE_PATH": str(self.workspace),
+            "STORAGE_LOCAL_DIR": str(self.local_disk),
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
             "ADMIN_EMAIL": EMAIL,
             "ADMIN_PASSWORD": PASSWORD,
+            **self._settings,
         }
 
     @property

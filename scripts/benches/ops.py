@@ -1,4 +1,4 @@
-"""The figures of an operator: how fast a box is backed up and brought back, and how long a drill takes."""
+"""The figures of an operator: backup, restore and drill; what a commit costs, and a boot, by storage mode."""
 
 import json
 import os
@@ -10,10 +10,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
+from app.kit.settings import load_settings
 from scripts.benches.box import ROOT, Box
 from scripts.benches.figures import Figure, figure
 from scripts.benches.person import Person
 
+COMMITS = 1000
 FILES, FILE_BYTES = 64, 4 * 1024**2  # bytes by chance: nothing to compress, nothing twice
 
 
@@ -43,7 +47,55 @@ async def ops(box: Box, person: Person, rounds: int) -> list[Figure]:
         figure("backup of new bytes", "MB/s", backup, more_is_better=True),
         figure("restore on an empty volume", "MB/s", restore, more_is_better=True),
         figure("drill", "s", drill),
+        *modes(rounds),
     ]
+
+
+def modes(rounds: int) -> list[Figure]:
+    """Boot where Postgres lives on the volume, and where the volume has its log alone; there commit as well.
+
+    The same session writes with and without waiting for the volume, so nothing else differs.
+    """
+    boots: dict[str, list[float]] = {}
+    waited: dict[str, list[float]] = {"on": [], "local": []}
+    for mode in ("local", "hydrate"):
+        box = Box(STORAGE_MODE=mode)
+        try:
+            box.start()
+            for _ in range(rounds):
+                if mode == "hydrate":
+                    for how in waited:
+                        waited[how] += commit(box, how)
+                box.stop()
+                boots.setdefault(mode, []).append(box.start())
+                if mode == "hydrate":
+                    box.stop()
+                    shutil.rmtree(box.local_disk)
+                    boots.setdefault("rebuilt", []).append(box.start())
+        finally:
+            box.close()
+    return [
+        figure("boot, Postgres on the volume", "s", boots["local"]),
+        figure("boot, Postgres on a local disk that was kept", "s", boots["hydrate"]),
+        figure("boot, Postgres rebuilt from the volume", "s", boots["rebuilt"]),
+        figure("commit that the volume confirms", "ms", waited["on"]),
+        figure("commit on the local disk alone", "ms", waited["local"]),
+    ]
+
+
+def commit(box: Box, how: str) -> list[float]:
+    """Milliseconds of single-row commits, one after another, with this `synchronous_commit`."""
+    url = load_settings(box.environment).database.owner_url
+    took_ms = []
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS bench_commits (filling text)")
+        connection.execute("SELECT set_config('synchronous_commit', %s, false)", [how])
+        for _ in range(COMMITS):
+            began = time.perf_counter()
+            connection.execute("INSERT INTO bench_commits VALUES (repeat('x', 500))")
+            took_ms.append(1000 * (time.perf_counter() - began))
+        connection.execute("DROP TABLE bench_commits")
+    return took_ms
 
 
 def studio(box: Box, *arguments: str, **settings: str) -> tuple[float, dict[str, Any]]:

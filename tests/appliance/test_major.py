@@ -22,7 +22,8 @@ from app.kit.backups import Backups, BackupStatus, Snapshot
 from app.kit.settings import load_settings
 from appliance import keys, major, postgres, storage
 from appliance.backup import wal
-from appliance.backup.make import line_of, make
+from appliance.backup.line import line_of
+from appliance.backup.make import make
 from appliance.major import Move, dump, forget_former
 from appliance.postgres import DATABASE, Cluster, dump_path
 from appliance.process import processes_in

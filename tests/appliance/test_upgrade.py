@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import psycopg
@@ -24,6 +25,7 @@ from appliance.refusal import Refusal
 from appliance.upgrade import Upgrade, UpgradeFailed
 from tests.appliance.backup.things import settings_in
 from tests.appliance.box import Box, box_environment, studio
+from tests.appliance.test_hydrate import SAME, Life, environment_of
 from tests.e2e.person import OWNER
 from tests.patience import PATIENCE_S
 
@@ -202,6 +204,50 @@ def test_migrations_that_break_off_half_way_are_brought_back_and_not_tried_again
         assert "say `studio upgrade retry`" in again.text
     assert studio(env, "upgrade", "retry").returncode == 0
     upgrade.refuse_again(passport_of(env))
+
+
+@pytest.mark.timeout(900)  # two boots with their backups, two ways back
+def test_a_hydrating_box_is_upgraded_tried_out_and_brought_back_like_any_other(tmp_path: Path) -> None:
+    env = box_environment(
+        tmp_path,
+        STORAGE_MODE="hydrate",
+        STUDIO_ROLES="api,daemon,worker-cpu,postgres,redis",
+        **OWNER,
+    )
+    env |= environment_of(tmp_path)
+    with Life(tmp_path) as life:
+        url = life.settings.database.owner_url
+        runner.upgrade(url)
+        runner.downgrade(url, "-2")
+        former = schema.head_of(life.cluster)
+        life.cluster.run_sql(BREAK_OFF.format(former=former), DATABASE)
+        box, _ = passport.stamp(life.settings, None, "hydrate")
+        passport.replace(
+            life.settings, msgspec.structs.replace(box, version=FORMER, postgres_major=life.cluster.major)
+        )
+    life.lose_the_disk()
+
+    with Box(env | {"AUTO_RESTORE_ON_FAILED_UPGRADE": "true"}) as broken:
+        assert broken.end(PATIENCE_S) == 70
+
+    assert "was brought back to backup" in broken.text
+    assert (passport_of(env).version, passport_of(env).seen[0].is_undone) == (FORMER, True)
+    with Life(tmp_path) as life:
+        assert life.came_back != SAME
+        assert schema.head_of(life.cluster) == former
+        life.cluster.run_sql("DROP EVENT TRIGGER break_off", DATABASE)
+    assert studio(env, "upgrade", "retry").returncode == 0
+
+    with Box(env) as whole:
+        whole.wait_for("Studio is ready at")
+        assert whole.stop() == 0
+
+    assert "Canary: signed in; cpu: ran in" in whole.text
+    assert passport_of(env).seen[0].healthy_at is not None
+    gone_back = studio(env, "upgrade", "back", "--json")
+    assert gone_back.returncode == 0, gone_back.stdout
+    with Life(tmp_path) as life:
+        assert schema.head_of(life.cluster) == former
 
 
 def test_without_a_backup_the_sentence_says_what_is_left_to_do(env: dict[str, str]) -> None:

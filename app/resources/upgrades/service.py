@@ -42,7 +42,7 @@ async def _way_back(tx: Transaction, backups: Backups, passport: Passport) -> Wa
         return None
     moment = None if seen.keeps_schema or seen.backup is None else _moment(backups, seen)
     return WayBack(
-        sentence=seen.way_back(passport.storage),
+        sentence=seen.way_back(),
         backup=None if seen.keeps_schema else seen.backup,
         moment=moment,
         is_kept=moment is not None,

@@ -9,6 +9,8 @@ from appliance.doctor.finding import Finding, Patient, ill, watch, well
 def look(patient: Patient) -> Finding:
     """What the last backup and the last drill say."""
     status = Backups(patient.settings.workspace).status()
+    if status.let_go is not None:
+        return ill(status.let_go.sentence, "Make one: `studio backup`. Why none is: `studio backup list`.")
     if status.last_good_at is None:
         return watch("No backup was ever made.", "Make one: `studio backup`. Then keep the kit elsewhere.")
     age_s = (datetime.now(UTC) - status.last_good_at).total_seconds()

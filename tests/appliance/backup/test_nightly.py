@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.kit.backups import BackupFailure, Backups, BackupSchedule, BackupStatus, Drill, Outcome
+from app.kit.backups import BackupFailure, Backups, BackupSchedule, BackupStatus, Drill, LetGo, Outcome
 from app.kit.passport import Seen
 from app.kit.recovery import kit_state, read_kit
 from appliance import passport
@@ -94,6 +94,17 @@ def test_what_is_due(status: BackupStatus, what: str | None) -> None:
     assert away == (None if what == "log" else what), "a database elsewhere has no log that we could save"
     never = msgspec.structs.replace(schedule, at=None)
     assert due(status, never, NOW, since=NOW - HOUR, version="1.0.0", is_here=False) is None
+
+
+def test_a_long_log_brings_the_next_backup_forward_and_one_let_go_asks_for_it_at_once() -> None:
+    def what(status: BackupStatus, filled: float = 0.0, at: str | None = "02:55") -> str | None:
+        schedule, since = BackupSchedule(at=at), NOW - HOUR
+        return due(status, schedule, NOW, since=since, version="1.0.0", is_here=False, filled=filled)
+
+    let_go = LetGo(at=NOW, sentence="It was let go.")
+    assert [what(well(), 0.4), what(well(), 0.6), what(well(), 0.6, None)] == [None, "backup", None]
+    assert what(well(last_good_at=NOW - HOUR / 2), 0.9) is None, "not more than one an hour"
+    assert [what(well(let_go=let_go)), what(well(let_go=let_go), at=None)] == ["backup", None]
 
 
 def test_a_young_box_has_other_things_to_do() -> None:

@@ -3,15 +3,22 @@
 import os
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
 from app.kit.backups import Backups
 from app.kit.settings import Settings
-from appliance.backup import segments, wal
+from appliance.backup import bounds, segments, wal
+from appliance.backup.line import line_of
+from appliance.backup.make import clear_the_way, save_log
 from appliance.backup.scratch import EndsTooEarly, _judged
+from appliance.doctor.checks import backups as doctor
+from appliance.doctor.finding import Patient, Verdict
 from appliance.postgres import Cluster
+from appliance.refusal import Refusal
+from tests.appliance.test_small_disk import wait_for
 
 NAME = "000000010000000A000000FE"
 
@@ -51,7 +58,7 @@ def test_a_segment_that_is_kept_is_never_replaced(segment: Path, folder: Path) -
     before = (folder / f"{NAME}.z").read_bytes()
     segment.write_bytes(b"another cluster's")
 
-    assert run("keep", segment, folder) == segments.TROUBLE
+    assert run("keep", segment, folder) == segments.NOT_KEPT
 
     assert (folder / f"{NAME}.z").read_bytes() == before
     assert [path.name for path in folder.iterdir()] == [f"{NAME}.z"]
@@ -99,6 +106,61 @@ def test_what_is_committed_is_in_the_archive_once_its_segment_is_closed(
     assert wal.kept(folder)[-1] == name
     assert wal.position(lsn) > 0
     assert wal.forget_before(folder, name) == len(wal.kept(folder)) - 1 or wal.kept(folder) == [name]
+
+
+@pytest.mark.integration
+def test_a_log_that_no_backup_follows_is_let_go_at_its_bound_and_taken_up_again(
+    box: Settings, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backups = Backups(box.workspace)
+    wal.await_kept(cluster, backups.wal, wal.close_segment(cluster)[1])
+    line = line_of(backups)
+    assert 0 < bounds.filled(box) < 1
+    assert backups.status().let_go is None
+
+    monkeypatch.setattr(bounds, "FEWEST_BYTES", 1)
+    monkeypatch.setattr(bounds, "SHARE", 10**15)
+    assert bounds.filled(box) > 1
+
+    assert wal.kept(backups.wal) == []
+    assert line_of(backups) != line
+    found = backups.status().let_go
+    assert found is not None
+    assert "There is no backup that the log of the database could lead on from" in found.sentence
+    told = doctor.look(Patient(settings=box, is_up=True))
+    assert (told.verdict, told.sentence) == (Verdict.ill, found.sentence)
+    _, name = wal.close_segment(cluster)
+    last = "SELECT last_archived_wal FROM pg_stat_archiver"
+    wait_for("Postgres is rid of it", lambda: cluster.run_sql(last) == name)
+    assert wal.kept(backups.wal) == []
+    with pytest.raises(Refusal, match="leads on from no backup"):
+        save_log(box)
+    assert bounds.filled(box) == 0
+
+    bounds.take_up(backups)
+    wal.await_kept(cluster, backups.wal, wal.close_segment(cluster)[1])
+
+
+@pytest.mark.integration
+def test_what_another_past_left_in_the_way_is_set_aside(box: Settings, cluster: Cluster) -> None:
+    """As after a disk was put back to a former state by hand, beside an archive that went on."""
+    backups = Backups(box.workspace)
+    line = line_of(backups)
+    name = cluster.run_sql("SELECT pg_walfile_name(pg_create_restore_point('here'))")
+    stranger = backups.wal / f"{name}.z"
+    stranger.write_bytes(zlib.compress(b"another past"))
+    wal.close_segment(cluster)
+    failed = "SELECT last_failed_wal FROM pg_stat_archiver"
+    wait_for("it is refused", lambda: cluster.run_sql(failed) == name)
+    assert wal.waiting_bytes(cluster) >= wal.SEGMENT_BYTES
+
+    clear_the_way(cluster, backups)
+    wal.await_kept(cluster, backups.wal, wal.close_segment(cluster)[1])
+
+    assert name in wal.kept(backups.wal)
+    assert (backups.other_past / stranger.name).exists()
+    assert line_of(backups) != line
+    assert "backup" in backups.wished(), "no moment of the new line is reached before there is one"
 
 
 def test_the_last_words_of_a_recovery_are_told_and_not_the_doorman_s() -> None:

@@ -6,15 +6,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.kit.backups import BackupFailure, Backups, BackupSchedule, BackupStatus, Drill, KitHeld
+from app.kit.backups import BackupFailure, Backups, BackupSchedule, BackupStatus, Drill, KitHeld, LetGo
 from app.kit.clock import now
 from app.kit.passport import Passport
 from app.kit.recovery import kit_of
 from app.kit.settings import Settings
 from app.resources.alerts.rules import backup_stale, backup_unproved
 from app.resources.alerts.rules import kit as kit_rule
-from app.resources.infrastructure.checks import backups, kit, proof
-from app.resources.infrastructure.looking import Box
+from app.resources.infrastructure.checks import backup_log, backups, kit, proof
+from app.resources.infrastructure.looking import Box, Finding
 from app.resources.infrastructure.metrics import _of_backups
 from app.store.bus import connect
 from app.store.database import Database
@@ -98,6 +98,32 @@ async def test_who_makes_backups_by_hand_is_not_told_every_night(volume: Volume)
     assert await volume.found(by_hand) == ("healthy", "healthy", False, False)
 
 
+async def test_a_log_that_was_let_go_or_cannot_be_kept_is_told_with_a_remedy(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume.is_made(ago=100 * DAY)
+    good = BackupStatus(last_good_at=now() - DAY / 2, last_proved_at=now() - 3 * DAY)
+    assert await volume.found(good) == ("healthy", "healthy", False, False)
+    box = volume._box
+    assert (await found_of_log(box)).status == "healthy"
+    let_go = msgspec.structs.replace(good, let_go=LetGo(at=now(), sentence="It was let go."))
+    await volume.found(let_go)
+    told = await found_of_log(box)
+    assert (told.status, told.detail) == ("degraded", "It was let go.")
+    assert told.remedy is not None and "studio backup" in told.remedy
+    await volume.found(good)
+    failing = "SELECT 'segment 7' AS last_failed_wal, now() AS last_failed_time"
+    monkeypatch.setattr(backup_log, "_FAILING", failing)
+    told = await found_of_log(box)
+    assert told.status == "degraded" and "segment 7" in told.detail and told.remedy is not None
+
+
+async def found_of_log(box: Box) -> Finding:
+    found = await backup_log.look(Box(box.settings, box.database, box.redis))
+    assert found is not None
+    return found
+
+
 async def test_a_database_elsewhere_is_judged_like_any_other(volume: Volume) -> None:
     volume.is_made(ago=2 * DAY)
     box = volume._box
@@ -106,6 +132,7 @@ async def test_a_database_elsewhere_is_judged_like_any_other(volume: Volume) -> 
     assert (await backups.look(there)).status == "unhealthy"
     assert await backup_stale.judge(there) is not None
     assert await _of_backups(there)
+    assert await backup_log.look(there) is None
 
 
 async def test_whoever_has_backups_and_not_their_kit_is_reminded_until_they_show_it(volume: Volume) -> None:

@@ -109,7 +109,7 @@ async def test_a_backup_that_is_gone_and_a_database_that_was_not_changed_lose_no
     )
     assert (same["backup"], same["lost"]) == (None, None)
     volume.has_seen(TAKEN, storage="hydrate")
-    assert "with `studio restore`" in str((await way_back())["sentence"])
+    assert "run `studio upgrade back`" in str((await way_back())["sentence"])
     volume.has_seen(msgspec.structs.replace(TAKEN, former=None, former_schema=None, backup=None))
     assert await way_back() == {}
 

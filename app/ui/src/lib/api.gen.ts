@@ -1912,6 +1912,7 @@ export interface components {
             failure?: components["schemas"]["BackupFailure"] | null;
             last_good_at?: string | null;
             last_proved_at?: string | null;
+            let_go?: components["schemas"]["LetGo"] | null;
             reach_from?: string | null;
             reach_until?: string | null;
             repository?: string | null;
@@ -2689,6 +2690,12 @@ export interface components {
             instance_status: components["schemas"]["InstanceStatus"] | null;
             outcome: components["schemas"]["Outcome"];
             reason: string | null;
+        };
+        /** LetGo */
+        LetGo: {
+            /** Format: date-time */
+            at: string;
+            sentence: string;
         };
         /** Login */
         Login: {
