@@ -98,7 +98,7 @@ SELECT p.id AS attempt_id, leased.fence, leased.number, leased.timeout_s,
        s.id AS step_id, s.organization_id, s.instance_id, s.node_id, s.path, s.kind, s.inputs,
        greatest(0, extract(epoch FROM clock_timestamp() - s.started_at))::float8 AS age_s,
        seen.others_wait, seen.is_crowded, (SELECT jsonb_agg(told ORDER BY seq) FROM told) AS events
-  FROM (SELECT count(*) > 1 AS others_wait, count(max_running_steps) > 1 AS is_crowded FROM candidates) seen
+  FROM (SELECT count(*) > 1 AS others_wait, count(max_running_steps) > 0 AS is_crowded FROM candidates) seen
   LEFT JOIN picked p ON true
   LEFT JOIN leased ON leased.id = p.id LEFT JOIN step s ON s.id = leased.step_id
 """
@@ -126,7 +126,7 @@ async def claim(parts: Parts, worker_id: WorkerId, lane: Lane) -> Job | None:
                 tx.after_commit(partial(parts.bus.publish_all, _messages(row)))
                 return _job(parts, row, lane)
         # It was leased or cancelled while we waited for its instance, or others claim for its organization,
-        # of which each gets one: look again.
+        # perhaps in the other lane: look again.
         if row["attempt_id"] is None:
             await asyncio.sleep(random.uniform(*_A_CLAIM_S))  # noqa: S311  spread, not secrecy
     return None

@@ -262,7 +262,8 @@ async def _earlier(board: Board, layout: Layout) -> dict[str, dict[str, EarlierE
         of_step = msgspec.convert(row["edited"], Edit | None)
         known = of_items.keys() | (of_step.items.keys() | of_step.earlier.keys() if of_step else set())
         turns = list(Spread.restored(row["item"]).turns())
-        for ordinal in sorted(known, key=int):
+        # A list that was made anew may be shorter than the one in which the values were given.
+        for ordinal in sorted((one for one in known if int(one) < len(turns)), key=int):
             turn = turns[int(ordinal)]
             edit = of_items.get(ordinal) or (of_step and of_step.of_item(int(ordinal), turn))
             if edit:

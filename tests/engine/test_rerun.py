@@ -536,6 +536,11 @@ async def test_given_values_go_to_the_same_item_of_a_list_that_is_made_anew(worl
     assert await world.status(new) == "completed"
     last = await world.again(new, Wish(keeps=True, nodes=("fan",)))
     assert await run_items(world, failing=set()) == ["A", "x", "b"]
+    shorter = await world.again(last, Wish(keeps=True, nodes=("list",)))
+    await finish_one(hand, list("a"))
+    assert await run_items(world, failing=set()) == ["A"]
+    last = await world.again(shorter, Wish(keeps=True, nodes=("fan",)))
+    assert await run_items(world, failing=set()) == ["A"], "though values are kept for a third item"
     fresh = await world.again(last, Wish(keeps=False))
     await finish_one(hand, list("axb"))
     assert await run_items(world, failing=set()) == ["a", "x", "b"]

@@ -55,7 +55,7 @@ def test_a_place_is_not_mistaken_for_another_with_the_same_letters() -> None:
 
 def test_any_changed_letter_is_noticed() -> None:
     version, kid, nonce, ciphertext = seal(KEY, b"secret", HERE).split(":")
-    other = "B" if ciphertext[0] != "B" else "C"
+    other = next(letter for letter in "ABC" if letter not in (ciphertext[0], nonce[0]))
     for record in (
         f"{version}:{kid}:{nonce}:{other}{ciphertext[1:]}",
         f"{version}:{kid}:{other}{nonce[1:]}:{ciphertext}",

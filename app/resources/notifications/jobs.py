@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -12,7 +13,7 @@ from app.kit.log import get_logger
 from app.resources.notifications import model, service
 from app.resources.notifications.ways import Post
 from app.resources.periodic import Job, Parts
-from app.store.database import Scope
+from app.store.database import DatabaseUnavailable, Scope
 from app.store.vault import Vault
 
 log = get_logger(__name__)
@@ -34,7 +35,13 @@ async def send_due(parts: Parts) -> int:
     try:
         async with asyncio.TaskGroup() as group:
             while True:
-                for due in await _find_due(parts, under_way):
+                try:
+                    found = await _find_due(parts, under_way)
+                except DatabaseUnavailable:
+                    if not under_way:
+                        raise
+                    found = []  # what is under way may have been taken: ended now, it would go out twice
+                for due in found:
                     under_way[due.channel.id] = group.create_task(_send(parts, vault, post, due))
                 if not under_way:
                     return sent
@@ -63,9 +70,10 @@ async def _send(parts: Parts, vault: Vault, post: Post, due: model.Due) -> bool:
             channel=due.channel.id,
             error=repr(exc),
         )
-        await service.note_failure(
-            parts.database, due, "It could not be sent; the log of studio-daemon says why."
-        )
+        with suppress(DatabaseUnavailable):  # it stays due
+            await service.note_failure(
+                parts.database, due, "It could not be sent; the log of studio-daemon says why."
+            )
         return False
 
 

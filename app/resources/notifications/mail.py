@@ -79,7 +79,8 @@ async def _connected(addresses: list[str], port: int) -> socket.socket:
 
 def _mail_of(way: Mail, message: Message) -> EmailMessage:
     mail = EmailMessage()
-    mail["Subject"] = f"[Studio] {message.title}"[:200].replace("\n", " ")
+    # A header with any kind of line break is refused, and would hold up everything behind it.
+    mail["Subject"] = " ".join(f"[Studio] {message.title}".split())[:200]
     mail["From"], mail["To"] = way.sender, ", ".join(way.recipients)
     mail["Date"] = format_datetime(datetime.fromisoformat(message.at))
     mail["Message-ID"] = f"<{message.id}@{way.sender.rpartition('@')[2]}>"

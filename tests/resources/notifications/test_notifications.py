@@ -177,10 +177,10 @@ async def test_mail_goes_out_and_a_refusal_says_the_relays_words(
     async with MailReceiver().open() as relay:
         mail = mail_by(relay, "none")
         await add(chief, mail)
-        await tell(database)
+        await tell(database, title="Trouble\u2028with\x85lines")
         assert await jobs.send_due(parts) == 1
         (text,) = relay.mails
-        assert "Subject: [Studio] Trouble" in text and "Mend it." in text and "\nDate: " in text
+        assert "Subject: [Studio] Trouble with lines" in text and "Mend it." in text and "\nDate: " in text
         lost = await tried(chief, mail | {"recipients": ["nobody@example.org"]})
         assert lost["is_sent"] is False
         assert HERE in lost["sentence"] and "nobody of that name" in lost["sentence"]
