@@ -228,6 +228,8 @@ def _run(
             cwd="/",
             check=False,
         )
+        if into is not None:
+            os.fsync(output.fileno())  # its state is told to be whole by another file
     if done.returncode != 0:
         if into is not None:
             into.unlink(missing_ok=True)

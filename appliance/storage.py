@@ -140,7 +140,10 @@ def _take_over_logs(logs: Path, service: Account) -> None:
 def _share(blobs: Path) -> None:
     """Let the group write into folders of blobs that were made before the workers had a user of their own."""
     for folder in blobs.iterdir():
-        mode = stat.S_IMODE(folder.stat().st_mode)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode):
+            continue  # a step may have put a link there, which leads to what is not theirs
+        mode = stat.S_IMODE(found.st_mode)
         if not mode & stat.S_IWGRP:
             with contextlib.suppress(PermissionError):  # a volume without modes: everybody may write there
                 folder.chmod(mode | stat.S_IWGRP)

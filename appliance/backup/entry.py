@@ -52,6 +52,9 @@ def elsewhere(settings: Settings) -> Entry:
     password = parts.pop("password", None)
     parts["options"] = f"{parts.get('options') or ''} {OPTIONS}".strip()
     parts["application_name"] = "studio-backup"
+    # One connection waits while pg_dump works, and what stands between may forget those that say nothing.
+    alive = {"connect_timeout": 10, "keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4}
+    parts = {**alive, **parts}
     return Entry(address=make_conninfo("", **parts), password=None if password is None else str(password))
 
 

@@ -116,6 +116,13 @@ class Remote:
             path = self.folder / name
             if name in access and not path.exists():
                 write_atomically(path, access[name].encode(), 0o600)
+                if name != HOSTS and path.stat().st_mode & 0o077:
+                    path.unlink()
+                    raise Refusal(
+                        f"This volume keeps no file private, so {name} of the kit may not lie on it. Use a "
+                        "kit made with --without-access, and give the key in STUDIO_BACKUP_SSH_KEY, or name "
+                        "a file elsewhere in RCLONE_CONFIG."
+                    )
 
     def public_key(self) -> str:
         """The line for `authorized_keys` of the other machine; its key is made when there is none."""

@@ -7,6 +7,7 @@ empty volume and its draft, and the next one begins anew.
 
 import os
 import shutil
+import stat
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -263,10 +264,10 @@ def _settle(settings: Settings, found: _Draft, given: Mapping[str, str], aside: 
     """Move everything into place, `studio.json` last, and what was here before aside."""
     workspace, backups = settings.workspace, Backups(settings.workspace)
     draft = workspace / DRAFT
+    _give_files(settings, draft / BLOBS)  # before anything moves: a volume may refuse
     _set_aside(workspace, aside)
     storage.make_folders(settings)
     storage.make_run_dir(settings)
-    _give_files(settings, draft / BLOBS)
     shutil.rmtree(workspace / BLOBS)
     (draft / BLOBS).rename(workspace / BLOBS)
     if found.cluster is not None:
@@ -312,8 +313,11 @@ def _give_files(settings: Settings, blobs: Path) -> None:
     for folder, _, names in os.walk(blobs):
         try:
             give(Path(folder), service, 0o775 if shares else 0o755)
-            for name in names:
-                give(Path(folder, name), service, 0o440)
+            for path in (Path(folder, name) for name in names):
+                if stat.S_ISREG(path.lstat().st_mode):
+                    give(path, service, 0o440)
+                else:
+                    path.unlink()  # a step may have put a link or a socket there; no bytes of ours are one
         except OSError as exc:
             if exc.errno not in REFUSES_OWNERS:
                 raise

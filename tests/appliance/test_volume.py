@@ -208,6 +208,18 @@ def test_models_behind_a_link_are_read_and_otherwise_left_alone(open_folder: Pat
         storage.make_folders(settings)
 
 
+def test_what_a_step_links_to_from_the_blobs_is_opened_to_nobody(tmp_path: Path) -> None:
+    closed, blobs = tmp_path / "closed", tmp_path / "blobs"
+    closed.mkdir(mode=0o750)
+    (blobs / "ab").mkdir(mode=0o755, parents=True)
+    (blobs / "zz").symlink_to(closed)
+
+    storage._share(blobs)
+
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o750
+    assert stat.S_IMODE((blobs / "ab").stat().st_mode) == 0o775
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_lines_that_belonged_to_the_service_user_are_taken_over(open_folder: Path) -> None:
     settings = settings_in(open_folder, STUDIO_SERVICE_USER="nobody")

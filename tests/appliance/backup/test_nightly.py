@@ -118,6 +118,14 @@ def test_the_next_backup_is_tonight_or_tomorrow() -> None:
     assert BackupSchedule(at=None).next_after(NOW) is None
 
 
+def test_root_wishes_through_no_link(tmp_path: Path) -> None:
+    backups = Backups(settings_in(tmp_path).workspace)
+    (backups.wishes / "backup").symlink_to(tmp_path / "planted")
+    with pytest.raises(OSError, match="symbolic links"):
+        backups.wish("backup")
+    assert not (tmp_path / "planted").exists()
+
+
 def test_a_wish_is_done_once_and_a_release_lets_the_box_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

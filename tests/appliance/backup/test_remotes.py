@@ -28,7 +28,7 @@ from appliance.programs import BY_NAME
 from appliance.refusal import Refusal
 from tests.appliance.backup import places
 from tests.appliance.backup.places import Place, at
-from tests.appliance.backup.things import environment_in, files_of, kit_in
+from tests.appliance.backup.things import environment_in, files_of, kit_in, settings_in
 
 pytestmark = pytest.mark.integration
 KINDS = ("s3", "sftp", "rclone")
@@ -229,6 +229,20 @@ def test_nothing_secret_stands_in_a_command_line_or_a_sentence(
     assert stat.S_IMODE((box.run_dir / "backup_ssh_key").stat().st_mode) == 0o600
     with pytest.raises(SettingsFaults, match="arguments of rclone can be read by everybody"):
         load_settings({**os.environ, "STUDIO_BACKUP_REPOSITORY": "rclone::s3,secret_access_key=x:bucket"})
+
+
+def test_a_kit_leaves_no_key_where_nothing_is_private(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_modes(path: Path, content: bytes, _mode: int) -> None:
+        path.write_bytes(content)
+        path.chmod(0o666)
+
+    monkeypatch.setattr("appliance.backup.remote.write_atomically", without_modes)
+    remote = Remote(settings_in(tmp_path))
+    with pytest.raises(Refusal, match="--without-access"):
+        remote.bring({"known_hosts": "there", "ssh_key": "secret"})
+    assert not any("secret" in path.read_text() for path in remote.folder.iterdir())
 
 
 def test_a_kit_says_what_it_holds_and_notices_a_slip(box: Settings) -> None:
