@@ -130,7 +130,8 @@ class Crew:
         """
         redis = BY_NAME["redis"]
         if is_wanted(redis, self.settings):
-            supervisor = Supervisor(self.settings.run_dir / "supervisor.sock")  # of this thread
+            # Of this thread, and patient: what hangs on the volume takes its time to stop.
+            supervisor = Supervisor(self.settings.run_dir / "supervisor.sock", timeout_s=60.0)
             supervisor.stop(redis.full_name)
             supervisor.start(redis.full_name)
             log.info("Redis was started anew on the volume that is back", action="redis_renewed")

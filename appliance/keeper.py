@@ -99,8 +99,8 @@ class Keeper:
         if room.reason in (Reason.read_only, Reason.vanished):
             self._is_gone = True
         elif self._is_gone and room.reason is not Reason.stalled:
+            self._on_back()  # what raises is tried again with the next look
             self._is_gone = False
-            self._on_back()
 
     def tend(self) -> None:
         """Make the reserve or give it back, as the last look wants it; making one may take long."""

@@ -240,6 +240,12 @@ class Cluster:
                 f"{', '.join(map(str, sorted(there)))}, which is older. Start the Studio that made it, or "
                 f"install postgresql-{held[-1]}."
             )
+        elif held and held[-1] not in there and self._is_hydrating:
+            raise Refusal(
+                f"The volume holds a database of Postgres {held[-1]}, and this machine has Postgres "
+                f"{', '.join(map(str, sorted(there)))}. Start the Studio that made it, or install "
+                f"postgresql-{held[-1]}: on a volume like this one nothing moves it to a newer one."
+            )
         elif held and held[-1] not in there:
             raise Refusal(
                 f"The volume holds a database of Postgres {held[-1]}, and this machine has Postgres "
@@ -252,8 +258,10 @@ class Cluster:
 
     def _can_move(self, newest: Path) -> bool:
         """Whether it has been written down, or its server is here for nothing but that."""
+        if self._is_hydrating:
+            return False  # nothing moves it in this mode: the newer one would begin with nothing
         major = int(newest.name)
-        is_former = not self._is_hydrating and major in installed() and major not in installed("initdb")
+        is_former = major in installed() and major not in installed("initdb")
         return is_former or dumped_state(self._settings, newest)
 
     def _has_home(self) -> bool:

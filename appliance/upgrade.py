@@ -205,9 +205,11 @@ def undo(settings: Settings, phase: Callable[[str], None] = lambda _: None) -> t
     box = passport.read(settings)
     if box is None:
         raise Refusal(f"There is no box at {settings.workspace}.")
-    seen = next((one for one in box.seen if one.backup is not None and not one.is_undone), None)
-    if seen is None or seen.backup is None:
+    seen = next((one for one in box.seen if not one.is_undone), None)
+    if seen is None or seen.former is None:
         raise Refusal("No upgrade of this volume has a backup to go back to. See `studio upgrade status`.")
+    if seen.backup is None:  # that of an earlier upgrade would take back what has been believed since
+        raise Refusal(f"The last upgrade of this volume has no backup to go back to. {seen.way_back()}")
     aside = bring_back_database(settings, box, seen.backup, phase)
     former = [one for one in box.seen if one.since < seen.since]
     undone = msgspec.structs.replace(seen, is_undone=True)

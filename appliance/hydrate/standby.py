@@ -331,11 +331,12 @@ class Standby:
             while self._cluster.run_sql("SHOW synchronous_standby_names") != NOBODY:
                 if self._stopping.wait(0.02):
                     return
-        self._cluster.run_sql(f"SELECT pg_drop_replication_slot('{STANDBY}')")
-        self._cluster.run_sql("CHECKPOINT")  # a slot begins with the last one
-        self._cluster.run_sql(f"SELECT pg_create_physical_replication_slot('{STANDBY}', true)")
         if self._home.outrun.exists():  # again, and still no base: what leads on from the old one stays
             self._home.put_beyond(self._home.wal.iterdir())
         else:
             self._home.wal.rename(self._home.outrun)
         self._home.make()  # from here on a base is due until there is one
+        # Last: as long as the slot is lost, one who was broken off here begins again.
+        self._cluster.run_sql(f"SELECT pg_drop_replication_slot('{STANDBY}')")
+        self._cluster.run_sql("CHECKPOINT")  # a slot begins with the last one
+        self._cluster.run_sql(f"SELECT pg_create_physical_replication_slot('{STANDBY}', true)")

@@ -243,6 +243,8 @@ def test_a_backup_comes_back_onto_a_volume_that_cannot_hold_a_cluster(tmp_path: 
         cluster.run_sql(TABLES, DATABASE)
         names = [add(source, cluster, name) for name in ("first", "second")]
         os.chown(source.blobs_dir / names[0][:2] / names[0], 12345, 12345)  # nobody of that name there
+        (source.blobs_dir / "ab").mkdir(exist_ok=True)
+        (source.blobs_dir / "ab" / "link").symlink_to(tmp_path)  # a step may have put it there
         rows = rows_of(cluster)
         make(source)
     finally:

@@ -60,7 +60,7 @@ class KitEndings(msgspec.Struct, frozen=True, kw_only=True):
 class KitBrought(msgspec.Struct, frozen=True, kw_only=True):
     """What shows that somebody holds the kit: its whole text, or the endings."""
 
-    text: Annotated[str, msgspec.Meta(max_length=10_000, description="The kit as it was saved")] | None = None
+    text: Annotated[str, msgspec.Meta(max_length=100_000, description="The kit as saved")] | None = None
     endings: KitEndings | None = None
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from app.kit.backups import Backups
+from app.kit.backups import Backups, BackupStatus
 from app.kit.ids import first_id_at
 from app.kit.passport import Passport, Seen, read_passport
 from app.kit.settings import Settings
@@ -21,8 +21,13 @@ TABLES: Final = {"instances": "instances", "assets": "assets", "versions": "work
 
 async def view(database: Database, settings: Settings, backups: Backups) -> UpgradesView:
     """Everything the page shows."""
-    passport, rehearsals, wished = await asyncio.to_thread(
-        lambda: (read_passport(settings.workspace), backups.rehearsals(), backups.wished())
+    passport, rehearsals, wished, status = await asyncio.to_thread(
+        lambda: (
+            read_passport(settings.workspace),
+            backups.rehearsals(),
+            backups.wished(),
+            backups.status(),
+        )
     )
     async with database.transaction(Scope.system()) as tx:
         return UpgradesView(
@@ -30,17 +35,17 @@ async def view(database: Database, settings: Settings, backups: Backups) -> Upgr
             schema=await facts.schema_present(tx),
             schema_wanted=facts.schema_wanted(),
             seen=[SeenView.of(seen) for seen in passport.seen] if passport else [],
-            way_back=await _way_back(tx, backups, passport) if passport else None,
+            way_back=await _way_back(tx, status, passport) if passport else None,
             rehearsals=rehearsals,
             is_asked="healthy" in wished,
         )
 
 
-async def _way_back(tx: Transaction, backups: Backups, passport: Passport) -> WayBack | None:
+async def _way_back(tx: Transaction, status: BackupStatus, passport: Passport) -> WayBack | None:
     seen = next(iter(passport.seen), None)
     if seen is None or seen.former is None or seen.is_undone:
         return None
-    moment = None if seen.keeps_schema or seen.backup is None else _moment(backups, seen)
+    moment = None if seen.keeps_schema or seen.backup is None else _moment(status, seen)
     return WayBack(
         sentence=seen.way_back(),
         backup=None if seen.keeps_schema else seen.backup,
@@ -50,8 +55,8 @@ async def _way_back(tx: Transaction, backups: Backups, passport: Passport) -> Wa
     )
 
 
-def _moment(backups: Backups, seen: Seen) -> datetime | None:
-    return next((one.made_at for one in backups.status().snapshots if one.id == seen.backup), None)
+def _moment(status: BackupStatus, seen: Seen) -> datetime | None:
+    return next((one.made_at for one in status.snapshots if one.id == seen.backup), None)
 
 
 async def _lost(tx: Transaction, since: datetime) -> Lost:

@@ -17,7 +17,7 @@ import { t } from "./messages";
 /** As the kit's reader on the other side wants it. */
 const ENDING = 8;
 /** A kit is a page; what is larger is another file. */
-const MOST_BYTES = 10_000;
+const MOST_BYTES = 100_000;
 
 const EMPTY = { text: "", password: "", encryption_key: "" };
 
