@@ -3,8 +3,8 @@
 #   scripts/build-image                       builds it with docker, podman or buildah, whichever is here
 #   docker run -p 8000:8000 -v studio:/workspace --gpus all studio
 #
-# Layers, from what seldom changes to what changes daily: the system, torch with its CUDA libraries (by far the
-# largest), the Python dependencies, the app. An app-only change moves tens of MB.
+# Layers, from what seldom changes to what changes daily: the system, the former Postgres, torch with its CUDA
+# libraries (by far the largest), the Python dependencies, the app. An app-only change moves tens of MB.
 #
 # Build arguments
 #   TORCH=cuda|none          none leaves torch out: a small image whose text.embed says what is missing
@@ -93,6 +93,10 @@ RUN groupadd --system --gid 5432 postgres \
       ca-certificates ffmpeg openssh-client postgresql-17 python3 rclone redis-server restic tini tzdata \
  && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /var/cache/debconf/*-old
 
+# Layer: the former Postgres, and whether everything it needs is here.
+COPY --from=former /former/ /
+RUN /usr/lib/postgresql/15/bin/postgres --version
+
 # For the installer alone, so arguments: the environment of the image stays free of them.
 ARG UV_NO_CACHE=1
 ARG UV_LINK_MODE=copy
@@ -122,10 +126,6 @@ RUN --mount=type=secret,id=ca --mount=type=bind,from=tools,source=/tools,target=
  && printf '#!/opt/studio/.venv/bin/python\nfrom appliance.cli import main\n\nmain()\n' > /opt/studio/.venv/bin/studio \
  && chmod +x /opt/studio/.venv/bin/studio \
  && ln -s /opt/studio/.venv/bin/studio /usr/local/bin/studio
-
-# Layer: the former Postgres, and whether everything it needs is here.
-COPY --from=former /former/ /
-RUN /usr/lib/postgresql/15/bin/postgres --version
 
 COPY --from=cloudflared /cloudflared/ /usr/local/bin/
 COPY scripts/image/ready /usr/local/bin/ready

@@ -2595,7 +2595,7 @@ export interface components {
         /** KitBrought */
         KitBrought: {
             endings?: components["schemas"]["KitEndings"] | null;
-            /** @description The kit as it was saved */
+            /** @description The kit as saved */
             text?: string | null;
         };
         /** KitEndings */
