@@ -31,7 +31,7 @@ class Denied(Refusal):
 _PROGRAM: Final = re.compile(r'exec: "(ssh|rclone)": executable file not found')
 _PACKAGES: Final = {"ssh": "openssh-client", "rclone": "rclone"}
 _NO_REMOTE: Final = re.compile(r"didn't find section in config file")
-_OTHER_HOST: Final = re.compile(r"Host key verification failed")
+_OTHER_HOST: Final = re.compile(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED")
 _DENIED: Final = re.compile(
     r"signature we calculated|Access Key Id you provided|InvalidAccessKeyId|SignatureDoesNotMatch"
     r"|Access ?Denied|no credentials found|Permission denied|unauthorized|Forbidden",
@@ -51,7 +51,7 @@ FINAL: Final = re.compile(
     rf"returned error, retrying.*(?:{_DENIED.pattern}|bucket does not exist|NoSuchBucket)", re.IGNORECASE
 )
 _HELPER: Final = re.compile(r"start the sftp session|talking HTTP to rclone")
-_HELPED: Final = re.compile(r"^(?:subprocess ssh|rclone): (?!Warning: Permanently added)", re.MULTILINE)
+_REASONS: Final = (_PROGRAM, _NO_REMOTE, _OTHER_HOST, _DENIED, _NOWHERE, _ABSENT)
 _MARKS: Final = re.compile(
     r"^(?:Fatal: |Error: |subprocess ssh: |ssh: |rclone: |[\d/]+ [\d:]+ "
     r"|\S+ returned error, retrying after \S+: )*"
@@ -65,8 +65,8 @@ _IN_THE_WAY: Final = {
 
 
 def is_unclear(complaint: str) -> bool:
-    """Whether ssh or rclone is at fault, and restic has ended before it passed on what they said."""
-    return bool(_HELPER.search(complaint)) and not _HELPED.search(complaint)
+    """Whether ssh or rclone is at fault, and restic has ended before it passed on the line that says why."""
+    return bool(_HELPER.search(complaint)) and not any(reason.search(complaint) for reason in _REASONS)
 
 
 def judged(complaint: str, address: str, shown: str) -> Refusal:

@@ -176,6 +176,15 @@ def test_asking_again_is_cut_short_where_it_changes_nothing(complaint: str, kind
     assert "cannot be reached: Stat: Get" in judged(refused, "s3:https://h/b", "s3:https://h/b").sentence
 
 
+@pytest.mark.parametrize(
+    ("said", "is_whole"),
+    [("", False), ("subprocess ssh: @@@@@@@@@@\n", False), ("subprocess ssh: Permission denied\n", True)],
+)
+def test_ssh_is_asked_again_when_restic_passed_on_half_of_what_it_said(said: str, is_whole: bool) -> None:
+    complaint = f"{said}Fatal: unable to start the sftp session, error: EOF"
+    assert complaints.is_unclear(complaint) is not is_whole
+
+
 def test_a_missing_program_is_named_with_its_package() -> None:
     missing = 'Fatal: unable to open repository: exec: "ssh": executable file not found in $PATH'
     assert "Debian's package “openssh-client”" in judged(missing, "sftp:h:/b", "sftp:h:/b").sentence
