@@ -26,6 +26,7 @@ from appliance.users import as_account, myself, postgres_account, worker_account
 log = get_logger(__name__)
 
 CODE = Path(__file__).parent.parent
+LOOK_S = 0.5  # how late a death, or a signal at a bad moment, is noticed at most
 STOP_BUDGET_S = 9.0  # docker stop kills after ten
 LAST_RESORT_S = 75.0  # longer than supervisord gives Postgres
 
@@ -120,9 +121,10 @@ class Crew:
     def wait_for_the_end(self) -> None:
         """Returns only by an exception: Refusal when the box ended by itself."""
         while True:
-            if self._supervisord is not None:
-                self._supervisord.wait()  # with a limit it would look twenty times a second
             self._refuse_if_ended()
+            # No wait for the process: a signal in the moment before it would be heard only at its end (seen
+            # as a box that did not stop), and one with a limit looks twenty times a second.
+            time.sleep(LOOK_S)
 
     def renew_redis(self) -> None:
         """Start it anew, because its file may be on a volume that went away for good: it would find that out
