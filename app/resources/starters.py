@@ -1,11 +1,10 @@
 """What started a run by itself: the room of a trigger tells it of its own runs, in its `starts` module.
 
-SOURCE = "webhook"                                    what the instances it starts have as their source
-async def starter_of(tx, instance_id) -> Starter | None
+SOURCE = "webhook"     what the instances it starts have as their source
+STARTER = "SELECT …"   of %(instance)s: id and name of the trigger, and the delivery or line (entry_id)
 """
 
 from functools import cache
-from types import ModuleType
 from uuid import UUID
 
 import msgspec
@@ -25,11 +24,11 @@ class Starter(msgspec.Struct, frozen=True, kw_only=True):
 
 async def starter_of(tx: Transaction, source: str, instance_id: UUID) -> Starter | None:
     """What started this run; None when no trigger did, or when that has been forgotten since."""
-    module = _rooms().get(source)
-    found: Starter | None = None if module is None else await module.starter_of(tx, instance_id)
-    return found
+    statement = _statements().get(source)
+    row = None if statement is None else await tx.fetch_one(statement, {"instance": instance_id})
+    return None if row is None else Starter(kind=source, **row)
 
 
 @cache
-def _rooms() -> dict[str, ModuleType]:
-    return {module.SOURCE: module for module in room_modules("starts")}
+def _statements() -> dict[str, str]:
+    return {module.SOURCE: module.STARTER for module in room_modules("starts")}
