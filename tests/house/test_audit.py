@@ -4,7 +4,7 @@ Routes come from the application, acts from the rooms: a new one of either fails
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import msgspec
@@ -25,6 +25,7 @@ from app.store.database import Database, Scope
 from appliance import passport
 from tests.asking import answer, approve, begin, step_of
 from tests.engine.world import node
+from tests.entries import entries, made
 from tests.house.test_routes import handlers
 from tests.people import PASSWORD, People, Person
 
@@ -153,19 +154,6 @@ def every_act() -> Iterator[Act]:
         for value in vars(module).values():
             named = value.values() if isinstance(value, dict) else (value,)
             yield from (one for one in named if isinstance(one, Act))
-
-
-async def entries(person: Person, **asked: Any) -> list[dict[str, Any]]:
-    answer = await person.client.get("/api/v1/audit", params=asked)
-    assert answer.status_code == 200, answer.text
-    items: list[dict[str, Any]] = answer.json()["items"]
-    return items
-
-
-def made(answer: httpx.Response) -> dict[str, Any]:
-    assert answer.is_success, answer.text
-    found: dict[str, Any] = answer.json() if answer.content else {}
-    return found
 
 
 async def test_every_change_leaves_an_entry_and_every_act_is_one_of_them(

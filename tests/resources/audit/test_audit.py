@@ -1,9 +1,7 @@
 """Entries are written with the act they tell of, read by those who may, and go when they are old."""
 
 from datetime import timedelta
-from typing import Any
 
-import httpx
 import psycopg
 import pytest
 
@@ -16,25 +14,13 @@ from app.resources.retention.model import DEFAULTS
 from app.resources.retention.service import clear
 from app.server.edge import Edge
 from app.store.database import Database, Scope
+from tests.entries import entries, made
 from tests.people import People, Person, problem
 
 
 @pytest.fixture
 async def person(people: People) -> Person:
     return await people.member(Role.owner)
-
-
-async def entries(person: Person, **asked: Any) -> list[dict[str, Any]]:
-    answer = await person.client.get("/api/v1/audit", params=asked)
-    assert answer.status_code == 200, answer.text
-    items: list[dict[str, Any]] = answer.json()["items"]
-    return items
-
-
-def made(answer: httpx.Response) -> dict[str, Any]:
-    assert answer.is_success, answer.text
-    found: dict[str, Any] = answer.json() if answer.content else {}
-    return found
 
 
 async def test_an_act_that_fails_leaves_no_entry(person: Person, people: People) -> None:
