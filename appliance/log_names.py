@@ -1,11 +1,14 @@
-"""The names of the log: positions, segments, and whether a row of them has a gap."""
+"""How Postgres names its log: positions, segments, and whether a row of them has a gap.
+
+A segment's name is timeline, log and number, 8 hex digits each: `000000010000000A000000FE`.
+"""
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 SEGMENT_BYTES = 16 * 1024**2  # as initdb makes it
-_PER_FILE = 0x100000000 // SEGMENT_BYTES
+PER_LOG = 0x100000000 // SEGMENT_BYTES
 _NAME = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(\.partial)?")
 
 
@@ -27,7 +30,7 @@ def segment_at(place: int) -> int:
 
 def name_of(timeline: int, segment: int) -> str:
     """Its file's name."""
-    return f"{timeline:08X}{segment // _PER_FILE:08X}{segment % _PER_FILE:08X}"
+    return f"{timeline:08X}{segment // PER_LOG:08X}{segment % PER_LOG:08X}"
 
 
 def segments_in(folder: Path, timeline: int) -> dict[int, Path]:
@@ -36,7 +39,7 @@ def segments_in(folder: Path, timeline: int) -> dict[int, Path]:
     for path in sorted(folder.iterdir(), reverse=True):  # `….partial` comes first, and is replaced
         match = _NAME.fullmatch(path.name)
         if match and int(match[1], 16) == timeline:
-            found[int(match[2], 16) * _PER_FILE + int(match[3], 16)] = path
+            found[int(match[2], 16) * PER_LOG + int(match[3], 16)] = path
     return found
 
 

@@ -30,6 +30,7 @@ from appliance.postgres import (
     installed,
     moving_mark,
 )
+from appliance.process import complaint_in
 from appliance.refusal import Refusal
 from appliance.storage import make_folder, prepare
 from appliance.users import myself
@@ -233,7 +234,5 @@ def _run(
     if done.returncode != 0:
         if into is not None:
             into.unlink(missing_ok=True)
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise Refusal(
-            f"{name} could not do its work: {said[-1] if said else 'no reason given'}", exit_code=74
-        )
+        said = complaint_in(done.stderr.decode(errors="replace"))
+        raise Refusal(f"{name} could not do its work: {said}.", exit_code=74)

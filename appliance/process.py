@@ -1,7 +1,8 @@
-"""Starting one long-lived program outside supervisord, and asking a Unix socket whether it answers."""
+"""Programs outside supervisord: one long-lived is started, its socket asked, a complaint understood."""
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -96,3 +97,12 @@ def processes_in(folder: Path, name: str, uid: int) -> list[int]:
 def minimal_environment(home: str) -> dict[str, str]:
     """What Postgres and Redis get to see: no secret of Studio's, and messages in plain English."""
     return {"PATH": os.environ.get("PATH", os.defpath), "HOME": home, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+
+
+def complaint_in(said: str) -> str:
+    """What a client program of Postgres complained about, in its last words and without its name."""
+    lines = [line for line in re.split(r"[\r\n]+", said) if "error:" in line or "ERROR:" in line]
+    chosen = (lines or said.strip().splitlines() or ["no reason was given"])[-1]
+    for mark in ("error: ", "ERROR:  "):
+        chosen = chosen.rpartition(mark)[2]
+    return chosen.strip().rstrip(".")

@@ -13,7 +13,7 @@ import msgspec
 
 from appliance.files import sync_folder
 from appliance.postgres import SUPERUSER
-from appliance.process import minimal_environment
+from appliance.process import complaint_in, minimal_environment
 from appliance.refusal import Refusal
 from appliance.users import as_account, myself
 
@@ -87,7 +87,7 @@ def check(cluster: Server, folder: Path) -> Base:
         check=False,
     )
     if done.returncode != 0:
-        raise Refusal(f"The copy of the database is damaged: {_reason(done.stderr)}.", exit_code=74)
+        raise Refusal(f"The copy of the database is damaged: {complaint_in(done.stderr)}.", exit_code=74)
     return describe(folder)
 
 
@@ -134,14 +134,8 @@ def _copy(cluster: Server, target: Path, told: Told, is_durable: bool) -> None:
         raise
     if child.returncode != 0:
         raise Refusal(
-            f"The database could not be copied: {_reason(said.decode(errors='replace'))}.", exit_code=74
+            f"The database could not be copied: {complaint_in(said.decode(errors='replace'))}.", exit_code=74
         )
     if is_durable:
         sync_folder(target.parent)
     told(1.0)
-
-
-def _reason(text: str) -> str:
-    """The last thing a program of Postgres complained about, without its name."""
-    lines = [line for line in re.split(r"[\r\n]+", text) if "error:" in line] or text.strip().splitlines()
-    return lines[-1].rpartition("error: ")[2].strip().rstrip(".") if lines else "no reason was given"

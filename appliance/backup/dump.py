@@ -19,6 +19,7 @@ from appliance import postgres
 from appliance.backup.entry import Entry
 from appliance.backup.questions import Connection, one
 from appliance.postgres import APPLICATION
+from appliance.process import complaint_in
 from appliance.refusal import Refusal
 from appliance.users import as_account, myself
 
@@ -130,15 +131,6 @@ def tools_for(major: int, why: str) -> tuple[int, Path]:
     return min(fitting), there[min(fitting)]
 
 
-def reason(said: str) -> str:
-    """What a program of Postgres complained about, in its last words."""
-    lines = [line for line in said.splitlines() if "error:" in line or "ERROR:" in line]
-    chosen = (lines or said.strip().splitlines() or ["no reason was given"])[-1]
-    for mark in ("error: ", "ERROR:  "):
-        chosen = chosen.rpartition(mark)[2]
-    return chosen.strip().rstrip(".")
-
-
 def _write(command: list[str], entry: Entry, target: Path, grown: Callable[[int], None]) -> None:
     # The whole database: for nobody else, and not through a link.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -164,7 +156,7 @@ def _write(command: list[str], entry: Entry, target: Path, grown: Callable[[int]
         if child.returncode != 0:
             complaints.seek(0)
             said = complaints.read().decode(errors="replace")
-            raise Refusal(f"The database could not be written down: {reason(said)}.", exit_code=74)
+            raise Refusal(f"The database could not be written down: {complaint_in(said)}.", exit_code=74)
         file.flush()
         os.fsync(file.fileno())
 

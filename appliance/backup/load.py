@@ -17,9 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Final
 
-from appliance.backup.dump import Dump, reason, tools_for
+from appliance.backup.dump import Dump, tools_for
 from appliance.backup.entry import Entry
 from appliance.postgres import APPLICATION
+from appliance.process import complaint_in
 from appliance.refusal import Refusal
 from appliance.users import as_account, myself
 
@@ -116,7 +117,7 @@ def _contents(entry: Entry, programs: Path, file: Path) -> str:
         check=False,
     )
     if done.returncode != 0:
-        raise Refusal(f"The dump of the database is damaged: {reason(done.stderr)}.", exit_code=74)
+        raise Refusal(f"The dump of the database is damaged: {complaint_in(done.stderr)}.", exit_code=74)
     return "".join(line for line in done.stdout.splitlines(keepends=True) if not _SCHEMA_ITSELF.match(line))
 
 
@@ -163,7 +164,7 @@ class _Running:
     def reason(self) -> str:
         """Why it ended."""
         self._complaints.seek(0)
-        return reason(self._complaints.read().decode(errors="replace"))
+        return complaint_in(self._complaints.read().decode(errors="replace"))
 
 
 @contextmanager

@@ -15,11 +15,10 @@ from pathlib import Path
 from app.kit.settings import Settings
 from appliance import postgres
 from appliance.backup import archive
-from appliance.backup.dump import reason
 from appliance.backup.entry import Entry, beside
 from appliance.backup.questions import Connection, connect
 from appliance.postgres import APPLICATION, DATABASE, OPTIONS, OWNER, SUPERUSER
-from appliance.process import Program, minimal_environment
+from appliance.process import Program, complaint_in, minimal_environment
 from appliance.refusal import Refusal
 from appliance.users import as_account, give, hand_over, myself, postgres_account
 
@@ -132,7 +131,9 @@ class Scratch:
             check=False,
         )
         if done.returncode != 0:
-            raise Refusal(f"No cluster could be made for the copy: {reason(done.stderr)}.", exit_code=74)
+            raise Refusal(
+                f"No cluster could be made for the copy: {complaint_in(done.stderr)}.", exit_code=74
+            )
         with self._serving({"max_wal_size": "4GB"}):
             with connect(self.socket_dir, SUPERUSER) as connection:
                 # As the boot finds them on an older volume: it sees to their passwords and rights.

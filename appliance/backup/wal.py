@@ -1,7 +1,4 @@
-"""The log of the database as `archive` keeps it: which segments there are, and whether they lead somewhere.
-
-A segment's name is timeline, log and number, 8 hex digits each: `000000010000000A000000FE`.
-"""
+"""The log of the database as `archive` keeps it: which segments there are, and where they lead."""
 
 import contextlib
 import re
@@ -12,26 +9,18 @@ from pathlib import Path
 from app.kit.backups import Backups
 from appliance.backup.segments import ENDING, is_same
 from appliance.files import sync_folder
+from appliance.log_names import PER_LOG, SEGMENT_BYTES, name_of, position, segment_at
 from appliance.postgres import Cluster
 from appliance.refusal import Refusal
 
-SEGMENT_BYTES = 16 * 1024**2
 PATIENCE_S = 120.0
 
 _SEGMENT = re.compile(r"[0-9A-F]{24}")
-_PER_LOG = 0x1_0000_0000 // SEGMENT_BYTES
 
 
 def segment_of(timeline: int, lsn: str) -> str:
     """The segment that holds the byte at `lsn` (`A/FE001234`)."""
-    number = position(lsn) // SEGMENT_BYTES
-    return f"{timeline:08X}{number // _PER_LOG:08X}{number % _PER_LOG:08X}"
-
-
-def position(lsn: str) -> int:
-    """`A/FE001234` as a number of bytes since the log began."""
-    high, low = lsn.split("/")
-    return (int(high, 16) << 32) + int(low, 16)
+    return name_of(timeline, segment_at(position(lsn)))
 
 
 def kept(folder: Path) -> list[str]:
@@ -43,8 +32,8 @@ def kept(folder: Path) -> list[str]:
 def gap(names: Iterable[str], timeline: int, first_lsn: str, last_lsn: str) -> str | None:
     """The first segment from `first_lsn` to `last_lsn` that is not among `names`; None when all are there."""
     there = set(names)
-    for number in range(position(first_lsn) // SEGMENT_BYTES, position(last_lsn) // SEGMENT_BYTES + 1):
-        name = f"{timeline:08X}{number // _PER_LOG:08X}{number % _PER_LOG:08X}"
+    for segment in range(segment_at(position(first_lsn)), segment_at(position(last_lsn)) + 1):
+        name = name_of(timeline, segment)
         if name not in there:
             return name
     return None
@@ -54,7 +43,7 @@ def leads_on(names: Iterable[str], timeline: int, first_lsn: str) -> bool:
     """Whether no segment from `first_lsn` to the newest is missing, on that timeline or later ones."""
     first = segment_of(timeline, first_lsn)
     later = {name[8:] for name in names if name[:8] >= first[:8] and name[8:] >= first[8:]}
-    numbers = {int(name[:8], 16) * _PER_LOG + int(name[8:], 16) for name in later}
+    numbers = {int(name[:8], 16) * PER_LOG + int(name[8:], 16) for name in later}
     return first[8:] in later and len(numbers) == max(numbers) - min(numbers) + 1
 
 

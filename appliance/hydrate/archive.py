@@ -10,9 +10,9 @@ from pathlib import Path
 
 from app.kit.backups import Backups
 from app.kit.settings import Settings
+from appliance import log_names
 from appliance.backup import segments
 from appliance.backup import wal as archived
-from appliance.hydrate import wal
 from appliance.hydrate.home import Home
 
 
@@ -41,7 +41,7 @@ def strangers(home: Home, folder: Path, timeline: int, end: int) -> list[str]:
     What is compressed ends with a checksum of what it was, so nothing is unpacked.
     """
     received = {path.name: path for path in home.whole_segments()}
-    last = wal.name_of(timeline, end)
+    last = log_names.name_of(timeline, end)
 
     def is_strange(name: str) -> bool:
         kept = folder / (name + segments.ENDING)

@@ -10,9 +10,9 @@ import shutil
 from pathlib import Path
 
 from app.kit.log import get_logger
+from appliance import log_names
 from appliance.backup import base
 from appliance.files import sync_folder
-from appliance.hydrate import wal
 from appliance.hydrate.home import Home
 from appliance.postgres import Cluster
 from appliance.refusal import Refusal
@@ -72,7 +72,7 @@ def refuse_short(home: Home, cluster: Cluster) -> str:
     """
     reached = cluster.run_sql("SELECT checkpoint_lsn FROM pg_control_checkpoint()")
     promised = home.acknowledged()
-    if promised is not None and wal.position(reached) < wal.position(promised.lsn):
+    if promised is not None and log_names.position(reached) < log_names.position(promised.lsn):
         raise Refusal(
             f"The log on the volume ends at {reached}, but transactions up to {promised.lsn} were confirmed "
             f"by {promised.at}: a part of hydrate/{cluster.major}/wal is missing or damaged. Put it back "
@@ -89,16 +89,16 @@ def fill_in(home: Home, timeline: int, end: int) -> bool:
     The receiver goes on where that log ends, and asks in vain for what Postgres no longer has. Gives whether
     something is missing all the same: then no moment in between can be reached.
     """
-    received = wal.segments_in(home.wal, timeline)
+    received = log_names.segments_in(home.wal, timeline)
     found = home.newest_base()
     if found is None or not received:
         return False
     whole = [number for number, path in received.items() if not path.suffix]
     missing = range(max(whole) + 1 if whole else min(received), end)
-    own = wal.segments_in(found / "pg_wal", timeline)
+    own = log_names.segments_in(found / "pg_wal", timeline)
     for number in missing:
         if number in own:
-            name = wal.name_of(timeline, number)
+            name = log_names.name_of(timeline, number)
             draft = home.wal / f".{name}"
             with own[number].open("rb") as source, draft.open("wb") as file:
                 shutil.copyfileobj(source, file)
@@ -113,8 +113,8 @@ def fill_in(home: Home, timeline: int, end: int) -> bool:
 def _segments(home: Home, found: Path, facts: base.Base) -> dict[str, Path]:
     """Every segment from the base's start on, by its whole name. Raises Refusal at a gap."""
     try:
-        own = wal.segments_in(found / "pg_wal", facts.timeline)
-        received = wal.segments_in(home.wal, facts.timeline)
+        own = log_names.segments_in(found / "pg_wal", facts.timeline)
+        received = log_names.segments_in(home.wal, facts.timeline)
     except OSError as exc:
         raise Refusal(
             f"The log on the volume cannot be read ({exc.strerror}: {exc.filename}).", exit_code=74
@@ -124,15 +124,17 @@ def _segments(home: Home, found: Path, facts: base.Base) -> dict[str, Path]:
     partial = {number: path for number, path in received.items() if path.suffix}
     shorter = [n for n, path in partial.items() if n in own and _filled(own[n]) > _filled(path)]
     every = own | received | {number: own[number] for number in shorter}
-    start = wal.segment_at(wal.position(facts.start_lsn))
-    gap = wal.first_gap(every, start)
+    start = log_names.segment_at(log_names.position(facts.start_lsn))
+    gap = log_names.first_gap(every, start)
     if gap is not None:
         raise Refusal(
-            f"The log on the volume has a gap: {wal.name_of(facts.timeline, gap)} is missing "
+            f"The log on the volume has a gap: {log_names.name_of(facts.timeline, gap)} is missing "
             f"from hydrate/{facts.major}/wal. Put it back from a copy of the volume, or restore a backup.",
             exit_code=74,
         )
-    return {wal.name_of(facts.timeline, number): path for number, path in every.items() if number >= start}
+    return {
+        log_names.name_of(facts.timeline, number): path for number, path in every.items() if number >= start
+    }
 
 
 def _join_before_the_gap(home: Home, facts: base.Base) -> None:
@@ -142,8 +144,8 @@ def _join_before_the_gap(home: Home, facts: base.Base) -> None:
     """
     if not home.outrun.exists():
         return
-    first = min(wal.segments_in(home.wal, facts.timeline), default=None)
-    if first is not None and wal.segment_at(wal.position(facts.start_lsn)) >= first:
+    first = min(log_names.segments_in(home.wal, facts.timeline), default=None)
+    if first is not None and log_names.segment_at(log_names.position(facts.start_lsn)) >= first:
         return  # this base is the one that was made after the gap
     home.put_beyond(home.wal.iterdir())
     home.wal.rmdir()
@@ -166,8 +168,8 @@ def _left_out(found: Path, folder: str, names: list[str]) -> list[str]:
 def _copy_segment(source: Path, target: Path) -> None:
     """One segment in full length: one that was being written may have been cut where the line broke."""
     shutil.copyfile(source, target)
-    if target.stat().st_size != wal.SEGMENT_BYTES:
-        os.truncate(target, wal.SEGMENT_BYTES)
+    if target.stat().st_size != log_names.SEGMENT_BYTES:
+        os.truncate(target, log_names.SEGMENT_BYTES)
 
 
 def _hand_over(draft: Path, account: Account) -> None:

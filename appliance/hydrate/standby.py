@@ -12,10 +12,11 @@ from app.kit.ids import new_id
 from app.kit.log import get_logger
 from app.kit.settings import Settings
 from app.kit.volume import ROOM_FILE, Room, read
+from appliance import log_names
 from appliance.backup import base
 from appliance.backup import wal as archived
 from appliance.backup.line import break_off
-from appliance.hydrate import archive, rebuild, wal
+from appliance.hydrate import archive, rebuild
 from appliance.hydrate.home import Home
 from appliance.hydrate.lease import Lease
 from appliance.postgres import STANDBY, SUPERUSER, Cluster
@@ -171,8 +172,8 @@ class Standby:
         another one in that place, and the receiver would take the segment for done.
         """
         timeline = int(self._cluster.run_sql("SELECT timeline_id FROM pg_control_checkpoint()"))
-        end = wal.segment_at(wal.position(reached))
-        received = wal.segments_in(self._home.wal, timeline)
+        end = log_names.segment_at(log_names.position(reached))
+        received = log_names.segments_in(self._home.wal, timeline)
         beyond = [path for n, path in received.items() if n > end or (n == end and not path.suffix)]
         if beyond:
             names = ", ".join(sorted(path.name for path in beyond))
@@ -213,9 +214,9 @@ class Standby:
         if self._home.outrun.exists() or not bases:
             return  # the newest base needs what came before the gap
         oldest = base.describe(self._home.whole_bases()[0])
-        first = wal.segment_at(wal.position(oldest.start_lsn))
+        first = log_names.segment_at(log_names.position(oldest.start_lsn))
         folder = Backups(self._settings.workspace).wal
-        for number, path in sorted(wal.segments_in(self._home.wal, oldest.timeline).items()):
+        for number, path in sorted(log_names.segments_in(self._home.wal, oldest.timeline).items()):
             if number < first:
                 archive.keep(path, folder)
                 path.unlink(missing_ok=True)
@@ -246,7 +247,7 @@ class Standby:
         if row is None:
             return
         written, flushed, slot, is_synchronous = row
-        self._judge(wal.position(str(written)), wal.position(str(flushed)) if flushed else None)
+        self._judge(log_names.position(str(written)), log_names.position(str(flushed)) if flushed else None)
         self._seen = _Seen(str(flushed) if flushed else None, str(slot), bool(is_synchronous))
         if self._settings.storage_stall == "available" and self._is_stalled is bool(is_synchronous):
             self._is_asynchronous = True  # told before it is so, and until it is so no more
@@ -273,7 +274,7 @@ class Standby:
         if seen.slot == "lost":
             if self._is_slot_lost():  # still: what was seen may be of before
                 self._start_over()
-        elif seen.flushed and self._is_base_due(wal.position(seen.flushed)):
+        elif seen.flushed and self._is_base_due(log_names.position(seen.flushed)):
             self._begin_base()
 
     def _is_slot_lost(self) -> bool:
@@ -317,9 +318,11 @@ class Standby:
             return True
         made = datetime.strptime(newest.name, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         age_s = (datetime.now(UTC) - made).total_seconds()
-        log_bytes = flushed - wal.position(base.describe(newest).start_lsn)
+        log_bytes = flushed - log_names.position(base.describe(newest).start_lsn)
         # A quiet box needs no new one each day.
-        return log_bytes > BASE_AFTER_BYTES or (age_s > BASE_AFTER_S and log_bytes > 4 * wal.SEGMENT_BYTES)
+        return log_bytes > BASE_AFTER_BYTES or (
+            age_s > BASE_AFTER_S and log_bytes > 4 * log_names.SEGMENT_BYTES
+        )
 
     def _start_over(self) -> None:
         """The volume was away for so long that Postgres let go of the log it needs: begin with a new base."""

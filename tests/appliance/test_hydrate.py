@@ -21,14 +21,14 @@ import pytest
 from app.kit.backups import Backups
 from app.kit.settings import load_settings
 from app.kit.volume import VOLUME_FILE, Mode, Volume, write
-from appliance import passport, sentinel, storage
+from appliance import log_names, passport, sentinel, storage
 from appliance.backup import base
 from appliance.backup import wal as archived
 from appliance.backup.drill import drill
 from appliance.backup.line import line_of
 from appliance.backup.make import make
 from appliance.backup.restore import bring_back_database, restore
-from appliance.hydrate import archive, lease, receiver, standby, wal
+from appliance.hydrate import archive, lease, receiver, standby
 from appliance.hydrate.home import Home
 from appliance.hydrate.lease import Lease
 from appliance.hydrate.standby import Standby
@@ -47,19 +47,19 @@ SAME = "the one of before"
 
 @pytest.mark.parametrize("lsn", ["0/0", "0/16B3748", "1A/FF000028"])
 def test_positions_are_written_as_postgres_writes_them(lsn: str) -> None:
-    assert wal.lsn_of(wal.position(lsn)) == lsn
+    assert log_names.lsn_of(log_names.position(lsn)) == lsn
 
 
 def test_segments_are_named_found_and_missed(tmp_path: Path) -> None:
-    assert wal.name_of(1, 0x1FF) == "0000000100000001000000FF"
+    assert log_names.name_of(1, 0x1FF) == "0000000100000001000000FF"
     for name in ("000000010000000000000002", "000000010000000000000003.partial", "000000020000000000000009"):
         (tmp_path / name).touch()
     (tmp_path / "000000010000000000000002.partial").touch()
-    found = wal.segments_in(tmp_path, 1)
+    found = log_names.segments_in(tmp_path, 1)
     assert {number: path.suffix for number, path in found.items()} == {2: "", 3: ".partial"}
-    assert wal.first_gap(found, 2) is None
-    assert wal.first_gap(found, 1) == 1
-    assert wal.first_gap([2, 3, 5], 2) == 4
+    assert log_names.first_gap(found, 2) is None
+    assert log_names.first_gap(found, 1) == 1
+    assert log_names.first_gap([2, 3, 5], 2) == 4
 
 
 class Load:
@@ -168,7 +168,7 @@ def test_what_was_acknowledged_outlives_the_disk(env: dict[str, str], tmp_path: 
 def walk_into_traps(life: "Life") -> None:
     """A gap, a file that cannot be read, no base, a promise that is not kept. None of them may be served."""
     home, box = life.home, passport.read(life.settings)
-    beyond = home.wal / wal.name_of(1, 40)
+    beyond = home.wal / log_names.name_of(1, 40)
     beyond.touch()
     with pytest.raises(Refusal, match="has a gap"):
         life.standby.bring_back()
@@ -511,7 +511,7 @@ def test_a_rebuilt_database_goes_on_though_its_archive_leads_elsewhere(tmp_path:
         assert {path.stem for path in backups.other_past.iterdir()} == {kept, whole.name}
         assert [path.name for path in home.beyond.iterdir()] == [whole.name]
         life.write("three")
-        assert wal.first_gap([int(life.close_log()[-8:], 16)], int(whole.name[-8:], 16)) is None
+        assert log_names.first_gap([int(life.close_log()[-8:], 16)], int(whole.name[-8:], 16)) is None
         # The volume falls behind, and a base that is made meanwhile has more of the log than was received.
         life.standby.stop()
         life.hang_up()

@@ -10,6 +10,7 @@ import pytest
 
 from app.kit.backups import Backups
 from app.kit.settings import Settings
+from appliance import log_names
 from appliance.backup import bounds, segments, wal
 from appliance.backup.line import line_of
 from appliance.backup.make import clear_the_way, save_log
@@ -104,7 +105,7 @@ def test_what_is_committed_is_in_the_archive_once_its_segment_is_closed(
     wal.await_kept(cluster, folder, name)
 
     assert wal.kept(folder)[-1] == name
-    assert wal.position(lsn) > 0
+    assert log_names.position(lsn) > 0
     assert wal.forget_before(folder, name) == len(wal.kept(folder)) - 1 or wal.kept(folder) == [name]
 
 
@@ -152,7 +153,7 @@ def test_what_another_past_left_in_the_way_is_set_aside(box: Settings, cluster: 
     wal.close_segment(cluster)
     failed = "SELECT last_failed_wal FROM pg_stat_archiver"
     wait_for("it is refused", lambda: cluster.run_sql(failed) == name)
-    assert wal.waiting_bytes(cluster) >= wal.SEGMENT_BYTES
+    assert wal.waiting_bytes(cluster) >= log_names.SEGMENT_BYTES
 
     clear_the_way(cluster, backups)
     wal.await_kept(cluster, backups.wal, wal.close_segment(cluster)[1])
