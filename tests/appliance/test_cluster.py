@@ -145,6 +145,21 @@ def test_a_box_never_goes_back_to_the_cluster_that_it_has_moved_from(
     assert Cluster(there).major == here
 
 
+def test_a_hydrating_box_is_never_given_to_a_newer_postgres(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing moves it in this mode: the newer one would begin an empty database."""
+    there = load_settings({"WORKSPACE_PATH": str(tmp_path / "ws"), "STUDIO_RUN_DIR": str(tmp_path / "run")})
+    home = tmp_path / "ws" / "hydrate" / "9"
+    home.mkdir(parents=True)
+    (home / "PG_VERSION").write_text("9\n")
+    monkeypatch.setattr(postgres, "is_hydrating", lambda _: True)
+    monkeypatch.setattr(postgres, "dumped_state", lambda *_: True)
+
+    with pytest.raises(Refusal, match="nothing moves it to a newer one"):
+        Cluster(there)
+
+
 def test_redis_answers_on_its_socket_only_and_starts_over_a_damaged_file(settings: Settings) -> None:
     server = Server(settings)
     server.prepare()

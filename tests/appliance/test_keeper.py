@@ -44,6 +44,29 @@ def look(keeper: Keeper, settings: Settings) -> Room:
 
 
 @needs_mounts
+def test_what_is_begun_again_when_the_volume_is_back_is_tried_until_it_works(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+
+    def renew() -> None:
+        tries.append("try")
+        if len(tries) == 1:
+            raise TimeoutError
+
+    keeper = keeper_of(settings, renew)
+    gone = Room(state=RoomState.shut, reason=Reason.vanished)
+    monkeypatch.setattr(keeper, "_judged", lambda: gone)
+    keeper.judge()
+    monkeypatch.setattr(keeper, "_judged", Room)
+    with pytest.raises(TimeoutError):
+        keeper.judge()  # its thread tells that, and looks again
+    keeper.judge()
+    keeper.judge()
+    assert len(tries) == 2
+
+
+@needs_mounts
 def test_intake_ends_before_the_disk_is_full_and_begins_again_by_itself(settings: Settings) -> None:
     keeper = keeper_of(settings)
     reserve = settings.workspace / "backups" / "reserve"

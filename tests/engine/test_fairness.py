@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from uuid import UUID
 
+import pytest
+
 from app.kit.ids import InstanceId
 from app.store.bus import Bus
 from app.store.database import Database, Scope
@@ -185,3 +187,26 @@ async def test_a_step_knows_its_exact_place_in_the_queue(world: World) -> None:
     hand = world.worker()
     assert [(await hand.must_claim()).instance_id for _ in order] == order
     assert await world.engine.queue_positions(list(steps.values())) == {}
+
+
+async def test_a_lane_with_one_step_waits_for_the_other_lane_of_its_limit(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await limit(world, 5)
+    await world.start(node("work"))
+    looked = asyncio.Event()
+
+    def look_again(least_s: float, _most_s: float) -> float:
+        looked.set()
+        return least_s
+
+    monkeypatch.setattr("app.engine.claim.random.uniform", look_again)
+    async with world.database.transaction(Scope.system()) as tx:  # the other lane claims at this moment
+        lock = "SELECT pg_advisory_xact_lock(hashtextextended(%(id)s::text, 1))"
+        await tx.execute(lock, {"id": world.organization_id})
+        claiming = asyncio.create_task(world.worker().claim())
+        seen = asyncio.create_task(looked.wait())
+        await asyncio.wait({claiming, seen}, return_when=asyncio.FIRST_COMPLETED)
+        assert not claiming.done(), "it is rung for once, and nobody else takes it"
+    assert await claiming is not None
+    seen.cancel()
