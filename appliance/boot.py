@@ -9,10 +9,8 @@ settings → volume → keys → database → redis → schema → programs → 
 import errno
 import http.client
 import os
-import signal
 import socket
 import sys
-from types import FrameType
 
 import msgspec
 
@@ -40,16 +38,13 @@ from appliance.progress import Progress, State
 from appliance.redis import Server
 from appliance.refusal import Refusal
 from appliance.reserve import Reserve
+from appliance.stopping import Stopped, StopRequest
 from appliance.upgrade import Upgrade, UpgradeFailed
 from appliance.users import service_account
 
 log = get_logger(__name__)
 
 READY_PATIENCE_S = 120.0
-
-
-class Stopped(Exception):
-    """Somebody asked the box to stop."""
 
 
 class Boot:
@@ -60,7 +55,8 @@ class Boot:
         self._database_patience_s = database_patience_s
         self._chorus = chorus
         self._progress = Progress(studio_version())
-        self._crew = Crew(settings, chorus)
+        self._request = StopRequest()
+        self._crew = Crew(settings, chorus, self._request)
         self._locks: list[FolderLock] = []
         self._cluster: Cluster | None = None  # the embedded one, once it is open
         self._mode = Mode.local  # until the volume has been looked at
@@ -68,17 +64,17 @@ class Boot:
         self._has_volume = False  # Postgres or Redis is here, so no other box may be
         self._keeper: Keeper | None = None
         self._standby: Standby | None = None  # in hydrate mode
-        self._may_interrupt = True
 
     def run(self) -> int:
         """Live and give the exit code."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
+        self._request.listen()
         state: State = "stopped"
         sentence, code = None, 0
         failed: UpgradeFailed | None = None
         try:
+            self._request.interrupts = True
             self._begin()
+            self._request.interrupts = False
             self._crew.wait_for_the_end()
         except Stopped:
             pass
@@ -92,7 +88,7 @@ class Boot:
         except OSError as exc:
             state, sentence, code = "failed", in_words(exc), 71  # EX_OSERR
         finally:
-            self._may_interrupt = False
+            self._request.interrupts = False
             self._end()
         if failed is not None:
             sentence = upgrade.after(self._settings, failed)
@@ -324,12 +320,6 @@ class Boot:
         self._crew.stop()
         if self._standby is not None:
             self._standby.release()
-
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self._may_interrupt:
-            self._may_interrupt = False
-            log.info("asked to stop (%s)", signal.Signals(number).name, action="box_stopping")
-            raise Stopped
 
 
 def in_words(exc: OSError) -> str:

@@ -16,9 +16,10 @@ from appliance.chorus import Chorus
 from appliance.ends import Ends
 from appliance.launch import lines_pipe
 from appliance.postgres import Cluster
-from appliance.process import processes_in
+from appliance.process import code_of, processes_in
 from appliance.programs import BY_NAME, PROGRAMS, is_wanted
 from appliance.refusal import Refusal
+from appliance.stopping import StopRequest
 from appliance.storage import make_folder
 from appliance.supervisor import Supervisor
 from appliance.users import as_account, myself, postgres_account, worker_account
@@ -26,7 +27,7 @@ from appliance.users import as_account, myself, postgres_account, worker_account
 log = get_logger(__name__)
 
 CODE = Path(__file__).parent.parent
-LOOK_S = 0.5  # how late a death, or a signal at a bad moment, is noticed at most
+LOOK_S = 0.5  # how late a death is noticed at most
 STOP_BUDGET_S = 9.0  # docker stop kills after ten
 LAST_RESORT_S = 75.0  # longer than supervisord gives Postgres
 
@@ -34,9 +35,11 @@ LAST_RESORT_S = 75.0  # longer than supervisord gives Postgres
 class Crew:
     """The running programs of one box."""
 
-    def __init__(self, settings: Settings, chorus: Chorus) -> None:
+    def __init__(self, settings: Settings, chorus: Chorus, request: StopRequest) -> None:
+        """Its waits end with the request to stop."""
         self.settings = settings
         self._chorus = chorus
+        self._request = request
         self._supervisord: subprocess.Popen[bytes] | None = None
         self._supervisor = Supervisor(settings.run_dir / "supervisor.sock")
         self._ends = Ends(settings.run_dir)
@@ -108,7 +111,7 @@ class Crew:
     def wait_until(self, is_true: Callable[[], bool], who: str, patience_s: float = 60.0) -> None:
         """Wait while the box lives. After `patience_s` that is told, and it goes on: recovery may take long.
 
-        Raises Refusal when the watchdog or a death ends the box meanwhile.
+        Raises Refusal when the watchdog or a death ends the box meanwhile, Stopped when somebody asks for it.
         """
         patience_ends = time.monotonic() + patience_s
         while not is_true():
@@ -116,15 +119,13 @@ class Crew:
             if time.monotonic() > patience_ends:
                 log.warning("still waiting for %s", who, action="boot_waiting")
                 patience_ends = time.monotonic() + patience_s
-            time.sleep(0.02)
+            self._request.wait(0.02)
 
     def wait_for_the_end(self) -> None:
-        """Returns only by an exception: Refusal when the box ended by itself."""
+        """Raises Refusal when the box ended by itself, Stopped when it was asked to."""
         while True:
             self._refuse_if_ended()
-            # No wait for the process: a signal in the moment before it would be heard only at its end (seen
-            # as a box that did not stop), and one with a limit looks twenty times a second.
-            time.sleep(LOOK_S)
+            self._request.wait(LOOK_S)
 
     def renew_redis(self) -> None:
         """Start it anew, because its file may be on a volume that went away for good: it would find that out
@@ -192,10 +193,9 @@ class Crew:
         with contextlib.suppress(FileNotFoundError):
             left = (self.settings.run_dir / "reason").read_text(encoding="utf-8")
             raise Refusal(self._with_last_end(left), exit_code=70)
-        if self._supervisord is not None and self._supervisord.poll() is not None:
+        if self._supervisord is not None and (code := code_of(self._supervisord)) is not None:
             raise Refusal(
-                f"supervisord ended by itself (code {self._supervisord.returncode}), and nothing is watched. "
-                "Start Studio again.",
+                f"supervisord ended by itself (code {code}), and nothing is watched. Start Studio again.",
                 exit_code=70,
             )
 

@@ -37,10 +37,8 @@ class Program:
         """Raises Refusal when it ends, or when it is not ready in time."""
         deadline = time.monotonic() + timeout_s
         while not is_ready():
-            if self._child is not None and self._child.poll() is not None:
-                raise Refusal(
-                    f"{self._name} ended with code {self._child.returncode} while starting.", exit_code=70
-                )
+            if self._child is not None and (code := code_of(self._child)) is not None:
+                raise Refusal(f"{self._name} ended with code {code} while starting.", exit_code=70)
             if time.monotonic() > deadline:
                 raise Refusal(f"{self._name} was not ready within {timeout_s:.0f} s.", exit_code=70)
             time.sleep(0.02)
@@ -57,6 +55,17 @@ class Program:
         except subprocess.TimeoutExpired:
             child.kill()
             return child.wait()
+
+
+def code_of(child: subprocess.Popen[bytes]) -> int | None:
+    """The exit code of a child that has ended, negative for a signal's; it stays to be waited for.
+
+    `Popen.poll` takes a lock, which a signal's exception may leave taken: then the end would never be seen.
+    """
+    found = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if found is None:
+        return None
+    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
 
 
 def ask(path: Path, question: bytes, timeout_s: float = 1.0) -> bytes:

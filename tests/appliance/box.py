@@ -1,5 +1,6 @@
 """A whole box as a process, for tests: start it, wait for its lines, stop it."""
 
+import contextlib
 import os
 import queue
 import signal
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -109,7 +110,11 @@ class Box:
 
     def end(self, timeout_s: float = PATIENCE_S) -> int:
         """Wait until it has ended by itself and all its lines are read; its exit code."""
-        code = self.process.wait(timeout_s)
+        try:
+            code = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            hangs = "\n".join(_threads_of(self.process.pid))
+            raise AssertionError(f"the box does not end:\n{self.text}\nits threads:\n{hangs}") from None
         while self._news.get(timeout=PATIENCE_S) is not None:
             pass
         return code
@@ -126,6 +131,16 @@ class Box:
             self.lines.append(line)
             self._news.put(line)
         self._news.put(None)
+
+
+def _threads_of(pid: int) -> Iterator[str]:
+    """What every thread of a process waits for, as far as the kernel tells."""
+    for task in sorted(Path(f"/proc/{pid}/task").iterdir()):
+        told = []
+        for name in ("comm", "wchan", "syscall"):
+            with contextlib.suppress(OSError):
+                told.append((task / name).read_text().strip())
+        yield " ".join([task.name, *told])
 
 
 def studio(env: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

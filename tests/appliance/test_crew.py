@@ -1,22 +1,35 @@
-"""The boot waits for the end of its box, and hears a signal whenever it comes."""
+"""The boot waits for the end of its box, and hears a request to stop whenever it comes."""
 
+import contextlib
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
+from appliance import crew as crews
 from appliance.chorus import Chorus
 from appliance.crew import Crew
+from appliance.refusal import Refusal
+from appliance.stopping import SIGNALS, Stopped, StopRequest
 from tests.appliance.backup.things import settings_in
+from tests.patience import PATIENCE_S
 
 
-class Heard(Exception):
-    """The signal's handler was run."""
+@pytest.fixture
+def request_to_stop() -> Iterator[StopRequest]:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    bell = signal.set_wakeup_fd(-1)
+    found = StopRequest()
+    found.listen()
+    yield found
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    signal.set_wakeup_fd(bell)
 
 
 @pytest.fixture
@@ -27,26 +40,51 @@ def supervisord() -> Iterator[subprocess.Popen[bytes]]:
     child.communicate()
 
 
-def test_a_signal_that_wakes_no_wait_is_heard_all_the_same(
-    tmp_path: Path, supervisord: subprocess.Popen[bytes]
-) -> None:
+@pytest.fixture
+def crew(tmp_path: Path, supervisord: subprocess.Popen[bytes], request_to_stop: StopRequest) -> Crew:
     settings = settings_in(tmp_path)
-    crew = Crew(settings, Chorus(settings.log))
-    crew._supervisord = supervisord
+    found = Crew(settings, Chorus(settings.log), request_to_stop)
+    found._supervisord = supervisord
+    return found
 
-    def hear(_number: int, _frame: FrameType | None) -> None:
-        raise Heard
+
+def test_a_request_ends_the_wait_at_once_whichever_thread_its_signal_reaches(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crews, "LOOK_S", PATIENCE_S)
 
     def strike() -> None:
-        # Of this thread: the main one is not woken, as by a signal in the moment before its wait.
-        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
 
-    before = signal.signal(signal.SIGUSR1, hear)
-    striking = threading.Timer(0.2, strike)
-    striking.start()
-    try:
-        with pytest.raises(Heard):
+    threading.Timer(0.2, strike).start()
+    began = time.monotonic()
+    with pytest.raises(Stopped):
+        crew.wait_for_the_end()
+    assert time.monotonic() - began < PATIENCE_S, "no look was waited for"
+
+
+def test_a_request_whose_exception_was_lost_is_heard_by_the_next_wait(
+    crew: Crew, request_to_stop: StopRequest
+) -> None:
+    request_to_stop.interrupts = True
+    with contextlib.suppress(Stopped):
+        request_to_stop.hear(signal.SIGTERM)
+    request_to_stop.hear(signal.SIGTERM)  # once is enough: the second interrupts nothing
+    with pytest.raises(Stopped):
+        crew.wait_until(lambda: False, "nobody")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (None, 0)])
+def test_the_end_of_supervisord_is_seen_though_a_signal_left_its_lock_taken(
+    crew: Crew, supervisord: subprocess.Popen[bytes], number: signal.Signals | None, code: int
+) -> None:
+    assert supervisord.stdin is not None
+    lock = supervisord._waitpid_lock  # type: ignore[attr-defined]
+    with lock:
+        if number is None:
+            supervisord.stdin.close()
+        else:
+            supervisord.send_signal(number)
+        with pytest.raises(Refusal, match=rf"supervisord ended by itself \(code {code}\)"):
             crew.wait_for_the_end()
-    finally:
-        striking.join()
-        signal.signal(signal.SIGUSR1, before)
+    assert supervisord.wait() == code, "it is left to be waited for"
