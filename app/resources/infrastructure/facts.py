@@ -256,13 +256,16 @@ async def worker_facts(box: Box) -> list[WorkerFacts]:
 
 
 async def cards(box: Box) -> list[Gpu]:
-    """Every card once: several workers of one host see the same."""
-    found = {
-        (worker.host, card.index): card
-        for worker in await box.see(worker_rows)
-        if worker.is_alive
-        for card in worker.gpus
-    }
+    """Every card once: several workers of one host see the same.
+
+    An error of the driver is heard only by those that were there, so whoever tells of one is believed.
+    """
+    found: dict[tuple[str, int], Gpu] = {}
+    for worker in await box.see(worker_rows):
+        for card in worker.gpus if worker.is_alive else ():
+            key = worker.host, card.index
+            if key not in found or found[key].xid is None:
+                found[key] = card
     return [found[key] for key in sorted(found)]
 
 

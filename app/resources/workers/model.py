@@ -128,7 +128,7 @@ async def forget_left(tx: Transaction, after_s: float) -> int:
 
 
 async def list_present(tx: Transaction) -> list[WorkerRow]:
-    """Every worker that has not left, the oldest first."""
+    """Every worker that has not left, by name."""
     rows = await tx.fetch_all(
         f"SELECT {_WORKER} FROM workers WHERE left_at IS NULL ORDER BY name, id",  # noqa: S608  columns only
         {"alive_s": ALIVE_S},

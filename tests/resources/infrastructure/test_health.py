@@ -227,17 +227,25 @@ async def test_a_worker_that_misses_its_heartbeats_shows_within_a_lease_and_stay
     assert "polite" not in found.detail, "it said goodbye"
 
 
+CARD = {"index": 0, "name": "L4", "memory_total_bytes": 24, "memory_used_bytes": 1}
+
+
 async def test_a_card_that_stops_to_answer_is_told(box: Box, database: Database) -> None:
-    card = {"index": 0, "name": "L4", "memory_total_bytes": 24, "memory_used_bytes": 1}
     assert await gpus.look(box) is None, "nothing to check without cards"
-    await add_worker(database, gpus=[card], status={"gpus_at_start": 1})
+    await add_worker(database, gpus=[CARD], status={"gpus_at_start": 1})
     assert_tells(await gpus.look(again(box)), "healthy", "1 graphics card")
-    hurt = await add_worker(database, gpus=[card | {"xid": 63}], status={"gpus_at_start": 1})
-    assert_tells(await gpus.look(again(box)), "degraded", "L4 (card 0, Xid 63)")
-    async with database.transaction(Scope.nobody()) as tx:
-        await tx.execute("DELETE FROM workers WHERE name = %(name)s", {"name": hurt})
-    lame = await add_worker(database, gpus=[card], status={"gpus_at_start": 2})
+    lame = await add_worker(database, gpus=[CARD], status={"gpus_at_start": 2})
     assert_tells(await gpus.look(again(box)), "unhealthy", lame, "1 graphics card of")
+
+
+@pytest.mark.parametrize("knowing", ["first", "last"])
+async def test_an_error_of_a_card_is_told_though_only_one_worker_heard_of_it(
+    box: Box, database: Database, knowing: str
+) -> None:
+    for name in ("first", "last"):
+        card = CARD | ({"xid": 63} if name == knowing else {})
+        await add_worker(database, name=name, gpus=[card], status={"gpus_at_start": 1})
+    assert_tells(await gpus.look(box), "degraded", "L4 (card 0, Xid 63)")
 
 
 async def test_a_worker_of_another_version_is_told(box: Box, database: Database) -> None:
