@@ -102,8 +102,7 @@ class ChildProcess:
     async def run(self, call: frames.Call, on_note: OnNote) -> Any:
         """Send a call and wait for its end. Raises StepFailed, ChildDied."""
         try:
-            self._writer.write(frames.pack(call))
-            await self._writer.drain()
+            await self._send(call)
         except ConnectionError as exc:
             raise ChildDied from exc
         while True:
@@ -128,8 +127,7 @@ class ChildProcess:
         """Ask a call to end; whether it did, so that the child can go on."""
         try:
             async with asyncio.timeout(STOP_GRACE_S):
-                self._writer.write(frames.pack(frames.Stop(call.id)))
-                await self._writer.drain()
+                await self._send(frames.Stop(call.id))
                 while (frame := await self._inbox.get()) is not None:
                     if isinstance(frame, frames.Resident):
                         self.models = frame.models
@@ -141,6 +139,12 @@ class ChildProcess:
         except (TimeoutError, ConnectionError):
             pass
         return False
+
+    async def _send(self, frame: frames.Call | frames.Stop) -> None:
+        if self._writer.is_closing():
+            raise ConnectionResetError("the pipe is closed")  # uvloop would call it a mistake of ours
+        self._writer.write(frames.pack(frame))
+        await self._writer.drain()
 
     async def end(self) -> None:
         """Terminate, then kill; the memory is back when this returns."""

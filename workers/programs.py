@@ -114,6 +114,8 @@ async def _feed(process: asyncio.subprocess.Process, feed: AsyncIterator[bytes])
     assert process.stdin is not None  # noqa: S101  asked for with PIPE
     try:
         async for chunk in feed:
+            if process.stdin.is_closing():
+                return  # uvloop closes the pipe with the process, and then refuses what asyncio would ignore
             process.stdin.write(chunk)
             await process.stdin.drain()
     except (BrokenPipeError, ConnectionResetError):

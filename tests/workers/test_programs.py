@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import uvloop
 
 from app.flow.messages import ErrorClass
 from app.steps.base import StepFailed
@@ -48,6 +49,23 @@ async def test_a_program_may_stop_reading_early(tmp_path: Path) -> None:
 
     done = await run_program(["head", "-c", "3"], tmp_path, feed=feed())
     assert (done.returncode, done.output) == (0, b"xxx")
+
+
+def test_a_program_that_is_killed_between_two_chunks_is_told_as_that(tmp_path: Path) -> None:
+    async def feed() -> AsyncIterator[bytes]:
+        yield b"x\n"
+        while not (tmp_path / "pid").exists() or psutil.pid_exists(int((tmp_path / "pid").read_text())):
+            await asyncio.sleep(0.01)  # until it has been waited for, and its pipe is closed
+        yield b"too late"
+
+    async def killed() -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            dying = "read line; echo $$ >.pid; mv .pid pid; kill -9 $$"
+            await run_program(["sh", "-c", dying], tmp_path, feed=feed())
+
+    with pytest.raises(StepFailed) as failure:
+        uvloop.run(killed())  # the workers' loop, whose closed pipes refuse what asyncio's ignore
+    assert failure.value.error_class is ErrorClass.lost
 
 
 async def test_a_failure_of_the_feeder_ends_the_program(tmp_path: Path) -> None:
