@@ -54,8 +54,9 @@ async def test_a_program_may_stop_reading_early(tmp_path: Path) -> None:
 def test_a_program_that_is_killed_between_two_chunks_is_told_as_that(tmp_path: Path) -> None:
     async def feed() -> AsyncIterator[bytes]:
         yield b"x\n"
-        while not (tmp_path / "pid").exists() or psutil.pid_exists(int((tmp_path / "pid").read_text())):
-            await asyncio.sleep(0.01)  # until it has been waited for, and its pipe is closed
+        await eventually((tmp_path / "pid").exists)
+        program = int((tmp_path / "pid").read_text())
+        await eventually(lambda: not psutil.pid_exists(program))  # waited for, and its pipe closed
         yield b"too late"
 
     async def killed() -> None:
