@@ -8,6 +8,7 @@ served fell from 6.4 s to 0.3, most of that for values on their way into the exp
 
 import asyncio
 import contextvars
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,6 +20,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 HEAVY: Final = 50_000  # characters; an expression over them takes some 2 ms, changing threads 0.1
+MAX_EFFORT_S: Final = 60.0  # of processor in one move, which keeps others from its instance meanwhile
 _ASIDE: Final = ThreadPoolExecutor(1, "expressions")
 
 
@@ -35,3 +37,23 @@ async def aside(heavy: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kw
     return await asyncio.get_running_loop().run_in_executor(
         _ASIDE, partial(context.run, work, *args, **kwargs)
     )
+
+
+class Effort:
+    """What one move spends on expressions."""
+
+    def __init__(self) -> None:
+        self.spent_s = 0.0  # of processor
+
+    @property
+    def is_too_much(self) -> bool:
+        """Whether no move may spend more."""
+        return self.spent_s > MAX_EFFORT_S
+
+    def spend(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What this function gives, its time counted."""
+        began_s = time.thread_time()
+        try:
+            return work(*args, **kwargs)
+        finally:
+            self.spent_s += time.thread_time() - began_s

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from app.engine import statements
+from app.engine.aside import Effort
 from app.engine.changes import Changes
 from app.engine.items import Items
 from app.engine.known import Known
@@ -72,6 +73,7 @@ class Board(Shelf):
         self._changed: set[StepId] = set()
         self._stalled: str | None = None
         self._is_resumed = False
+        self.effort = Effort()
         self._weight = 0
 
     @property
@@ -98,6 +100,11 @@ class Board(Shelf):
     def leaves_children(self) -> bool:
         """Whether this move, saved, has ended steps for which instances may still run."""
         return self.closed_early or bool(self.changes.closed)
+
+    @property
+    def is_too_much(self) -> bool:
+        """Whether this move asks for more than one may write, or work out; its instance ends with it."""
+        return self.is_too_heavy or self.effort.is_too_much
 
     @property
     def is_too_heavy(self) -> bool:

@@ -13,6 +13,7 @@ go on, the failed item's outputs are null in the gathered lists, and the output 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from app.engine import results
-from app.engine.aside import aside
 from app.engine.board import items_of
 from app.engine.rows import ANEW, Edit, StepRow
 from app.flow import plan
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from app.engine.walk import Walk
 
 
+PAGE_WORK_S: Final = 1.0  # of processor; a longer page would keep other instances from the one thread
 _BADLY: Final = frozenset({StepStatus.failed, StepStatus.cancelled})
 
 
@@ -73,7 +74,7 @@ async def _fill(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spread |
         if parent.items_started == parent.items_made:
             spread = spread or await walk.board.items.spread(parent)
             parent = await _make_page(walk, parent, node, spread)
-        if walk.board.is_too_heavy or walk.is_over or walk.board.has_ended:  # the walk ends the instance
+        if walk.board.is_too_much or walk.is_over or walk.board.has_ended:  # the walk ends the instance
             return parent
         if parent.items_kept is not None:
             parent = await _pass_over(walk, parent)
@@ -120,8 +121,10 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spr
         for ordinal, turn in enumerate(islice(spread.turns(), first, end), first)
         if kept is None or ordinal not in kept.ordinals
     ]
-    openings = await aside(board.known.is_heavy(node.reads), _openings, node, scope, turns)
-    for (ordinal, turn, edit), opening in zip(turns, openings, strict=True):
+    openings = await walk.work_out(board.known.is_heavy(node.reads), _openings, node, scope, turns)
+    if len(openings) < len(turns):
+        end = turns[len(openings)][0]
+    for (ordinal, turn, edit), opening in zip(turns, openings, strict=False):
         step = StepRow(
             id=StepId(new_id()),
             node_id=parent.node_id,
@@ -153,8 +156,14 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spr
 def _openings(
     node: ProgramNode, scope: Mapping[str, Any], turns: Sequence[tuple[int, Turn, Edit | None]]
 ) -> list[plan.Run | plan.Broken]:
-    """What each of these items runs on."""
-    return [plan.open_item(node, scope, turn, {} if edit is None else edit.inputs) for _, turn, edit in turns]
+    """What each of these items runs on; the first ones alone when that takes long."""
+    openings: list[plan.Run | plan.Broken] = []
+    ends_s = time.thread_time() + PAGE_WORK_S
+    for _, turn, edit in turns:
+        openings.append(plan.open_item(node, scope, turn, {} if edit is None else edit.inputs))
+        if time.thread_time() > ends_s:
+            break
+    return openings
 
 
 async def _resolve_files(walk: Walk, node: ProgramNode, items: list[StepRow]) -> None:

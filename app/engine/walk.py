@@ -6,11 +6,12 @@ of the instance: rows are read when the walk comes to them, outputs only when an
 """
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Final, ParamSpec, TypeVar
 
 from app.engine import fanout, inline, results
-from app.engine.aside import aside, is_heavy
+from app.engine.aside import MAX_EFFORT_S, aside, is_heavy
 from app.engine.board import Board
 from app.engine.files import Files
 from app.engine.parts import Parts
@@ -25,7 +26,21 @@ from app.kit.errors import StudioError
 from app.kit.ids import StepId, UserId
 from app.steps.base import Later, Pause, StepFailed, Stop, Wait
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _BREATH = 50  # steps opened between two turns for the rest of the process
+# Heavy expressions take turns in one thread, so a move may say nothing to the database for long.
+_PATIENCE: Final = "SET LOCAL idle_in_transaction_session_timeout = '15min'"
+
+_TOO_HEAVY: Final = (
+    "The values of this instance are too large to be kept together.",
+    "Hand large contents on as files, or split the work over several instances.",
+)
+_TOO_LONG: Final = (
+    f"The expressions of this instance take more than {MAX_EFFORT_S:.0f} s over values this large.",
+    "Let “each” go over the list itself, so that no item looks it up again, or let a step work on it.",
+)
 
 
 class Walk:
@@ -37,6 +52,7 @@ class Walk:
         self.files = Files(parts.assets, board)
         self.is_over = False  # a step has ended the instance early
         self._opened = 0
+        self._is_patient = False
 
     async def begin(self) -> None:
         """Go on with every step that may: the first ones of a new instance, or those that were held up.
@@ -131,7 +147,7 @@ class Walk:
         try:
             reads = plan.output_reads(board.program)
             scope = await self.scope(reads)
-            outputs = await aside(board.known.is_heavy(reads), board.program.evaluate_outputs, scope)
+            outputs = await self.work_out(board.known.is_heavy(reads), board.program.evaluate_outputs, scope)
         except ExpressionFailed as exc:
             error = plan.bad_expression(exc)
             board.fail(InstanceError(error_class=error.error_class, message=error.message))
@@ -143,17 +159,25 @@ class Walk:
                 await self.files.hand_out(outputs)
 
     def _refuse_too_much(self, step: StepRow | None) -> None:
-        """End the instance when what its steps hand on is more than one move may write."""
-        if not self.board.is_too_heavy or self.board.has_ended:
+        """End the instance when its steps hand on more than one move may write, or ask too much of one."""
+        if not self.board.is_too_much or self.board.has_ended:
             return
+        message, remedy = _TOO_HEAVY if self.board.is_too_heavy else _TOO_LONG
         self.board.fail(
             InstanceError(
                 error_class=ErrorClass.refused,
-                message="The values of this instance are too large to be kept together.",
-                remedy="Hand large contents on as files, or split the work over several instances.",
+                message=message,
+                remedy=remedy,
                 step=None if step is None else step.node_id,
             )
         )
+
+    async def work_out(self, heavy: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What expressions give: at once or, over large values, beside the event loop."""
+        if heavy and not self._is_patient:
+            self._is_patient = True
+            await self.board.tx.execute(_PATIENCE)
+        return await aside(heavy, partial(self.board.effort.spend, work), *args, **kwargs)
 
     # Opening one step ------------------------------------------------------------------------------------
 
@@ -167,7 +191,7 @@ class Walk:
         node = self.board.program.nodes[step.node_id]
         step = self.board.note(step, type_version=node.version)
         scope = await self.scope(node.reads)
-        opening = await aside(
+        opening = await self.work_out(
             self.board.known.is_heavy(node.reads),
             plan.open_node,
             node,
@@ -262,7 +286,7 @@ class Walk:
         silent = step.parent_id is not None  # a fan-out over 10,000 inline items is one fact, not 10,000
         try:
             heavy = later is not None and is_heavy(inputs)
-            done = await aside(
+            done = await self.work_out(
                 heavy, inline.evaluate, self.parts.steps, step.kind, inputs, self.board.now, later
             )
         except StepFailed as exc:

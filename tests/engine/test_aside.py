@@ -2,13 +2,18 @@
 
 import asyncio
 import threading
+import time
 from typing import Any
 
 import pytest
 
+from app.engine import aside as asides
+from app.engine import fanout, walk
 from app.engine.aside import HEAVY, aside, is_heavy
+from app.engine.walk import Walk
 from app.flow.expressions import Compiled
 from app.flow.fault import Fault
+from app.store.database import DatabaseUnavailable
 from tests.engine.world import World, node
 
 LARGE = [{"name": f"file {number}", "size": number} for number in range(HEAVY // 20)]
@@ -74,3 +79,60 @@ async def test_small_values_change_no_thread(world: World, threads: list[int]) -
     )
     assert threads == [threading.get_ident()]
     assert not is_heavy({"text": "x" * 1_000})
+
+
+async def fan_out(world: World, items: int = 3) -> Any:
+    """An instance whose items each look into a large list; its row."""
+    instance = await world.start(
+        node(
+            "each", "core.set", each=list(range(items)), with_={"value": "{{ inputs.data[int(item)].size }}"}
+        ),
+        given={"data": LARGE},
+        outputs={"all": "{{ steps.each.outputs.value }}"},
+        **TAKES,
+    )
+    return await world.instance(instance)
+
+
+async def test_items_that_take_long_are_opened_in_short_turns(
+    world: World, threads: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[int] = []
+
+    async def watched(self: Walk, heavy: bool, work: Any, *args: Any, **more: Any) -> Any:
+        before = len(threads)
+        done = await work_out(self, heavy, work, *args, **more)
+        turns.append(len(threads) - before)
+        return done
+
+    work_out = Walk.work_out
+    monkeypatch.setattr(Walk, "work_out", watched)
+    monkeypatch.setattr(fanout, "PAGE_WORK_S", 0.0)
+    row = await fan_out(world)
+    assert row["outputs"] == {"all": [0, 1, 2]}
+    assert [count for count in turns if count] == [1, 1, 1], "one item at a time"
+
+
+async def test_expressions_that_take_a_move_too_long_end_the_instance_with_a_sentence(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asides, "MAX_EFFORT_S", 0.0)
+    row = await fan_out(world)
+    assert (row["status"], row["error"]["class"], row["error"]["step"]) == ("failed", "refused", "each")
+    assert "take more than 60 s" in row["error"]["message"]
+    assert "“each”" in row["error"]["remedy"]
+
+
+async def test_the_database_is_told_to_be_patient_with_a_move_of_heavy_expressions(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "_PATIENCE", "SET LOCAL idle_in_transaction_session_timeout = '100ms'")
+    evaluate = Compiled.evaluate
+
+    def slow(self: Compiled, values: Any) -> Any:
+        time.sleep(1.0)
+        return evaluate(self, values)
+
+    monkeypatch.setattr(Compiled, "evaluate", slow)
+    with pytest.raises(DatabaseUnavailable):
+        await fan_out(world, 1)
