@@ -124,8 +124,24 @@ test("a stream tells of being late as a socket does", async () => {
   expect(feed.state).toBe("events");
   streams[0]?.say(JSON.stringify({ topic: "instance:i", late: true }));
   expect(feed.state).toBe("late");
+  (await untilNextSocket(sockets, 3)).close();
+  expect(feed.state).toBe("late");
   streams[0]?.say(JSON.stringify({ topic: "instance:i", late: false }));
   expect(feed.state).toBe("events");
+});
+
+test("what one line told of being late does not stick to the next", async () => {
+  const { feed, sockets, streams } = house();
+  const leave = feed.follow("other", 0, { onEvents: () => undefined, onProgress: () => undefined });
+  sockets[0]?.open();
+  sockets[0]?.say(JSON.stringify({ topic: "instance:other", late: true }));
+  sockets[0]?.close();
+  (await untilNextSocket(sockets, 2)).close();
+  await vi.advanceTimersByTimeAsync(0);
+  streams[0]?.open();
+  streams[0]?.say(JSON.stringify({ topic: "instance:i", late: false }));
+  expect(feed.state).toBe("events");
+  leave();
 });
 
 test("after a break the feed goes on behind the last event and tells none twice", async () => {

@@ -204,8 +204,11 @@ export class LiveFeed {
   async #tryAgain(): Promise<void> {
     if (!this.#isWanted() || this.#state === "offline") return;
     this.#failures += 1;
+    if (!this.#hasFallback()) {
+      this.#late.clear();
+      if (this.#isKept()) this.#set("connecting");
+    }
     if (this.#failures >= FAILURES) for (const topic of this.#topics.values()) this.#fallBack(topic);
-    if (this.#isKept()) this.#set("connecting");
     if (this.#failures === 1) await this.#world.renew().catch(() => false);
     if (!this.#isWanted() || this.#socket !== null || this.#retry !== null) return;
     this.#retry = setTimeout(() => {
@@ -223,6 +226,7 @@ export class LiveFeed {
       stream.close();
       topic.stream = null;
       topic.isPolling = true;
+      this.#late.delete(topic.id);
       this.#startPolling();
     };
     const timer = setTimeout(giveUp, PATIENCE_MS);
@@ -285,6 +289,11 @@ export class LiveFeed {
     if (!this.#isKept() && this.#state !== "events") return;
     const prompt = this.#socket?.readyState === OPEN ? "live" : "events";
     this.#set(this.#late.size > 0 ? "late" : prompt);
+  }
+
+  /** Whether events come in another way than over the socket. */
+  #hasFallback(): boolean {
+    return [...this.#topics.values()].some((topic) => topic.stream !== null || topic.isPolling);
   }
 
   /** Whether something is held open that is not to be told as less. */
