@@ -160,7 +160,6 @@ class Scratch:
     def _configure(self, more: Mapping[str, str]) -> None:
         shutil.rmtree(self.socket_dir, ignore_errors=True)
         self.socket_dir.mkdir(mode=0o755, parents=True)
-        give(self.socket_dir, self._account, 0o755)
         options = {
             **OPTIONS,
             "unix_socket_directories": archive.quoted(str(self.socket_dir)),
@@ -191,6 +190,8 @@ class Scratch:
         ]
         lines = self.socket_dir / "lines"
         with lines.open("wb") as output:
+            # Only now, with everything in it: what root writes does not follow a link that another made.
+            give(place, self._account, 0o755)
             self._program.start(
                 self._as_owner(command, self.socket_dir, *archive.programs(), death_signal=signal.SIGINT),
                 minimal_environment(self._account.home),
