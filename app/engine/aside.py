@@ -14,13 +14,18 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
 
+from app.engine.errors import LargeValuesBusy
 from app.flow.sizes import weight_of
+from app.store.database import Transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 HEAVY: Final = 50_000  # characters; an expression over them takes some 2 ms, changing threads 0.1
-MAX_EFFORT_S: Final = 60.0  # of processor in one move, which keeps others from its instance meanwhile
+# A move keeps a connection, and others from its instance, while it works and waits for its turn to.
+MAX_EFFORT_S: Final = 30.0  # of processor in one move
+MOST_HEAVY_MOVES: Final = 4  # at once
+LONG_S: Final = 5.0
 _ASIDE: Final = ThreadPoolExecutor(1, "expressions")
 
 
@@ -47,8 +52,13 @@ class Effort:
 
     @property
     def is_too_much(self) -> bool:
-        """Whether no move may spend more."""
+        """Whether this is more than one move may spend."""
         return self.spent_s > MAX_EFFORT_S
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the database may wonder what becomes of the transaction."""
+        return self.spent_s > LONG_S
 
     def spend(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What this function gives, its time counted."""
@@ -57,3 +67,23 @@ class Effort:
             return work(*args, **kwargs)
         finally:
             self.spent_s += time.thread_time() - began_s
+
+
+class HeavyMoves:
+    """How many moves of this process work on large values."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def enter(self, tx: Transaction) -> None:
+        """Let this transaction be one of them until it is over. Raises LargeValuesBusy."""
+        if self._count >= MOST_HEAVY_MOVES:
+            raise LargeValuesBusy
+        self._count += 1
+        tx.at_end(self._leave)
+
+    def _leave(self) -> None:
+        self._count -= 1
+
+
+heavy_moves: Final = HeavyMoves()

@@ -1,6 +1,6 @@
 """What a caller of the engine can do wrong."""
 
-from app.kit.errors import Conflict, Gone, NotFound
+from app.kit.errors import Conflict, Gone, NotFound, Unavailable
 
 
 class InstanceNotFound(NotFound):
@@ -61,3 +61,7 @@ class CalledTooEarly(Conflict):
 
 class VersionNotFound(NotFound):
     """There is no such version of a workflow here."""
+
+
+class LargeValuesBusy(Unavailable):
+    """Several instances work out expressions over large values just now; try again in a moment."""

@@ -124,7 +124,7 @@ async def _make_page(walk: Walk, parent: StepRow, node: ProgramNode, spread: Spr
     openings = await walk.work_out(board.known.is_heavy(node.reads), _openings, node, scope, turns)
     if len(openings) < len(turns):
         end = turns[len(openings)][0]
-    for (ordinal, turn, edit), opening in zip(turns, openings, strict=False):
+    for (ordinal, turn, edit), opening in zip(turns[: len(openings)], openings, strict=True):
         step = StepRow(
             id=StepId(new_id()),
             node_id=parent.node_id,

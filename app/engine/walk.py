@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
 
 from app.engine import fanout, inline, results
-from app.engine.aside import MAX_EFFORT_S, aside, is_heavy
+from app.engine.aside import MAX_EFFORT_S, aside, heavy_moves, is_heavy
 from app.engine.board import Board
 from app.engine.files import Files
 from app.engine.parts import Parts
@@ -31,14 +31,14 @@ T = TypeVar("T")
 
 _BREATH = 50  # steps opened between two turns for the rest of the process
 # Heavy expressions take turns in one thread, so a move may say nothing to the database for long.
-_PATIENCE: Final = "SET LOCAL idle_in_transaction_session_timeout = '15min'"
+_PATIENCE: Final = "SET LOCAL idle_in_transaction_session_timeout = '5min'"
 
 _TOO_HEAVY: Final = (
     "The values of this instance are too large to be kept together.",
     "Hand large contents on as files, or split the work over several instances.",
 )
 _TOO_LONG: Final = (
-    f"The expressions of this instance take more than {MAX_EFFORT_S:.0f} s over values this large.",
+    f"The expressions of this instance take more than {MAX_EFFORT_S:.0f} s at a time.",
     "Let “each” go over the list itself, so that no item looks it up again, or let a step work on it.",
 )
 
@@ -52,7 +52,8 @@ class Walk:
         self.files = Files(parts.assets, board)
         self.is_over = False  # a step has ended the instance early
         self._opened = 0
-        self._is_patient = False
+        self._is_heavy = False
+        self._is_patient = False  # the database's session
 
     async def begin(self) -> None:
         """Go on with every step that may: the first ones of a new instance, or those that were held up.
@@ -173,8 +174,14 @@ class Walk:
         )
 
     async def work_out(self, heavy: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What expressions give: at once or, over large values, beside the event loop."""
-        if heavy and not self._is_patient:
+        """What expressions give: at once or, over large values, beside the event loop.
+
+        Raises LargeValuesBusy when too many moves are at that already.
+        """
+        if heavy and not self._is_heavy:
+            self._is_heavy = True
+            heavy_moves.enter(self.board.tx)
+        if not self._is_patient and (heavy or self.board.effort.is_long):
             self._is_patient = True
             await self.board.tx.execute(_PATIENCE)
         return await aside(heavy, partial(self.board.effort.spend, work), *args, **kwargs)

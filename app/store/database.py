@@ -10,7 +10,7 @@ organization's view into another's request. Without a scope no organization's ro
 
 import errno
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -105,6 +105,7 @@ class Transaction:
         self._raw = raw
         self._session: AsyncSession | None = None
         self.after: list[After] = []  # the commit
+        self._at_end: list[Callable[[], None]] = []
         self.scope = scope
 
     @property
@@ -175,13 +176,19 @@ class Transaction:
         """
         self.after.append(After(move, is_move=True))
 
+    def at_end(self, action: Callable[[], None]) -> None:
+        """Do this when the transaction is over, however it ends."""
+        self._at_end.append(action)
+
     async def flush(self) -> None:
         """Send the session's pending changes, so that raw statements see them."""
         if self._session is not None:
             await self._session.flush()
 
     async def close(self) -> None:
-        """Let go of the session; the Database calls this, nobody else."""
+        """Let go of everything; the Database calls this, nobody else."""
+        for action in self._at_end:
+            action()
         if self._session is not None:
             await self._session.close()
 

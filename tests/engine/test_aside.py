@@ -10,11 +10,13 @@ import pytest
 from app.engine import aside as asides
 from app.engine import fanout, walk
 from app.engine.aside import HEAVY, aside, is_heavy
+from app.engine.errors import LargeValuesBusy
 from app.engine.walk import Walk
 from app.flow.expressions import Compiled
 from app.flow.fault import Fault
 from app.store.database import DatabaseUnavailable
 from tests.engine.world import World, node
+from tests.patience import PATIENCE_S
 
 LARGE = [{"name": f"file {number}", "size": number} for number in range(HEAVY // 20)]
 TAKES: dict[str, Any] = {"inputs": {"data": {"type": "json"}}}
@@ -114,12 +116,14 @@ async def test_items_that_take_long_are_opened_in_short_turns(
 
 
 async def test_expressions_that_take_a_move_too_long_end_the_instance_with_a_sentence(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, threads: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asides, "MAX_EFFORT_S", 0.0)
+    monkeypatch.setattr(fanout, "PAGE_WORK_S", 0.0)
     row = await fan_out(world)
+    assert len(threads) == 1, "the first item was one too many"
     assert (row["status"], row["error"]["class"], row["error"]["step"]) == ("failed", "refused", "each")
-    assert "take more than 60 s" in row["error"]["message"]
+    assert "take more than 30 s" in row["error"]["message"]
     assert "“each”" in row["error"]["remedy"]
 
 
@@ -136,3 +140,25 @@ async def test_the_database_is_told_to_be_patient_with_a_move_of_heavy_expressio
     monkeypatch.setattr(Compiled, "evaluate", slow)
     with pytest.raises(DatabaseUnavailable):
         await fan_out(world, 1)
+
+
+async def test_only_so_many_moves_work_on_large_values_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asides, "MOST_HEAVY_MOVES", 1)
+    began, may_end = threading.Event(), threading.Event()
+    evaluate = Compiled.evaluate
+
+    def held(self: Compiled, values: Any) -> Any:
+        began.set()
+        assert may_end.wait(PATIENCE_S)
+        return evaluate(self, values)
+
+    monkeypatch.setattr(Compiled, "evaluate", held)
+    first = asyncio.create_task(fan_out(world))
+    assert await asyncio.to_thread(began.wait, PATIENCE_S)
+    with pytest.raises(LargeValuesBusy, match="over large values just now"):
+        await fan_out(world)
+    may_end.set()
+    assert (await first)["status"] == "completed"
+    assert (await fan_out(world))["status"] == "completed", "that is over with its transaction"
