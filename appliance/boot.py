@@ -73,8 +73,10 @@ class Boot:
         failed: UpgradeFailed | None = None
         try:
             self._request.interrupts = True
-            self._begin()
-            self._request.interrupts = False
+            try:
+                self._begin()
+            finally:
+                self._request.interrupts = False
             self._crew.wait_for_the_end()
         except Stopped:
             pass
@@ -88,7 +90,6 @@ class Boot:
         except OSError as exc:
             state, sentence, code = "failed", in_words(exc), 71  # EX_OSERR
         finally:
-            self._request.interrupts = False
             self._end()
         if failed is not None:
             sentence = upgrade.after(self._settings, failed)

@@ -62,7 +62,10 @@ def code_of(child: subprocess.Popen[bytes]) -> int | None:
 
     `Popen.poll` takes a lock, which a signal's exception may leave taken: then the end would never be seen.
     """
-    found = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    try:
+        found = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:  # somebody started us so that ended children leave nothing
+        return 0
     if found is None:
         return None
     return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status

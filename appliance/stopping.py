@@ -1,4 +1,4 @@
-"""A request to stop the box: heard at once by whatever waits, and never lost.
+"""A request to stop the box: heard at once by the waits of the boot, and never lost.
 
 A signal's handler may run between any two steps of the program, so an exception out of it can leave a lock
 taken (`subprocess.Popen.poll` has such a moment, and the end of the box then waited for ever) or be swallowed

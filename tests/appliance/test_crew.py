@@ -1,6 +1,7 @@
 """The boot waits for the end of its box, and hears a request to stop whenever it comes."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -30,6 +31,8 @@ def request_to_stop() -> Iterator[StopRequest]:
     for number, handler in before.items():
         signal.signal(number, handler)
     signal.set_wakeup_fd(bell)
+    os.close(found._bell)
+    os.close(found._bell_rope)
 
 
 @pytest.fixture
@@ -56,10 +59,14 @@ def test_a_request_ends_the_wait_at_once_whichever_thread_its_signal_reaches(
     def strike() -> None:
         signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
 
-    threading.Timer(0.2, strike).start()
+    striking = threading.Timer(0.2, strike)
+    striking.start()
     began = time.monotonic()
-    with pytest.raises(Stopped):
-        crew.wait_for_the_end()
+    try:
+        with pytest.raises(Stopped):
+            crew.wait_for_the_end()
+    finally:
+        striking.join()
     assert time.monotonic() - began < PATIENCE_S, "no look was waited for"
 
 

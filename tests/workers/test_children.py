@@ -11,15 +11,16 @@ from collections.abc import AsyncIterator
 import psutil
 import pytest
 import pytest_asyncio
+import uvloop
 
 from app.flow.messages import ErrorClass
 from app.steps.base import StepFailed
 from tests.patience import PATIENCE_S
 from tests.workers.conftest import eventually
-from workers import runtimes
+from workers import frames, runtimes
 from workers.child import FamilyUnknown, find_family
 from workers.children import ChildHost
-from workers.process import STOP_GRACE_S, child_environment
+from workers.process import STOP_GRACE_S, ChildDied, ChildProcess, child_environment
 from workers.residency import Residency
 from workers.runtimes.fake import Fake
 
@@ -129,6 +130,20 @@ async def test_an_unknown_family_is_a_missing_model(host: ChildHost) -> None:
     with pytest.raises(StepFailed) as caught:
         await host.call("no_such_family", "run", {}, quiet)
     assert caught.value.error_class is ErrorClass.missing_model
+
+
+def test_a_call_over_a_closed_pipe_is_the_death_of_the_child() -> None:
+    async def call() -> None:
+        child = await ChildProcess.start(None)
+        try:
+            child._writer.transport.abort()
+            await child._writer.wait_closed()
+            await child.run(frames.Call(id=1, family="fake", method="work", arguments={}), quiet)
+        finally:
+            await child.end()
+
+    with pytest.raises(ChildDied):
+        uvloop.run(call())  # the workers' loop, which calls it a mistake of ours to write there
 
 
 async def test_an_idle_child_is_ended() -> None:
