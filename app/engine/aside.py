@@ -24,8 +24,8 @@ T = TypeVar("T")
 HEAVY: Final = 50_000  # characters; an expression over them takes some 2 ms, changing threads 0.1
 # A move keeps a connection, and others from its instance, while it works and waits for its turn to.
 MAX_EFFORT_S: Final = 30.0  # of processor in one move
-MOST_HEAVY_MOVES: Final = 4  # at once
-LONG_S: Final = 5.0
+LONG_S: Final = 2.0  # of processor; few moves take so long
+MOST_LONG_MOVES: Final = 4  # at once
 _ASIDE: Final = ThreadPoolExecutor(1, "expressions")
 
 
@@ -57,7 +57,7 @@ class Effort:
 
     @property
     def is_long(self) -> bool:
-        """Whether the database may wonder what becomes of the transaction."""
+        """Whether this is one of the few that take long."""
         return self.spent_s > LONG_S
 
     def spend(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -69,15 +69,15 @@ class Effort:
             self.spent_s += time.thread_time() - began_s
 
 
-class HeavyMoves:
-    """How many moves of this process work on large values."""
+class LongMoves:
+    """How many moves of this process have spent long."""
 
     def __init__(self) -> None:
         self._count = 0
 
     def enter(self, tx: Transaction) -> None:
         """Let this transaction be one of them until it is over. Raises LargeValuesBusy."""
-        if self._count >= MOST_HEAVY_MOVES:
+        if self._count >= MOST_LONG_MOVES:
             raise LargeValuesBusy
         self._count += 1
         tx.at_end(self._leave)
@@ -86,4 +86,4 @@ class HeavyMoves:
         self._count -= 1
 
 
-heavy_moves: Final = HeavyMoves()
+long_moves: Final = LongMoves()

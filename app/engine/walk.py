@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
 
 from app.engine import fanout, inline, results
-from app.engine.aside import MAX_EFFORT_S, aside, heavy_moves, is_heavy
+from app.engine.aside import MAX_EFFORT_S, aside, is_heavy, long_moves
 from app.engine.board import Board
 from app.engine.files import Files
 from app.engine.parts import Parts
@@ -52,7 +52,7 @@ class Walk:
         self.files = Files(parts.assets, board)
         self.is_over = False  # a step has ended the instance early
         self._opened = 0
-        self._is_heavy = False
+        self._is_long = False
         self._is_patient = False  # the database's session
 
     async def begin(self) -> None:
@@ -176,12 +176,13 @@ class Walk:
     async def work_out(self, heavy: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What expressions give: at once or, over large values, beside the event loop.
 
-        Raises LargeValuesBusy when too many moves are at that already.
+        Raises LargeValuesBusy when it takes long, and enough others do already.
         """
-        if heavy and not self._is_heavy:
-            self._is_heavy = True
-            heavy_moves.enter(self.board.tx)
-        if not self._is_patient and (heavy or self.board.effort.is_long):
+        if self.board.effort.is_long and not self._is_long:
+            self._is_long = True
+            long_moves.enter(self.board.tx)
+        heavy |= self._is_long
+        if heavy and not self._is_patient:
             self._is_patient = True
             await self.board.tx.execute(_PATIENCE)
         return await aside(heavy, partial(self.board.effort.spend, work), *args, **kwargs)
