@@ -1,4 +1,4 @@
-"""Programs outside supervisord: one long-lived is started, its socket asked, a complaint understood."""
+"""Programs outside supervisord: one is started, its end seen, its socket asked, a complaint understood."""
 
 import contextlib
 import os

@@ -1,9 +1,9 @@
 """A request to stop the box: heard at once by the waits of the boot, and never lost.
 
 A signal's handler may run between any two steps of the program, so an exception out of it can leave a lock
-taken (`subprocess.Popen.poll` has such a moment, and the end of the box then waited for ever) or be swallowed
-where it comes up. It is raised only while the box begins, where long steps know nothing of requests; it is
-kept as well, and every wait of the boot asks for it.
+taken (`subprocess.Popen.poll` has such a moment, and the end of the box would then wait for ever) or be
+swallowed where it comes up. It is raised only while the box begins, where long steps know nothing of
+requests; it is kept as well, and every wait of the boot asks for it.
 """
 
 import os

@@ -4,6 +4,8 @@ An expression takes some 0.2 s for 4 MB of values, and a page of items as often 
 does all of that: the interpreter runs one at a time, so a second would gain nothing, and leave the event loop
 a third of it instead of half. Measured with five such expressions: the longest time in which nobody else was
 served fell from 6.4 s to 0.3, most of that for values on their way into the expression library.
+
+A move that spends long keeps a connection, and others from its instance: it is bounded, and few may at once.
 """
 
 import asyncio
@@ -22,7 +24,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 HEAVY: Final = 50_000  # characters; an expression over them takes some 2 ms, changing threads 0.1
-# A move keeps a connection, and others from its instance, while it works and waits for its turn to.
 MAX_EFFORT_S: Final = 30.0  # of processor in one move
 LONG_S: Final = 2.0  # of processor; few moves take so long
 MOST_LONG_MOVES: Final = 4  # at once
@@ -57,7 +58,7 @@ class Effort:
 
     @property
     def is_long(self) -> bool:
-        """Whether this is one of the few that take long."""
+        """Whether the move counts among the long ones."""
         return self.spent_s > LONG_S
 
     def spend(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -70,7 +71,7 @@ class Effort:
 
 
 class LongMoves:
-    """How many moves of this process have spent long."""
+    """The moves of this process that have spent long, counted."""
 
     def __init__(self) -> None:
         self._count = 0

@@ -1,4 +1,4 @@
-"""What a caller of the engine can do wrong."""
+"""Why the engine refuses a caller: what is wrong with the wish, or that now is not the time."""
 
 from app.kit.errors import Conflict, Gone, NotFound, Unavailable
 
